@@ -1,0 +1,10 @@
+package kind
+
+// all are the kinds in the order in which they are explained: what others
+// refer to comes first.
+var all = link([]*Table{
+	environment,
+})
+
+// All are the kinds that mlsync manages.
+func All() []*Table { return all }

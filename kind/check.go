@@ -1,0 +1,213 @@
+package kind
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"mlsync.dev/mlsync/asset"
+	"mlsync.dev/mlsync/internal/problem"
+)
+
+// Checker brings a written document to its normal form and collects what is
+// wrong with it.
+type Checker struct {
+	Problems problem.List
+	// Literals allows secrets in clear, for render, which shows what other
+	// clients would send.
+	Literals bool
+	variant  *Variant
+	path     []string
+}
+
+// Variant is the variant that is being checked.
+func (c *Checker) Variant() *Variant { return c.variant }
+
+// Path is the dotted path of the field that is being checked.
+func (c *Checker) Path() string { return strings.Join(c.path, ".") }
+
+// Badf records a problem of the value v; the text begins with the field's path.
+func (c *Checker) Badf(v *asset.Value, code, hint, format string, args ...any) {
+	if p := c.Path(); p != "" {
+		format = strings.ReplaceAll(p, "%", "%%") + ": " + format
+	}
+	c.Problems.Hintf(v.Pos(), code, hint, format, args...)
+}
+
+// in runs f with key on the path.
+func (c *Checker) in(key string, f func()) {
+	c.path = append(c.path, key)
+	f()
+	c.path = c.path[:len(c.path)-1]
+}
+
+// headKeys are keys of a document that are not fields: they say the id and variant.
+var headKeys = []string{"$schema", "type", "name", "version"}
+
+// Read makes an asset of a written document of the released dialect. The
+// document is of variant v. The asset is nil only if the document has no
+// usable identity at all; with problems it is for looking at, not for applying.
+func (v *Variant) Read(c *Checker, doc *asset.Value) *asset.Asset {
+	c.variant = v
+	t := v.table
+	a := &asset.Asset{ID: asset.ID{Kind: t.Kind}, Variant: v.Name, Pos: doc.Pos()}
+	a.ID.Name = c.name(doc.Get("name"), t)
+	if t.Versioned {
+		a.ID.Version, a.Auto = c.version(doc.Get("version"))
+	}
+	if t.Parent != "" {
+		a.ID.Parent = c.name(doc.Get(t.ParentKey), Of(t.Parent))
+		if a.ID.Parent == "" {
+			c.Problems.Hintf(doc.Pos(), "missing_field", "add "+t.ParentKey+": and the name of the endpoint", "%s is missing", t.ParentKey)
+		}
+	}
+	if a.ID.Name == "" && !t.Once {
+		c.Problems.Hintf(doc.Pos(), "missing_field", "add name: and a name", "name is missing")
+	}
+	a.Body = c.object(doc, v.all, v.heads(), false)
+	if v.Check != nil {
+		v.Check(c, a.Body)
+	}
+	return a
+}
+
+// ReadInline is Read for an asset written inside another: it needs no name.
+func (v *Variant) ReadInline(c *Checker, doc *asset.Value) *asset.Value {
+	outer := c.variant
+	c.variant = v
+	defer func() { c.variant = outer }()
+	body := c.object(doc, v.all, v.heads(), false)
+	if v.Check != nil {
+		v.Check(c, body)
+	}
+	return body
+}
+
+func (v *Variant) heads() []string {
+	heads := headKeys
+	if !v.table.Versioned {
+		heads = []string{"$schema", "type", "name"}
+	}
+	if v.table.ParentKey != "" {
+		heads = append(slices.Clone(heads), v.table.ParentKey)
+	}
+	return heads
+}
+
+func (c *Checker) name(v *asset.Value, t *Table) string {
+	if v.IsNull() {
+		return ""
+	}
+	if v.Type() != asset.String {
+		c.Problems.Hintf(v.Pos(), "wrong_type", "put it in quotes", "a name is a text, not a %s", v.Type())
+		return ""
+	}
+	name := v.Str()
+	if t.LowerName {
+		name = strings.ToLower(name)
+	}
+	if t.Names.Pattern != "" && !matches(t.Names.Pattern, name) {
+		c.Problems.Hintf(v.Pos(), "bad_name", t.Names.Text, "%q cannot be the name of a %s", name, t.Kind)
+	}
+	return name
+}
+
+func matches(pattern, s string) bool {
+	return regexp.MustCompile(`\A(?:` + pattern + `)\z`).MatchString(s)
+}
+
+// version reads a version: a text or a number, whose text is what YAML 1.1
+// makes of it (1.10 is 1.1, 010 is 8), as for the reference client.
+func (c *Checker) version(v *asset.Value) (version string, auto bool) {
+	switch v.Type() {
+	case asset.Null:
+		return "", true
+	case asset.String, asset.Int, asset.Float, asset.Bool:
+		version = v.Text()
+	default:
+		c.Problems.Hintf(v.Pos(), "wrong_type", "put it in quotes", "a version is a text or a number, not a %s", v.Type())
+		return "", true
+	}
+	if version == "auto" {
+		return "", true
+	}
+	if !matches(`[A-Za-z0-9._-]{1,30}`, version) {
+		c.Problems.Hintf(v.Pos(), "bad_version", "use 1 to 30 letters, digits, dots, dashes and underscores", "%q cannot be a version", version)
+	}
+	return version, false
+}
+
+// object checks the fields of a map, in the order of the rows. Keys in skip
+// are left to the caller; open maps keep keys that have no row.
+func (c *Checker) object(doc *asset.Value, rows []Field, skip []string, open bool) *asset.Value {
+	out := asset.NewMap().At(doc.Pos())
+	if doc.Type() != asset.Map {
+		c.Badf(doc, "wrong_type", "", "want a map, not a %s", doc.Type())
+		return out
+	}
+	for i := range rows {
+		c.in(rows[i].YAML, func() { c.row(&rows[i], doc, out) })
+	}
+	for key, item := range doc.Entries() {
+		if slices.Contains(skip, key) || fieldOf(rows, key) != nil {
+			continue
+		}
+		if open {
+			out.Set(key, item)
+			continue
+		}
+		c.unknown(key, item, rows, skip)
+	}
+	return out
+}
+
+func (c *Checker) unknown(key string, item *asset.Value, rows []Field, skip []string) {
+	var known []string
+	for _, f := range rows {
+		known = append(known, f.YAML)
+	}
+	for _, k := range skip {
+		if k != "$schema" {
+			known = append(known, k)
+		}
+	}
+	hint := problem.DidYouMean(key, known)
+	if hint == "" {
+		slices.Sort(known)
+		hint = "known here: " + strings.Join(known, ", ")
+	}
+	c.Badf(item, "unknown_field", hint, "unknown field %q", key)
+}
+
+func (c *Checker) row(f *Field, doc, out *asset.Value) {
+	v := doc.Get(f.YAML)
+	switch {
+	case f.ReadOnly:
+	case v.IsNull():
+		if f.Required {
+			c.Badf(doc, "missing_field", "", "is missing")
+		}
+	case f.Secret && !c.Literals && !isSecretRef(v):
+		c.Badf(v, "plain_secret", "write ${{ secret.NAME }} and say in mlsync.yaml where NAME comes from", "a secret must not stand in a file")
+	default:
+		if got := f.As.Check(c, v); got != nil {
+			out.Set(f.YAML, got.At(v.Pos()))
+		}
+	}
+}
+
+var secretRef = regexp.MustCompile(`\A\$\{\{\s*secret\.([A-Za-z_][A-Za-z0-9_.-]*)\s*\}\}\z`)
+
+// SecretName is the NAME of a value ${{ secret.NAME }}, and false for others.
+func SecretName(v *asset.Value) (string, bool) {
+	m := secretRef.FindStringSubmatch(v.Str())
+	if m == nil {
+		return "", false
+	}
+	return m[1], true
+}
+
+func isSecretRef(v *asset.Value) bool {
+	_, ok := SecretName(v)
+	return ok
+}

@@ -1,0 +1,168 @@
+package kind
+
+import (
+	"regexp"
+	"strings"
+
+	"mlsync.dev/mlsync/asset"
+)
+
+// Verdict is what a document was found to be.
+type Verdict struct {
+	// Variant is nil if the document is no asset that mlsync manages.
+	Variant *Variant
+	// Preview is set if the document is written in the 2020 preview dialect.
+	Preview bool
+	// Unmanaged names a kind that Azure ML knows and mlsync leaves alone.
+	Unmanaged string
+	// Why says what decided, for check -v.
+	Why string
+	// Doubt is set if the document looks like an asset and cannot be decided.
+	Doubt string
+}
+
+var schemaName = regexp.MustCompile(`(?i)/([A-Za-z0-9]+)(?:\.schema)?\.json\s*$`)
+
+// SchemaName is the last segment of a $schema address without its ending, in
+// lower case: what names the kind.
+func SchemaName(url string) string {
+	m := schemaName.FindStringSubmatch(url)
+	if m == nil {
+		return ""
+	}
+	return strings.ToLower(m[1])
+}
+
+// Identify finds the kind and variant of a written document. folder is the
+// name of the folder of a canonical tree that the file is in, or a kind that a
+// rule of mlsync.yaml names; "" for none.
+func Identify(doc *asset.Value, folder string) Verdict {
+	if doc.Type() != asset.Map {
+		return Verdict{Why: "not a map"}
+	}
+	if url := doc.Get("$schema").Str(); url != "" {
+		return identifySchema(doc, url)
+	}
+	for _, key := range []string{"dependencies", "channels", "build_dependencies"} {
+		if doc.Has(key) {
+			return Verdict{Why: "has " + key + ": a conda or pip file"}
+		}
+	}
+	if v := tell(doc); v.Variant != nil {
+		return v
+	}
+	if u := unmanagedType(doc); u != "" {
+		return Verdict{Unmanaged: u, Why: "looks like " + u}
+	}
+	return identifyFolder(doc, folder)
+}
+
+func tell(doc *asset.Value) Verdict {
+	for _, t := range All() {
+		for _, v := range t.Variants {
+			if v.Preview != nil && v.Preview.Tell(doc) {
+				return Verdict{Variant: v, Preview: true, Why: "keys of the preview form of " + v.FullName()}
+			}
+		}
+	}
+	for _, t := range All() {
+		for _, v := range t.Variants {
+			if v.Tell != nil && v.Tell(doc) {
+				return Verdict{Variant: v, Why: "keys of " + v.FullName()}
+			}
+		}
+	}
+	return Verdict{}
+}
+
+func identifySchema(doc *asset.Value, url string) Verdict {
+	why := "$schema " + url
+	if strings.Contains(url, "/promptflow/") {
+		return Verdict{Why: why + ": a prompt flow file"}
+	}
+	name := SchemaName(url)
+	for _, t := range All() {
+		for _, v := range t.Variants {
+			for _, s := range v.Schemas {
+				if strings.EqualFold(s, name) {
+					// The schema names the kind; type may say the variant closer.
+					if w, ok := t.pick(doc); ok {
+						v = w
+					}
+					return Verdict{Variant: v, Preview: v.Preview != nil && v.Preview.Tell(doc), Why: why}
+				}
+			}
+		}
+	}
+	if u, ok := unmanagedSchemas[name]; ok {
+		return Verdict{Unmanaged: u, Why: why}
+	}
+	return Verdict{Why: why + ": not a kind of Azure ML"}
+}
+
+func identifyFolder(doc *asset.Value, folder string) Verdict {
+	if folder == "" || !doc.Has("name") {
+		return Verdict{Why: "no $schema, type or keys of an asset"}
+	}
+	for _, t := range All() {
+		if t.Plural != folder && string(t.Kind) != folder {
+			continue
+		}
+		if v, _ := t.pick(doc); v != nil {
+			return Verdict{Variant: v, Why: "in the folder " + folder}
+		}
+		return Verdict{Doubt: "it is in the folder " + folder + " but has no form of a " + string(t.Kind)}
+	}
+	return Verdict{Why: "no $schema, type or keys of an asset"}
+}
+
+// pick is the variant of t that a written document has: by its type, else by
+// its keys, else the first. sure says that type or keys decided.
+func (t *Table) pick(doc *asset.Value) (v *Variant, sure bool) {
+	if typ := doc.Get("type").Str(); typ != "" {
+		for _, v := range t.Variants {
+			for _, name := range v.Types {
+				if squash(name) == squash(typ) {
+					return v, true
+				}
+			}
+		}
+	}
+	for _, v := range t.Variants {
+		if v.Tell != nil && v.Tell(doc) {
+			return v, true
+		}
+	}
+	if len(t.Variants) > 0 {
+		return t.Variants[0], len(t.Variants) == 1
+	}
+	return nil, false
+}
+
+func hasAll(doc *asset.Value, keys ...string) bool {
+	for _, k := range keys {
+		if !doc.Has(k) {
+			return false
+		}
+	}
+	return true
+}
+
+func hasAny(doc *asset.Value, keys ...string) bool {
+	for _, k := range keys {
+		if doc.Has(k) {
+			return true
+		}
+	}
+	return false
+}
+
+func typeIs(doc *asset.Value, names ...string) bool {
+	t := doc.Get("type").Str()
+	for _, n := range names {
+		if t != "" && squash(t) == squash(n) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,402 @@
+package kind
+
+import (
+	"regexp"
+	"strings"
+
+	"mlsync.dev/mlsync/asset"
+	"mlsync.dev/mlsync/internal/problem"
+)
+
+// Form says how a reference is written.
+type Form uint8
+
+// The forms of references. Short names an asset of the workspace:
+// azureml:NAME, azureml:NAME:VERSION, azureml:NAME@LABEL. Registry is an
+// azureml://registries/… URI. ARM is a resource id of another workspace. URI
+// is any other address that the service reads by itself. File is file:PATH or
+// a path. Expression is ${{…}}. Keep is a word with a meaning of its own,
+// such as serverless.
+const (
+	Short Form = iota
+	Registry
+	ARM
+	URI
+	File
+	Expression
+	Keep
+)
+
+// Reference is a parsed reference.
+type Reference struct {
+	Form Form
+	// Name, Version and Label are set for Short and, where they are known,
+	// Registry; Registry is the registry's name.
+	Name, Version, Label, Registry string
+	// Text is the reference as written, without the prefix azureml: of ids.
+	Text string
+}
+
+// String is the normal spelling.
+func (r Reference) String() string {
+	switch {
+	case r.Form != Short:
+		return r.Text
+	case r.Version != "":
+		return "azureml:" + r.Name + ":" + r.Version
+	case r.Label != "":
+		return "azureml:" + r.Name + "@" + r.Label
+	}
+	return "azureml:" + r.Name
+}
+
+// Ref is a reference to an asset of a kind.
+type Ref struct {
+	To asset.Kind
+	// Inline allows the asset itself in place of a reference.
+	Inline bool
+	// File allows file:PATH, the path of a file that holds the asset.
+	File bool
+	// Bare takes a plain NAME as azureml:NAME (computes).
+	Bare bool
+	// Keep are words with a meaning of their own, sent as they are.
+	Keep []string
+	// Object sends {"referenceType":"Id","assetId":…} (batch deployments).
+	Object bool
+	// NameOnly sends the bare name (batch default deployment).
+	NameOnly bool
+	// Siblings says that the asset referred to is contained in the same
+	// parent as, or in, the asset that refers.
+	Siblings bool
+}
+
+var registryURI = regexp.MustCompile(`^azureml://registries/([^/]+)/([^/]+)/([^/]+)(?:/(versions|labels)/([^/]+))?/?$`)
+
+// Parse reads the text of a reference of type r; the scope decides what is
+// of this workspace. Problem is "" if the text is good, else what is wrong.
+func (r Ref) Parse(text string, s Scope) (ref Reference, bad string) {
+	t := Of(r.To)
+	switch {
+	case strings.HasPrefix(text, "${{"):
+		return Reference{Form: Expression, Text: text}, ""
+	case hasFold(r.Keep, text):
+		return Reference{Form: Keep, Text: text}, ""
+	case strings.HasPrefix(text, "file:"):
+		if !r.File {
+			return ref, "a file cannot be named here"
+		}
+		return Reference{Form: File, Text: strings.TrimPrefix(text, "file:")}, ""
+	}
+	text = strings.TrimPrefix(strings.TrimPrefix(text, "azureml:azureml:"), "")
+	if strings.HasPrefix(text, "//") { // the rest of azureml:azureml://…
+		text = "azureml:" + text
+	}
+	if m := registryURI.FindStringSubmatch(text); m != nil {
+		ref = Reference{Form: Registry, Registry: m[1], Name: m[3], Text: text}
+		if m[4] == "versions" {
+			ref.Version = m[5]
+		} else {
+			ref.Label = m[5]
+		}
+		return ref, ""
+	}
+	if strings.HasPrefix(text, "azureml://") {
+		return Reference{Form: URI, Text: text}, ""
+	}
+	short, prefixed := strings.CutPrefix(text, "azureml:")
+	if strings.HasPrefix(short, "/") {
+		return r.parseARM(short, s)
+	}
+	if !prefixed && !r.Bare {
+		return ref, "a reference begins with azureml:"
+	}
+	return r.parseShort(short, t)
+}
+
+func (r Ref) parseARM(arm string, s Scope) (Reference, string) {
+	if id, ok := s.ParseARM(arm); ok && id.Kind == r.To {
+		return Reference{Form: Short, Name: id.Name, Version: id.Version}, ""
+	}
+	if !strings.HasPrefix(strings.ToLower(arm), "/subscriptions/") {
+		return Reference{}, "it is not a resource id"
+	}
+	return Reference{Form: ARM, Text: arm}, ""
+}
+
+func (r Ref) parseShort(short string, t *Table) (ref Reference, bad string) {
+	if strings.Contains(short, "/") && !r.Bare {
+		// The 2021 preview wrote azureml:NAME/versions/VERSION.
+		name, version, ok := strings.Cut(short, "/versions/")
+		if !ok || strings.Contains(name+version, "/") {
+			return ref, "a name cannot hold a /"
+		}
+		return Reference{Form: Short, Name: name, Version: version}, ""
+	}
+	ref = Reference{Form: Short, Name: short}
+	if t == nil || t.Versioned {
+		if name, version, ok := strings.Cut(short, ":"); ok {
+			ref.Name, ref.Version = name, version
+		} else if name, label, ok := strings.Cut(short, "@"); ok {
+			ref.Name, ref.Label = name, label
+		} else {
+			return ref, "a version is missing: write azureml:" + short + ":VERSION or azureml:" + short + "@latest"
+		}
+	}
+	if ref.Name == "" {
+		return ref, "the name is missing"
+	}
+	return ref, ""
+}
+
+func hasFold(list []string, s string) bool {
+	for _, k := range list {
+		if strings.EqualFold(k, s) {
+			return true
+		}
+	}
+	return false
+}
+
+// Check brings a reference to its normal spelling and an inline asset to its
+// normal form.
+func (r Ref) Check(c *Checker, v *asset.Value) *asset.Value {
+	if v.Type() == asset.Map && r.Inline {
+		return r.checkInline(c, v)
+	}
+	if v.Type() != asset.String {
+		c.Badf(v, "wrong_type", r.hint(), "want a reference to a %s, not %s", r.To, sort(v))
+		return nil
+	}
+	ref, bad := r.Parse(v.Str(), Scope{})
+	if bad != "" {
+		c.Badf(v, "bad_reference", r.hint(), "%q does not refer to a %s: %s", v.Str(), r.To, bad)
+		return nil
+	}
+	if ref.Form == File {
+		return asset.NewString("file:" + ref.Text)
+	}
+	return asset.NewString(ref.String())
+}
+
+func (r Ref) checkInline(c *Checker, v *asset.Value) *asset.Value {
+	variant, _ := Of(r.To).pick(v)
+	if variant == nil {
+		c.Badf(v, "unknown_kind", "", "this is not a %s", r.To)
+		return nil
+	}
+	body := variant.ReadInline(c, v)
+	for _, head := range []string{"name", "version"} {
+		if item := v.Get(head); !item.IsNull() {
+			body.Set(head, asset.NewString(item.Text()).At(item.Pos()))
+		}
+	}
+	return body
+}
+
+func (r Ref) hint() string {
+	t := Of(r.To)
+	h := "write azureml:NAME"
+	if t != nil && t.Versioned {
+		h = "write azureml:NAME:VERSION, azureml:NAME@latest"
+	}
+	if r.File {
+		h += ", file:PATH"
+	}
+	if r.Inline {
+		h += " or the " + string(r.To) + " itself"
+	}
+	return h
+}
+
+// Encode sends the resource id of an asset of the workspace, and every other
+// reference as it is.
+func (r Ref) Encode(e *Encoder, v *asset.Value) *asset.Value {
+	text := v.Text()
+	ref, bad := r.Parse(text, e.Scope)
+	switch {
+	case bad != "":
+	case ref.Form == Short && r.NameOnly:
+		text = ref.Name
+	case ref.Form == Short:
+		text = r.address(ref, e.Scope)
+	case ref.Form == Registry, ref.Form == ARM:
+		text = ref.Text
+	}
+	if r.Object {
+		return asset.NewMap().Set("referenceType", asset.NewString("Id")).Set("assetId", asset.NewString(text))
+	}
+	return asset.NewString(text)
+}
+
+// address is what stands on the wire for an asset of the workspace. Labels
+// that only the service resolves stay as they are.
+func (r Ref) address(ref Reference, s Scope) string {
+	if ref.Label != "" || strings.HasPrefix(ref.Name, "AzureML-") && r.To == "environment" {
+		return ref.String()
+	}
+	return s.ARM(asset.ID{Kind: r.To, Name: ref.Name, Version: ref.Version})
+}
+
+func (r Ref) Decode(d *Decoder, rest *asset.Value) *asset.Value {
+	if r.Object && rest.Type() == asset.Map {
+		rest = rest.Get("assetId")
+	}
+	if rest.Type() != asset.String || rest.Str() == "" {
+		return nil
+	}
+	if r.NameOnly {
+		name := rest.Str()[strings.LastIndex(rest.Str(), "/")+1:]
+		return asset.NewString("azureml:" + name)
+	}
+	ref, bad := r.Parse(rest.Str(), d.Scope)
+	if bad != "" {
+		return rest
+	}
+	return asset.NewString(ref.String())
+}
+
+// Equal compares references: names exactly, resource ids without case.
+func (r Ref) Equal(a, b *asset.Value) bool {
+	if strings.HasPrefix(a.Text(), "/") {
+		return strings.EqualFold(a.Text(), b.Text())
+	}
+	return a.Equal(b)
+}
+
+func (r Ref) Schema() map[string]any {
+	s := map[string]any{"type": "string"}
+	if r.Inline {
+		return map[string]any{"anyOf": []any{s, map[string]any{"type": "object"}}}
+	}
+	return s
+}
+
+func (r Ref) Describe() string { return "reference to " + string(r.To) }
+
+// Children are the parts of an inline asset.
+func (r Ref) Children(v *asset.Value, visit func(Child)) {
+	if v.Type() != asset.Map || !r.Inline {
+		return
+	}
+	if variant, _ := Of(r.To).pick(v); variant != nil {
+		children(variant.all, v, visit)
+	}
+}
+
+func (r Ref) With(v *asset.Value, key string, part *asset.Value) *asset.Value {
+	return withKey(v, key, part)
+}
+
+// Locality says what a local path stands for.
+type Locality uint8
+
+// The localities. Code is a file or folder that becomes a code asset. Upload
+// is a file or folder that goes to a datastore and becomes a URI. Context is
+// a folder that goes to a datastore and becomes an https address. Document is
+// a YAML file whose content takes the place of the path. Script is a file
+// whose content is sent as text.
+const (
+	Code Locality = iota
+	Upload
+	Context
+	Document
+	Script
+)
+
+// Local is a field that may hold a path of the repository. In the resolved
+// form, the path is replaced by what it stands for.
+type Local struct {
+	What Locality
+	// Inline allows the content itself, as a map, in place of a path.
+	Inline bool
+	// Remote reports texts that are addresses and not paths; nil means
+	// anything with a scheme, such as https:.
+	Remote func(text string) bool
+	// Asset is the kind of asset that azureml:NAME:VERSION refers to here;
+	// "" if the field cannot refer to one.
+	Asset asset.Kind
+	// Slash ends the URI of a folder with a slash.
+	Slash bool
+	// Long writes the datastore URI in its long form, with the workspace.
+	Long bool
+	// Encoded and Decoded finish the value on the wire, for fields that do
+	// not hold it as a plain text; nil for those that do.
+	Encoded func(e *Encoder, v *asset.Value) *asset.Value
+	Decoded func(d *Decoder, rest *asset.Value) *asset.Value
+	// Same compares resolved values that may differ in spelling; nil for Equal.
+	Same func(want, live *asset.Value) bool
+}
+
+var scheme = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*:(//|/)?`)
+
+// IsRemote reports whether the text is an address or a reference, not a path.
+func (l Local) IsRemote(text string) bool {
+	if l.Remote != nil {
+		return l.Remote(text)
+	}
+	return strings.HasPrefix(text, "${{") || scheme.MatchString(text) || strings.HasPrefix(text, "/subscriptions/")
+}
+
+func (l Local) Check(c *Checker, v *asset.Value) *asset.Value {
+	if v.Type() == asset.Map && l.Inline {
+		return v
+	}
+	if v.Type() != asset.String || v.Str() == "" {
+		c.Badf(v, "wrong_type", quoteHint(v), "want a path or an address, not %s", sort(v))
+		return nil
+	}
+	return asset.NewString(v.Str())
+}
+
+func (l Local) Encode(e *Encoder, v *asset.Value) *asset.Value {
+	if l.Encoded != nil {
+		return l.Encoded(e, v)
+	}
+	if l.Asset != "" && v.Type() == asset.String {
+		return Ref{To: l.Asset}.Encode(e, v)
+	}
+	return e.text(v)
+}
+
+func (l Local) Decode(d *Decoder, rest *asset.Value) *asset.Value {
+	if l.Decoded != nil {
+		return l.Decoded(d, rest)
+	}
+	if l.Asset != "" && rest.Type() == asset.String {
+		return Ref{To: l.Asset}.Decode(d, rest)
+	}
+	return present(rest)
+}
+
+// Equal compares resolved values.
+func (l Local) Equal(want, live *asset.Value) bool {
+	if l.Same != nil {
+		return l.Same(want, live)
+	}
+	return want.Equal(live)
+}
+
+func (l Local) Schema() map[string]any {
+	s := map[string]any{"type": "string", "minLength": 1}
+	if l.Inline {
+		return map[string]any{"anyOf": []any{s, map[string]any{"type": "object"}}}
+	}
+	return s
+}
+
+func (l Local) Describe() string {
+	switch l.What {
+	case Code, Context:
+		return "path of a folder, or an address"
+	case Document:
+		return "path of a YAML file, or its content"
+	case Script:
+		return "path of a file"
+	}
+	return "path, address or reference"
+}
+
+// hintFor is the cure for a path that does not exist.
+func hintFor(pos problem.Pos) string {
+	return "paths are relative to the folder of " + pos.File
+}

@@ -1,0 +1,185 @@
+package kind
+
+import (
+	"fmt"
+	"strings"
+
+	"mlsync.dev/mlsync/asset"
+)
+
+// Encoder makes REST bodies in one workspace.
+type Encoder struct {
+	Scope Scope
+	// Secret gives the value of ${{ secret.NAME }}; nil leaves the text.
+	Secret func(name string) (asset.Secret, error)
+	// Late sends fields that can be set only after the contained assets exist.
+	Late bool
+	// Err is the first error of Secret.
+	Err error
+}
+
+func (e *Encoder) text(v *asset.Value) *asset.Value {
+	name, ok := SecretName(v)
+	if !ok || e.Secret == nil {
+		return plain(v)
+	}
+	s, err := e.Secret(name)
+	if err != nil && e.Err == nil {
+		e.Err = fmt.Errorf("secret %s: %w", name, err)
+	}
+	return asset.NewString(s.Reveal())
+}
+
+// fields encodes each row of v into rest, with what is sent when v is silent.
+func (e *Encoder) fields(rows []Field, v, rest *asset.Value) {
+	for i := range rows {
+		e.field(&rows[i], v, rest)
+	}
+}
+
+func (e *Encoder) field(f *Field, v, rest *asset.Value) {
+	item := v.Get(f.YAML)
+	if f.Late && !e.Late {
+		item = nil
+	}
+	if item.IsNull() {
+		item = f.Send
+	}
+	if item.IsNull() || f.ReadOnly {
+		return
+	}
+	if o, ok := f.As.(Object); ok && f.REST == "" {
+		o.encodeInto(e, item, rest)
+		return
+	}
+	if f.REST == "" {
+		return
+	}
+	if got := f.As.Encode(e, item); got != nil {
+		rest.SetPath(got, splitPath(f.REST)...)
+	}
+}
+
+// ToREST makes the body that creates a, which must be resolved. With late,
+// the fields that wait for contained assets are in it as well.
+func ToREST(a *asset.Asset, e *Encoder) (*asset.Value, error) {
+	v := VariantOf(a)
+	rest := asset.NewMap()
+	for _, c := range v.Const {
+		rest.SetPath(asset.NewString(c.Text), splitPath(c.REST)...)
+	}
+	e.fields(v.all, a.Body, rest)
+	if v.table.Location && !rest.Has("location") && e.Scope.Location != "" {
+		rest.Set("location", asset.NewString(e.Scope.Location))
+	}
+	if a.Anonymous && v.table.Versioned {
+		rest.SetPath(asset.NewBool(true), "properties", "isAnonymous")
+	}
+	if v.ToREST != nil {
+		v.ToREST(e, a.Body, rest)
+	}
+	if e.Err != nil {
+		return nil, fmt.Errorf("%s: %w", a.ID, e.Err)
+	}
+	return rest, nil
+}
+
+// Decoder reads REST bodies of one workspace.
+type Decoder struct{ Scope Scope }
+
+func (d *Decoder) fields(rows []Field, rest, v *asset.Value) {
+	for i := range rows {
+		f := &rows[i]
+		if f.ReadOnly || f.Secret {
+			continue
+		}
+		var got *asset.Value
+		if o, ok := f.As.(Object); ok && f.REST == "" {
+			got = o.Decode(d, rest)
+		} else if f.REST != "" {
+			if item := rest.GetPath(splitPath(f.REST)...); !item.IsNull() {
+				got = f.As.Decode(d, item)
+			}
+		}
+		if got != nil {
+			v.Set(f.YAML, got)
+		}
+	}
+}
+
+// FromREST makes an asset of a body that the service sent. The id within the
+// workspace is read from the resource id of the body or, where the service
+// leaves that out, from path.
+func (t *Table) FromREST(d *Decoder, path string, rest *asset.Value) (*asset.Asset, error) {
+	arm := rest.Get("id").Str()
+	if !strings.HasPrefix(arm, "/") {
+		arm = path
+	}
+	id, ok := d.Scope.ParseARM(arm)
+	if !ok || id.Kind != t.Kind {
+		return nil, fmt.Errorf("%q is not the resource id of a %s", arm, t.Kind)
+	}
+	v := t.variantOfREST(rest)
+	if v == nil {
+		return nil, fmt.Errorf("%s: a form that this version of mlsync does not know", id)
+	}
+	a := &asset.Asset{ID: id, Variant: v.Name, Body: asset.NewMap(), Raw: rest, ARM: arm,
+		ModifiedAt: firstText(rest, "lastModifiedAt", "createdAt"), ModifiedBy: firstText(rest, "lastModifiedBy", "createdBy")}
+	a.Anonymous = t.Anonymous != "" && id.Name == t.Anonymous
+	d.fields(v.all, rest, a.Body)
+	if v.FromREST != nil {
+		v.FromREST(d, rest, a.Body)
+	}
+	return a, nil
+}
+
+func firstText(rest *asset.Value, keys ...string) string {
+	for _, k := range keys {
+		if s := rest.GetPath("systemData", k).Str(); s != "" {
+			return s
+		}
+	}
+	return ""
+}
+
+func (t *Table) variantOfREST(rest *asset.Value) *Variant {
+	for _, v := range t.Variants {
+		fits := true
+		for _, c := range v.Const {
+			fits = fits && strings.EqualFold(rest.GetPath(splitPath(c.REST)...).Text(), c.Text)
+		}
+		if fits {
+			return v
+		}
+	}
+	return nil
+}
+
+// StampPrefix begins the name of every tag that mlsync leaves on live assets.
+const StampPrefix = "mlsync-"
+
+// Stamps are mlsync's tags of a live asset, by name without the prefix.
+func Stamps(a *asset.Asset) map[string]string {
+	t := Of(a.ID.Kind)
+	out := map[string]string{}
+	if t.Tags == "" || a.Raw == nil {
+		return out
+	}
+	for k, v := range a.Raw.GetPath(splitPath(t.Tags)...).Entries() {
+		if name, ok := strings.CutPrefix(k, StampPrefix); ok {
+			out[name] = v.Text()
+		}
+	}
+	return out
+}
+
+// Stamp puts mlsync's tags into a REST body of kind t; nothing if the kind
+// cannot carry any.
+func (t *Table) Stamp(rest *asset.Value, stamps map[string]string) {
+	if t.Tags == "" {
+		return
+	}
+	for _, k := range sortedKeys(stamps) {
+		rest.SetPath(asset.NewString(stamps[k]), append(splitPath(t.Tags), StampPrefix+k)...)
+	}
+}

@@ -1,0 +1,235 @@
+package kind
+
+import (
+	"slices"
+	"strings"
+
+	"mlsync.dev/mlsync/asset"
+)
+
+// Table is all that mlsync knows of one kind.
+type Table struct {
+	Kind asset.Kind
+	// Plural is the kind's folder in a canonical tree, such as "environments".
+	Plural string
+	// Collection is the REST collection, below the workspace or, for a kind
+	// with a Parent, below the parent's resource.
+	Collection string
+	// Parent is the kind that contains this one (an endpoint of a
+	// deployment), and ParentKey the field that names it.
+	Parent    asset.Kind
+	ParentKey string
+	// Versioned kinds have versions; the others are one resource a name.
+	Versioned bool
+	// Anonymous is the name under which inline assets of this kind are
+	// registered; "" if the kind is never written inline.
+	Anonymous string
+	// LowerName says that the service knows names in lower case only.
+	LowerName bool
+	// Names checks a name at creation: a regular expression and its meaning.
+	Names NameRule
+	// Tags is the REST path of the map of tags, which carries mlsync's
+	// stamps: "properties.tags" or "tags"; "" if the kind cannot carry any.
+	Tags string
+	// StampsFixed says that tags of an existing asset cannot be changed, so
+	// stamps are given at creation or never (environment versions).
+	StampsFixed bool
+	// Location says that the body carries the region of the workspace.
+	Location bool
+	// Remove is what removal from git means by default.
+	Remove Removal
+	// Costly kinds are removed only with an approval.
+	Costly bool
+	// Promotable kinds may move to another workspace.
+	Promotable bool
+	// Once says that an asset is written once and never compared field by
+	// field (jobs).
+	Once bool
+	// ReadBack says that a write must be read again, because the service may
+	// answer success without doing it.
+	ReadBack bool
+	// System reports assets that nobody wrote: the service makes them.
+	System func(asset.ID) bool
+	// Variants are the forms of the kind. Fields of the variant come on top
+	// of Fields.
+	Variants []*Variant
+	Fields   []Field
+	// Doc is one sentence for the reference docs.
+	Doc string
+}
+
+// Removal is what may be done with an asset that git no longer has.
+type Removal string
+
+// The removals. Orphan leaves the asset alone and forgets it; Confirm waits
+// for an approval and then deletes.
+const (
+	Archive Removal = "archive"
+	Delete  Removal = "delete"
+	Orphan  Removal = "orphan"
+	Confirm Removal = "confirm"
+)
+
+// NameRule restricts names of new assets.
+type NameRule struct {
+	Pattern string // a regular expression for the whole name; "" allows all
+	Text    string // the same in words, for problems
+}
+
+// Variant is one form of a kind.
+type Variant struct {
+	// Name tells the variants of one kind apart; "" if there is one only.
+	Name string
+	// Schemas are the last segments of $schema URLs, without .schema.json,
+	// that mean this variant; the first is the one that is written.
+	Schemas []string
+	// Types are the values of the field type that mean this variant; the
+	// first is written, none if the field is not used.
+	Types []string
+	// Const are members of the REST body that say the variant. They are sent,
+	// and a live asset is of this variant if its own equal them, case aside.
+	Const []Const
+	// Tell recognises a written document that has no $schema.
+	Tell func(doc *asset.Value) bool
+	// Preview reads the form of the 2020 preview; nil if there was none.
+	Preview *Preview
+	Fields  []Field
+	// Check looks at what rows cannot say; v is the normal form.
+	Check func(c *Checker, v *asset.Value)
+	// ToREST and FromREST finish what rows cannot say. rest is the body so
+	// far; v the resolved form.
+	ToREST   func(e *Encoder, v, rest *asset.Value)
+	FromREST func(d *Decoder, rest, v *asset.Value)
+	// DeleteQuery are query members that a DELETE needs.
+	DeleteQuery map[string]string
+	Doc         string
+
+	table *Table
+	all   []Field
+}
+
+// Const is a member of a REST body with a fixed text.
+type Const struct{ REST, Text string }
+
+// Change is what the service lets happen to a field of an existing asset.
+type Change uint8
+
+// The classes of change. InPlace: an update of the asset. NewVersion: the
+// version is immutable, another one is made. Replace: delete and create.
+// Append: entries may be added, not changed or removed. Once: said at
+// creation only and not readable or not comparable later, so a difference is
+// shown as ignored.
+const (
+	InPlace Change = iota
+	NewVersion
+	Replace
+	Append
+	Once
+)
+
+var changeNames = [...]string{"in place", "new version", "replace", "append only", "at creation"}
+
+// String is the class in words.
+func (c Change) String() string { return changeNames[c] }
+
+// Field is one row of a table.
+type Field struct {
+	// YAML is the key in the file.
+	YAML string
+	// REST is the dotted path in the body, relative to that of the enclosing
+	// field. "" sends nothing, save for an Object: its fields then live
+	// directly in the enclosing body.
+	REST string
+	// As is how the value is checked, sent and read.
+	As Type
+	// Required fields must be in the file.
+	Required bool
+	// ReadOnly fields may stand in a file and mean nothing.
+	ReadOnly bool
+	// Secret fields hold a reference ${{ secret.NAME }} and are never read
+	// back from the service.
+	Secret bool
+	// Change is what the service allows on an existing asset.
+	Change Change
+	// Send is what the reference client sends on creation when the file is
+	// silent, in normal form; nil for nothing.
+	Send *asset.Value
+	// Service is what the service fills in by itself; it is also what a field
+	// is reset to when it is released. For the docs and for resets only.
+	Service *asset.Value
+	// Late says that the field can be set only after the assets contained in
+	// this one exist (traffic of an endpoint): it is sent by a second step.
+	Late bool
+	// Doc is one sentence for the reference docs, with the service's
+	// behaviour and its source where it is odd.
+	Doc string
+}
+
+// Fields of v: those of the kind and its own, in the order of writing.
+func (v *Variant) AllFields() []Field { return v.all }
+
+// Table is the kind v belongs to.
+func (v *Variant) Table() *Table { return v.table }
+
+// FullName is kind or kind/variant for kinds whose variants are kinds of
+// their own to the reference client (job/command).
+func (v *Variant) FullName() string {
+	if v.table.Once && v.Name != "" {
+		return string(v.table.Kind) + "/" + v.Name
+	}
+	return string(v.table.Kind)
+}
+
+// Field is the row of a top-level key, or nil.
+func (v *Variant) Field(key string) *Field { return fieldOf(v.all, key) }
+
+func fieldOf(fields []Field, key string) *Field {
+	if i := slices.IndexFunc(fields, func(f Field) bool { return f.YAML == key }); i >= 0 {
+		return &fields[i]
+	}
+	return nil
+}
+
+// Of is the table of a kind, or nil if there is none.
+func Of(k asset.Kind) *Table {
+	for _, t := range All() {
+		if t.Kind == k {
+			return t
+		}
+	}
+	return nil
+}
+
+// VariantOf is the variant of an asset. It panics for a kind or variant that
+// has no table: assets are made by this package only.
+func VariantOf(a *asset.Asset) *Variant {
+	v := Of(a.ID.Kind).Variant(a.Variant)
+	if v == nil {
+		panic("kind: no variant " + a.Variant + " of " + string(a.ID.Kind))
+	}
+	return v
+}
+
+// Variant is the variant with the name, or nil.
+func (t *Table) Variant(name string) *Variant {
+	if i := slices.IndexFunc(t.Variants, func(v *Variant) bool { return v.Name == name }); i >= 0 {
+		return t.Variants[i]
+	}
+	return nil
+}
+
+// IsSystem reports whether nobody wrote the asset: the service made it.
+func (t *Table) IsSystem(id asset.ID) bool { return t.System != nil && t.System(id) }
+
+// link fills in what the tables leave to be derived.
+func link(tables []*Table) []*Table {
+	for _, t := range tables {
+		for _, v := range t.Variants {
+			v.table = t
+			v.all = slices.Concat(t.Fields, v.Fields)
+		}
+	}
+	return tables
+}
+
+func splitPath(dotted string) []string { return strings.Split(dotted, ".") }
