@@ -1,0 +1,228 @@
+// Package plan says what mlsync shall do, in what order, and whether it may:
+// from the differences, the journal and the rules to a plan, which is a value
+// that people read, machines check and a later run can be held to. It knows
+// not how a step is carried out and no storage.
+package plan
+
+import (
+	"time"
+
+	"mlsync.dev/mlsync/asset"
+	"mlsync.dev/mlsync/diff"
+	"mlsync.dev/mlsync/internal/problem"
+)
+
+// Action is what a step does.
+type Action string
+
+// The actions. NewVersion creates the next version of an asset that has
+// others. Replace deletes and creates. Adopt takes over an asset that exists
+// and writes only what differs. Blocked does nothing and says why. Unknown
+// does nothing because the live side could not be read.
+const (
+	Create     Action = "create"
+	NewVersion Action = "new_version"
+	Update     Action = "update"
+	Replace    Action = "replace"
+	Archive    Action = "archive"
+	Delete     Action = "delete"
+	Orphan     Action = "orphan"
+	Adopt      Action = "adopt"
+	NoOp       Action = "noop"
+	Blocked    Action = "blocked"
+	Unknown    Action = "unknown"
+)
+
+// Destructive reports whether the action can lose something.
+func (a Action) Destructive() bool { return a == Replace || a == Delete || a == Archive }
+
+// Writes reports whether the action sends a request that writes.
+func (a Action) Writes() bool {
+	switch a {
+	case Create, NewVersion, Update, Replace, Archive, Delete, Adopt:
+		return true
+	}
+	return false
+}
+
+// Key names a step: an asset, and which part of the work on it. Part is ""
+// for the asset itself, "late" for the fields that wait for contained assets
+// (traffic), "clear" for releasing them before contained assets are removed.
+type Key struct {
+	ID   asset.ID
+	Part string
+}
+
+// String is the id, with #part for parts.
+func (k Key) String() string {
+	if k.Part == "" {
+		return k.ID.String()
+	}
+	return k.ID.String() + "#" + k.Part
+}
+
+// Step is one thing to do.
+type Step struct {
+	Key     Key
+	Action  Action
+	Changes []diff.Change
+	// Why is the cause of the whole step in words, such as "removed in 4f1c2ab".
+	Why string
+	// Requires are the steps that must be done before.
+	Requires []Key
+	// Supersedes is the version that a new version follows.
+	Supersedes asset.ID
+	Source     problem.Pos
+	ARM        string
+	// Upload says what content goes up before the write.
+	Upload Upload
+	// Blocked says why a step of the action Blocked or Unknown cannot be done.
+	Blocked string
+	// Needs names the approval without which the step is refused, such as
+	// "replace:compute/gpu"; "" if none is needed.
+	Needs string
+	// Want is the resolved asset to write; nil for removals.
+	Want *asset.Asset
+	// Live is the asset as read; nil if there is none.
+	Live *asset.Asset
+}
+
+// Upload is content that a step sends.
+type Upload struct {
+	Files int
+	Bytes int64
+}
+
+// Drift is a difference that somebody made in the workspace.
+type Drift struct {
+	ID    asset.ID
+	Paths []string
+	// By and At are who changed the asset last and when, as the service
+	// reports; empty if it does not.
+	By, At string
+	// Revert says that the plan changes it back; otherwise it is reported.
+	Revert  bool
+	Changes []diff.Change
+}
+
+// Plan is what to do in one target.
+type Plan struct {
+	Target   Target
+	Source   Source
+	Observed Observed
+	Options  Options
+	Steps    []Step
+	Drift    []Drift
+	Problems problem.List
+	// Unmanaged counts live assets that are not in git and not owned.
+	Unmanaged []asset.ID
+}
+
+// Target is the workspace.
+type Target struct{ Name, Cloud, Subscription, ResourceGroup, Workspace string }
+
+// Source is the commit.
+type Source struct {
+	Repo, Commit string
+	Dirty        bool
+	// Tree is the digest of the wanted assets.
+	Tree string
+}
+
+// Observed is what was read of the live side.
+type Observed struct {
+	At time.Time
+	// Assets is how many assets were read, Known how many more are known
+	// from the journal, Requests how many requests that took.
+	Assets, Known, Requests int
+	// Partial are the kinds that could not be read, with the reason.
+	Partial map[asset.Kind]string
+	// Fingerprint is the digest of all that was read.
+	Fingerprint string
+}
+
+// Options are what the plan was asked for.
+type Options struct {
+	Prune bool
+	// Select are the ids or globs that the plan is restricted to.
+	Select []string
+	// Allow are approvals given, such as "replace:compute/gpu".
+	Allow []string
+	// Full reads everything again.
+	Full bool
+}
+
+// Owned is what the journal knows of an asset that mlsync manages.
+type Owned struct {
+	ID asset.ID
+	// Origin is created or adopted.
+	Origin Origin
+	// Body is the resolved body that was applied last, secrets as references.
+	Body *asset.Value
+	// Digest is the digest of Body and of the code it was applied with.
+	Digest string
+	// Variant is the variant of the asset.
+	Variant string
+	ARM     string
+	File    string
+	Commit  string
+	At      time.Time
+	// Secrets are keyed fingerprints of the secrets that were applied, by
+	// the dotted path of the field.
+	Secrets map[string]string
+	// Job is set for write-once assets that have been submitted.
+	Done bool
+	// Missing counts the observations in a row in which git no longer had
+	// the asset.
+	Missing int
+}
+
+// Origin says how an asset came to be managed.
+type Origin string
+
+// The origins.
+const (
+	Created Origin = "created"
+	Adopted Origin = "adopted"
+)
+
+// State is how a step ended.
+type State string
+
+// The ends of a step.
+const (
+	Done    State = "done"
+	Failed  State = "failed"
+	Skipped State = "blocked"
+	Pending State = "pending"
+)
+
+// Outcome is how a step ended, with the cause.
+type Outcome struct {
+	Key     Key
+	Action  Action
+	State   State
+	Err     string
+	Code    string // the service's error code
+	Request string // the service's request id
+	// By is the step whose failure blocked this one.
+	By      Key
+	Started time.Time
+	Took    time.Duration
+}
+
+// Run is one pass over one target.
+type Run struct {
+	ID         string
+	Generation int64
+	Target     string
+	Commit     string
+	Trigger    string // push, drift, resync, manual
+	Started    time.Time
+	Ended      time.Time
+	State      State
+	Digest     string // of the plan
+	Summary    map[string]int
+	Outcomes   []Outcome
+	Err        string
+}
