@@ -57,6 +57,9 @@ type Ref struct {
 	Inline bool
 	// File allows file:PATH, the path of a file that holds the asset.
 	File bool
+	// Named registers an inline asset that has a name under that name;
+	// otherwise name and version of an inline asset mean nothing.
+	Named bool
 	// Bare takes a plain NAME as azureml:NAME (computes).
 	Bare bool
 	// Keep are words with a meaning of their own, sent as they are.

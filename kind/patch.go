@@ -1,0 +1,122 @@
+package kind
+
+import (
+	"fmt"
+	"slices"
+
+	"mlsync.dev/mlsync/asset"
+)
+
+// serverMembers are members of a body that the service makes and does not
+// take back.
+var serverMembers = []string{"id", "name", "type", "systemData"}
+
+// Patch makes the body that brings a live asset to what want says: the live
+// body as the service sent it, in which only the fields that want mentions,
+// and those released, are replaced. released are dotted paths of fields that
+// git no longer mentions; they go back to the service's own value.
+func Patch(want, live *asset.Asset, released []string, e *Encoder) (*asset.Value, error) {
+	v := VariantOf(want)
+	rest := live.Raw.Clone()
+	for _, k := range serverMembers {
+		rest.Delete(k)
+	}
+	e.over(v.all, want.Body, rest)
+	for _, path := range released {
+		e.release(v.all, splitPath(path), rest)
+	}
+	if v.ToREST != nil {
+		v.ToREST(e, want.Body, rest)
+	}
+	if e.Err != nil {
+		return nil, fmt.Errorf("%s: %w", want.ID, e.Err)
+	}
+	return rest, nil
+}
+
+// over writes the rows that v mentions over rest.
+func (e *Encoder) over(rows []Field, v, rest *asset.Value) {
+	for i := range rows {
+		f := &rows[i]
+		item := v.Get(f.YAML)
+		if item.IsNull() || f.ReadOnly || f.Late && !e.Late {
+			continue
+		}
+		e.overField(f, item, rest)
+	}
+}
+
+func (e *Encoder) overField(f *Field, item, rest *asset.Value) {
+	if o, ok := f.As.(Object); ok && !o.Open {
+		base := rest
+		if f.REST != "" {
+			base = rest.GetPath(splitPath(f.REST)...)
+			if base.Type() != asset.Map {
+				base = asset.NewMap()
+				rest.SetPath(base, splitPath(f.REST)...)
+			}
+		}
+		e.over(o.Fields, item, base)
+		if o.ToREST != nil {
+			o.ToREST(e, item, base)
+		}
+		return
+	}
+	if f.REST == "" {
+		return
+	}
+	got := f.As.Encode(e, item)
+	if got == nil {
+		return
+	}
+	path := splitPath(f.REST)
+	if m, ok := f.As.(Map); ok && m.Owned {
+		old := rest.GetPath(path...)
+		if old.Type() == asset.Map {
+			for k, x := range got.Entries() {
+				old.Set(k, x)
+			}
+			return
+		}
+	}
+	rest.SetPath(got, path...)
+}
+
+// release takes the field at path out of rest, or puts the service's own
+// value in its place.
+func (e *Encoder) release(rows []Field, path []string, rest *asset.Value) {
+	f := fieldOf(rows, path[0])
+	if f == nil {
+		return
+	}
+	switch t := f.As.(type) {
+	case Object:
+		if len(path) > 1 {
+			if f.REST != "" {
+				rest = rest.GetPath(splitPath(f.REST)...)
+			}
+			if rest.Type() == asset.Map {
+				e.release(t.Fields, path[1:], rest)
+			}
+			return
+		}
+	case Map:
+		if len(path) > 1 {
+			if m := rest.GetPath(splitPath(f.REST)...); m.Type() == asset.Map {
+				m.Delete(path[1])
+			}
+			return
+		}
+	}
+	if f.REST == "" {
+		return
+	}
+	at := splitPath(f.REST)
+	if f.Service != nil {
+		rest.SetPath(f.As.Encode(e, f.Service), at...)
+		return
+	}
+	if m := rest.GetPath(at[:len(at)-1]...); m.Type() == asset.Map && slices.Contains(m.Keys(), at[len(at)-1]) {
+		m.Delete(at[len(at)-1])
+	}
+}
