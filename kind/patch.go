@@ -13,9 +13,9 @@ var serverMembers = []string{"id", "name", "type", "systemData"}
 
 // Patch makes the body that brings a live asset to what want says: the live
 // body as the service sent it, in which only the fields that want mentions,
-// and those released, are replaced. released are dotted paths of fields that
+// and those released, are replaced. released are the paths of fields that
 // git no longer mentions; they go back to the service's own value.
-func Patch(want, live *asset.Asset, released []string, e *Encoder) (*asset.Value, error) {
+func Patch(want, live *asset.Asset, released [][]string, e *Encoder) (*asset.Value, error) {
 	v := VariantOf(want)
 	rest := live.Raw.Clone()
 	for _, k := range serverMembers {
@@ -23,7 +23,7 @@ func Patch(want, live *asset.Asset, released []string, e *Encoder) (*asset.Value
 	}
 	e.over(v.all, want.Body, rest)
 	for _, path := range released {
-		e.release(v.all, splitPath(path), rest)
+		e.release(v.all, path, rest)
 	}
 	if v.ToREST != nil {
 		v.ToREST(e, want.Body, rest)
