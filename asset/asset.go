@@ -23,9 +23,12 @@ type Asset struct {
 	Anonymous bool
 	// Auto marks a versioned asset whose file gives no version.
 	Auto bool
-	// Raw is the body of a live asset as the service sent it, for updates
-	// that must not touch what mlsync does not own.
-	Raw *Value
+	// Raw is the body of a live asset as the service sent it, JSON, for
+	// updates that must not touch what mlsync does not own.
+	Raw []byte
+	// Stamps are the tags that mlsync left on a live asset, by name without
+	// the prefix: owner, content, commit.
+	Stamps map[string]string
 	// ARM is the resource id of a live asset.
 	ARM string
 	// Modified says when and by whom a live asset was changed last, as the

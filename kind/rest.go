@@ -107,7 +107,8 @@ func (d *Decoder) fields(rows []Field, rest, v *asset.Value) {
 	}
 }
 
-// FromREST makes an asset of a body that the service sent. The id within the
+// FromREST makes an asset of a body that the service sent; Raw is left to the
+// caller, who has the bytes. The id within the
 // workspace is read from the resource id of the body or, where the service
 // leaves that out, from path.
 func (t *Table) FromREST(d *Decoder, path string, rest *asset.Value) (*asset.Asset, error) {
@@ -123,7 +124,7 @@ func (t *Table) FromREST(d *Decoder, path string, rest *asset.Value) (*asset.Ass
 	if v == nil {
 		return nil, fmt.Errorf("%s: a form that this version of mlsync does not know", id)
 	}
-	a := &asset.Asset{ID: id, Variant: v.Name, Body: asset.NewMap(), Raw: rest, ARM: arm,
+	a := &asset.Asset{ID: id, Variant: v.Name, Body: asset.NewMap(), ARM: arm, Stamps: t.stamps(rest),
 		ModifiedAt: firstText(rest, "lastModifiedAt", "createdAt"), ModifiedBy: firstText(rest, "lastModifiedBy", "createdBy")}
 	a.Anonymous = t.Anonymous != "" && id.Name == t.Anonymous
 	d.fields(v.all, rest, a.Body)
@@ -158,15 +159,17 @@ func (t *Table) variantOfREST(rest *asset.Value) *Variant {
 // StampPrefix begins the name of every tag that mlsync leaves on live assets.
 const StampPrefix = "mlsync-"
 
-// Stamps are mlsync's tags of a live asset, by name without the prefix.
-func Stamps(a *asset.Asset) map[string]string {
-	t := Of(a.ID.Kind)
-	out := map[string]string{}
-	if t.Tags == "" || a.Raw == nil {
-		return out
+// stamps are mlsync's tags of a live body, by name without the prefix.
+func (t *Table) stamps(rest *asset.Value) map[string]string {
+	if t.Tags == "" {
+		return nil
 	}
-	for k, v := range a.Raw.GetPath(splitPath(t.Tags)...).Entries() {
+	var out map[string]string
+	for k, v := range rest.GetPath(splitPath(t.Tags)...).Entries() {
 		if name, ok := strings.CutPrefix(k, StampPrefix); ok {
+			if out == nil {
+				out = map[string]string{}
+			}
 			out[name] = v.Text()
 		}
 	}
