@@ -89,3 +89,14 @@ func sameMap(t Map, want, live *asset.Value) bool {
 	}
 	return true
 }
+
+// FixedPart is the part of the body of a that is fixed with its version.
+func FixedPart(a *asset.Asset) *asset.Value {
+	out := asset.NewMap()
+	for _, f := range VariantOf(a).AllFields() {
+		if v := a.Body.Get(f.YAML); !v.IsNull() && Fixed(f) {
+			out.Set(f.YAML, v)
+		}
+	}
+	return out
+}
