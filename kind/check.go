@@ -17,6 +17,7 @@ type Checker struct {
 	// clients would send.
 	Literals bool
 	variant  *Variant
+	id       asset.ID // of the asset that is being read
 	path     []string
 }
 
@@ -56,7 +57,7 @@ func (v *Variant) Read(c *Checker, doc *asset.Value) *asset.Asset {
 		a.ID.Version, a.Auto = c.version(doc.Get("version"))
 	}
 	if t.Parent != "" {
-		a.ID.Parent = c.name(doc.Get(t.ParentKey), Of(t.Parent))
+		a.ID.Parent = c.parentName(doc.Get(t.ParentKey), Of(t.Parent))
 		if a.ID.Parent == "" {
 			c.Problems.Hintf(doc.Pos(), "missing_field", "add "+t.ParentKey+": and the name of the endpoint", "%s is missing", t.ParentKey)
 		}
@@ -64,6 +65,7 @@ func (v *Variant) Read(c *Checker, doc *asset.Value) *asset.Asset {
 	if a.ID.Name == "" && !t.Once {
 		c.Problems.Hintf(doc.Pos(), "missing_field", "add name: and a name", "name is missing")
 	}
+	c.id = a.ID
 	a.Body = c.object(doc, v.all, v.heads(), false)
 	if v.Check != nil {
 		v.Check(c, a.Body)
@@ -108,6 +110,20 @@ func (c *Checker) name(v *asset.Value, t *Table) string {
 	}
 	if t.Names.Pattern != "" && !matches(t.Names.Pattern, name) {
 		c.Problems.Hintf(v.Pos(), "bad_name", t.Names.Text, "%q cannot be the name of a %s", name, t.Kind)
+	}
+	return name
+}
+
+// parentName reads the name of the asset that contains this one. A text that
+// cannot be a name is kept as it is, as by the reference client: it names
+// nothing, which is found where references are bound.
+func (c *Checker) parentName(v *asset.Value, t *Table) string {
+	name := strings.TrimSpace(v.Str())
+	if t != nil && t.LowerName && matches(t.Names.Pattern, name) {
+		return strings.ToLower(name)
+	}
+	if name == "" && !v.IsNull() {
+		c.Problems.Hintf(v.Pos(), "wrong_type", "put it in quotes", "a name is a text, not a %s", v.Type())
 	}
 	return name
 }

@@ -17,6 +17,7 @@ var serverMembers = []string{"id", "name", "type", "systemData"}
 // git no longer mentions; they go back to the service's own value.
 func Patch(want, live *asset.Asset, released [][]string, e *Encoder) (*asset.Value, error) {
 	v := VariantOf(want)
+	e.id = want.ID
 	rest, err := asset.ParseJSON(live.Raw)
 	if err != nil {
 		return nil, fmt.Errorf("%s: body as read: %w", live.ID, err)

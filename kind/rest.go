@@ -14,8 +14,13 @@ type Encoder struct {
 	Secret func(name string) (asset.Secret, error)
 	// Late sends fields that can be set only after the contained assets exist.
 	Late bool
+	// Experiment is the experiment of jobs that name none; "" leaves it to
+	// the service.
+	Experiment string
 	// Err is the first error of Secret.
 	Err error
+
+	id asset.ID // of the asset that is being encoded
 }
 
 func (e *Encoder) text(v *asset.Value) *asset.Value {
@@ -64,6 +69,7 @@ func (e *Encoder) field(f *Field, v, rest *asset.Value) {
 // the fields that wait for contained assets are in it as well.
 func ToREST(a *asset.Asset, e *Encoder) (*asset.Value, error) {
 	v := VariantOf(a)
+	e.id = a.ID
 	rest := asset.NewMap()
 	for _, c := range v.Const {
 		rest.SetPath(asset.NewString(c.Text), splitPath(c.REST)...)
@@ -85,7 +91,11 @@ func ToREST(a *asset.Asset, e *Encoder) (*asset.Value, error) {
 }
 
 // Decoder reads REST bodies of one workspace.
-type Decoder struct{ Scope Scope }
+type Decoder struct {
+	Scope Scope
+
+	id asset.ID // of the asset that is being decoded
+}
 
 func (d *Decoder) fields(rows []Field, rest, v *asset.Value) {
 	for i := range rows {
@@ -127,6 +137,7 @@ func (t *Table) FromREST(d *Decoder, path string, rest *asset.Value) (*asset.Ass
 	a := &asset.Asset{ID: id, Variant: v.Name, Body: asset.NewMap(), ARM: arm, Stamps: t.stamps(rest),
 		ModifiedAt: firstText(rest, "lastModifiedAt", "createdAt"), ModifiedBy: firstText(rest, "lastModifiedBy", "createdBy")}
 	a.Anonymous = t.Anonymous != "" && id.Name == t.Anonymous
+	d.id = id
 	d.fields(v.all, rest, a.Body)
 	if v.FromREST != nil {
 		v.FromREST(d, rest, a.Body)
@@ -145,7 +156,7 @@ func firstText(rest *asset.Value, keys ...string) string {
 
 func (t *Table) variantOfREST(rest *asset.Value) *Variant {
 	for _, v := range t.Variants {
-		fits := true
+		fits := v.Live == nil || v.Live(rest)
 		for _, c := range v.Const {
 			fits = fits && strings.EqualFold(rest.GetPath(splitPath(c.REST)...).Text(), c.Text)
 		}

@@ -89,6 +89,9 @@ type Variant struct {
 	// Const are members of the REST body that say the variant. They are sent,
 	// and a live asset is of this variant if its own equal them, case aside.
 	Const []Const
+	// Live reports whether a body that the service sent is of this variant,
+	// where Const cannot say; nil for those where it can.
+	Live func(rest *asset.Value) bool
 	// Tell recognises a written document that has no $schema.
 	Tell func(doc *asset.Value) bool
 	// Preview reads the form of the 2020 preview; nil if there was none.
