@@ -1,0 +1,193 @@
+package tree
+
+import (
+	"path"
+	"strings"
+
+	"mlsync.dev/mlsync/asset"
+	"mlsync.dev/mlsync/kind"
+)
+
+// finish makes assets of the drafts.
+func (r *reader) finish() {
+	for _, d := range r.drafts {
+		r.applySets(d)
+	}
+	r.findParents()
+	r.nameJobs()
+	seen := make(map[asset.ID]*asset.Asset, len(r.drafts))
+	for _, d := range r.drafts {
+		a := r.check(d)
+		if a == nil {
+			d.file.Bad = true
+			continue
+		}
+		if first := seen[a.ID]; first != nil {
+			d.file.Bad = true
+			r.duplicate(a, first)
+			continue
+		}
+		seen[a.ID] = a
+		d.file.Assets = append(d.file.Assets, a)
+		r.tree.Assets = append(r.tree.Assets, a)
+	}
+}
+
+func (r *reader) duplicate(a, first *asset.Asset) {
+	hint := "rename or remove one of them"
+	if a.Auto && kind.Of(a.ID.Kind).Versioned {
+		hint = "give them versions, or remove one of them"
+	}
+	r.bad.Hintf(a.Pos, "duplicate_asset", hint, "%s is there twice: first at %s", a.ID, first.Pos)
+}
+
+// check reads the draft through its table; nil if it has no identity.
+func (r *reader) check(d *draft) *asset.Asset {
+	c := &kind.Checker{Literals: r.opts.Literals}
+	a := d.variant.Read(c, d.doc)
+	if len(c.Problems.Errors()) > 0 {
+		d.file.Bad = true
+	}
+	for _, p := range c.Problems {
+		if !d.lost || p.Code != "missing_field" || p.Text != d.table().ParentKey+" is missing" {
+			r.bad = append(r.bad, p)
+		}
+	}
+	if a == nil {
+		return nil
+	}
+	if a.ID.Name == "" && d.stem != "" {
+		a.ID.Name, a.Auto = d.stem, true
+	}
+	if a.ID.Name == "" || d.table().Parent != "" && a.ID.Parent == "" {
+		return nil
+	}
+	return a
+}
+
+// applySets merges what rules of mlsync.yaml set.
+func (r *reader) applySets(d *draft) {
+	for _, s := range r.opts.Sets {
+		if (s.Kind == "" || s.Kind == string(d.table().Kind)) && matchName(s.Name, d.name()) &&
+			(s.Path == "" || MatchPath(s.Path, d.file.Path)) {
+			d.doc = MergePatch(d.doc, Substitute(s.Set, r.opts.Vars, &r.bad))
+		}
+	}
+}
+
+// findParents gives deployments that do not name their endpoint the only one
+// that stands beside them.
+func (r *reader) findParents() {
+	inFolder := map[string]map[asset.Kind][]*draft{}
+	for _, d := range r.drafts {
+		dir := path.Dir(d.file.Path)
+		if inFolder[dir] == nil {
+			inFolder[dir] = map[asset.Kind][]*draft{}
+		}
+		inFolder[dir][d.table().Kind] = append(inFolder[dir][d.table().Kind], d)
+	}
+	for _, d := range r.drafts {
+		t := d.table()
+		if t.Parent == "" || !d.doc.Get(t.ParentKey).IsNull() {
+			continue
+		}
+		dir := path.Dir(d.path)
+		near := inFolder[path.Dir(d.file.Path)][t.Parent]
+		_, named := folderOf(d.path)
+		if named != "" && len(near) == 0 {
+			near = inFolder[path.Dir(dir)][t.Parent]
+		}
+		name := named
+		switch {
+		case len(near) == 1:
+			name = near[0].doc.Get("name").Text()
+		case len(near) > 1:
+			name = ""
+		}
+		if name == "" {
+			r.noParent(d, near)
+			continue
+		}
+		d.doc = withFirst(d.doc, t.ParentKey, asset.NewString(name).At(d.doc.Pos()))
+	}
+}
+
+func (r *reader) noParent(d *draft, near []*draft) {
+	t := d.table()
+	d.file.Bad = true
+	text := "no " + string(t.Parent) + " stands in the same folder"
+	if len(near) > 1 {
+		var names []string
+		for _, e := range near {
+			names = append(names, e.name())
+		}
+		text = "the folder holds several: " + strings.Join(names, ", ")
+	}
+	r.bad.Hintf(d.doc.Pos(), "missing_field", "add "+t.ParentKey+": and the name of the endpoint, or a rule with set: to mlsync.yaml",
+		"%s is missing and cannot be told: %s", t.ParentKey, text)
+	d.lost = true
+}
+
+// nameJobs makes the provisional names of jobs different: those that are
+// equal get the names of their files and, if need be, folders in front.
+func (r *reader) nameJobs() {
+	byName := map[string][]*draft{}
+	for _, d := range r.drafts {
+		if d.stem != "" {
+			byName[d.stem] = append(byName[d.stem], d)
+		}
+	}
+	for stem, same := range byName {
+		if len(same) > 1 {
+			qualify(stem, same)
+		}
+	}
+}
+
+func qualify(stem string, same []*draft) {
+	for depth := 0; ; depth++ {
+		names, differ, more := map[string]bool{}, true, false
+		for _, d := range same {
+			parts := strings.Split(strings.TrimSuffix(d.path, path.Ext(d.path)), "/")
+			from := max(0, len(parts)-1-depth)
+			more = more || from > 0
+			tail := slug(strings.Join(parts[from:], "-"))
+			if tail != stem && !strings.HasSuffix(tail, "-"+stem) {
+				tail += "-" + stem
+			}
+			d.stem = tail
+			differ = differ && !names[d.stem]
+			names[d.stem] = true
+		}
+		if differ || !more {
+			return
+		}
+	}
+}
+
+// MergePatch lays a patch over a value as RFC 7396 says: maps merge, null
+// removes, anything else replaces.
+func MergePatch(v, patch *asset.Value) *asset.Value {
+	if patch.Type() != asset.Map {
+		return patch
+	}
+	out := asset.NewMap().At(patch.Pos())
+	if v.Type() == asset.Map {
+		out.At(v.Pos())
+		for k, item := range v.Entries() {
+			p := patch.Get(k)
+			switch {
+			case !patch.Has(k):
+				out.Set(k, item)
+			case !p.IsNull():
+				out.Set(k, MergePatch(item, p))
+			}
+		}
+	}
+	for k, p := range patch.Entries() {
+		if !p.IsNull() && !v.Has(k) {
+			out.Set(k, MergePatch(nil, p))
+		}
+	}
+	return out
+}

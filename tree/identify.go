@@ -1,0 +1,125 @@
+package tree
+
+import (
+	"path"
+	"regexp"
+	"strings"
+
+	"mlsync.dev/mlsync/asset"
+	"mlsync.dev/mlsync/internal/problem"
+	"mlsync.dev/mlsync/kind"
+)
+
+// ConfigFile is the name of mlsync's own file, which is never an asset.
+const ConfigFile = "mlsync.yaml"
+
+var (
+	schemaLine    = regexp.MustCompile(`(?m)^\$schema:[ \t]*["']?([^\s"'#]+)`)
+	schemaComment = regexp.MustCompile(`(?m)^#[ \t]*yaml-language-server:[ \t]*\$schema=(\S+)`)
+	topLevel      = regexp.MustCompile(`(?m)^["']?([A-Za-z_][A-Za-z0-9_-]*)["']?:[ \t]*([^\r\n]*)`)
+)
+
+// IsYAML reports whether a path is one that may hold assets: it ends in .yml
+// or .yaml in any case and no folder or file of it begins with a dot.
+func IsYAML(name string) bool {
+	ext := strings.ToLower(path.Ext(name))
+	if ext != ".yml" && ext != ".yaml" || name == ConfigFile {
+		return false
+	}
+	for seg := range strings.SplitSeq(name, "/") {
+		if strings.HasPrefix(seg, ".") {
+			return false
+		}
+	}
+	return true
+}
+
+// folderOf is the plural of the kind whose place in the canonical tree a path
+// is, and the endpoint that the path names; "" for other places.
+func folderOf(name string) (plural, parent string) {
+	dirs := strings.Split(path.Dir(name), "/")
+	n := len(dirs)
+	for _, t := range kind.All() {
+		if t.Parent != "" {
+			if n >= 3 && dirs[n-1] == t.Collection && dirs[n-3] == kind.Of(t.Parent).Plural {
+				return t.Plural, dirs[n-2]
+			}
+		}
+	}
+	for _, t := range kind.All() {
+		if dirs[n-1] == t.Plural || n >= 2 && dirs[n-2] == t.Plural {
+			return t.Plural, ""
+		}
+	}
+	return "", ""
+}
+
+// identify finds what a document is: kind.Identify, with the address of a
+// yaml-language-server comment in place of $schema, and with the rules.
+func (r *reader) identify(doc *asset.Value, name, comment string) kind.Verdict {
+	folder, _ := folderOf(name)
+	seen := doc
+	if comment != "" && doc.Type() == asset.Map && !doc.Has("$schema") {
+		with := withFirst(doc, "$schema", asset.NewString(comment))
+		if v := kind.Identify(with, folder); v.Variant != nil || v.Unmanaged != "" {
+			return v
+		}
+	}
+	forced := false
+	for _, rule := range r.opts.KindRules {
+		if MatchPath(rule.Path, name) {
+			if rule.Ignore {
+				return kind.Verdict{Why: "a rule of mlsync.yaml says that it is no asset"}
+			}
+			folder, forced = rule.Kind, true
+		}
+	}
+	if forced && doc.Type() == asset.Map && !doc.Has("name") {
+		seen = withFirst(doc, "name", asset.NewString("unnamed"))
+	}
+	return kind.Identify(seen, folder)
+}
+
+// withFirst is a copy of a map with one entry more in front. The copy shares
+// the values.
+func withFirst(doc *asset.Value, key string, v *asset.Value) *asset.Value {
+	out := asset.NewMap().At(doc.Pos()).Set(key, v)
+	for k, item := range doc.Entries() {
+		if k != key {
+			out.Set(k, item)
+		}
+	}
+	return out
+}
+
+// unreadable decides from its text what a file is that does not parse: an
+// asset with a problem, or something else that is left alone.
+func (r *reader) unreadable(data []byte, name string) kind.Verdict {
+	if m := schemaLine.FindSubmatch(data); m != nil {
+		doc := asset.NewMap().Set("$schema", asset.NewString(string(m[1])))
+		return r.identify(doc, name, "")
+	}
+	comment := commentSchema(data)
+	doc := asset.NewMap()
+	for _, m := range topLevel.FindAllSubmatch(data, 100) {
+		v := asset.NewString(strings.Trim(strings.TrimSpace(string(m[2])), `"'`))
+		if v.Str() == "" {
+			doc.Set(string(m[1]), asset.NewMap())
+			continue
+		}
+		doc.Set(string(m[1]), v)
+	}
+	return r.identify(doc, name, comment)
+}
+
+func commentSchema(data []byte) string {
+	if m := schemaComment.FindSubmatch(data); m != nil {
+		return string(m[1])
+	}
+	return ""
+}
+
+// doubt reports a document that looks like an asset and cannot be decided.
+func doubt(v kind.Verdict, doc *asset.Value, bad *problem.List) {
+	bad.Hintf(doc.Pos(), "unknown_kind", "add $schema: or type:, or a rule with kind_is: or asset: false to mlsync.yaml", "what this is cannot be decided: %s", v.Doubt)
+}

@@ -1,0 +1,254 @@
+package tree
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"strings"
+
+	"mlsync.dev/mlsync/asset"
+	"mlsync.dev/mlsync/internal/problem"
+	"mlsync.dev/mlsync/kind"
+)
+
+// KindRule says what the files of a path are.
+type KindRule struct {
+	// Path is a glob.
+	Path string
+	// Kind is the kind of documents that do not say it themselves.
+	Kind string
+	// Ignore says that the files are no assets, whatever they look like.
+	Ignore bool
+}
+
+// SetRule merges fields into documents, as if they stood in the file.
+type SetRule struct {
+	// Kind is a kind, Name and Path globs; empty ones match everything.
+	Kind, Name, Path string
+	// Set is a merge patch.
+	Set *asset.Value
+}
+
+// Options say how a tree is read.
+type Options struct {
+	// Include and Exclude are globs of paths; an empty Include takes all.
+	Include, Exclude []string
+	// Overlays are folders of merge patches, applied in their order.
+	Overlays []string
+	// Apart are folders that are not part of the tree, such as the overlays
+	// of other targets.
+	Apart     []string
+	KindRules []KindRule
+	Sets      []SetRule
+	// Vars are the values of ${{ var.NAME }}.
+	Vars map[string]*asset.Value
+	// Literals allows secrets in clear; see kind.Checker.
+	Literals bool
+	Parse    ParseOptions
+}
+
+// File is one YAML file of the tree and what was made of it.
+type File struct {
+	Path string
+	// Why says what decided whether the file is an asset.
+	Why string
+	// Unmanaged names the kind of Azure ML that the file is of if mlsync
+	// leaves that kind alone.
+	Unmanaged string
+	// Preview is set if a document is of the 2020 preview dialect.
+	Preview bool
+	// Overlay is set for files of an overlay folder.
+	Overlay bool
+	// Bad is set if the file is an asset that could not be read.
+	Bad bool
+	// Docs are the documents as written, in the order of Documents.
+	Docs []*asset.Value
+	// Assets are what the file says, without what overlays add.
+	Assets []*asset.Asset
+}
+
+// IsAsset reports whether the file holds assets, readable or not.
+func (f *File) IsAsset() bool { return len(f.Assets) > 0 || f.Bad }
+
+// Tree is a folder of assets.
+type Tree struct {
+	// Files are all YAML files that were looked at, in the order of paths.
+	Files []*File
+	// Assets are the assets in the order of files and documents, no two with
+	// one identity.
+	Assets []*asset.Asset
+}
+
+// Read reads all assets below the root of fsys, with all problems of all
+// files. With errors among the problems the tree is for looking at, not for
+// applying: assets may be missing.
+func Read(fsys fs.FS, opts Options) (*Tree, problem.List) {
+	r := &reader{opts: opts, tree: &Tree{}}
+	r.walk(fsys)
+	r.patchAll()
+	r.finish()
+	return r.tree, r.bad.Sorted()
+}
+
+// reader is one reading of a tree.
+type reader struct {
+	opts    Options
+	tree    *Tree
+	bad     problem.List
+	drafts  []*draft // the documents that are assets, in the order of the files
+	patches []*patch // the documents of overlays
+	count   int
+}
+
+var errEnough = errors.New("enough files")
+
+func (r *reader) walk(fsys fs.FS) {
+	lim := r.opts.Parse.Limits.orDefaults()
+	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			r.bad.Addf(problem.Pos{File: name}, "unreadable", "cannot be read: %s", plainError(err))
+			return nil
+		}
+		if d.IsDir() {
+			if name != "." && (strings.HasPrefix(d.Name(), ".") || matchAny(r.opts.Apart, name) && !r.overlaid(name)) {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if !d.Type().IsRegular() || !IsYAML(name) {
+			return nil
+		}
+		if r.count++; r.count > lim.Files {
+			r.bad.Hintf(problem.Pos{}, "too_large", "exclude folders in mlsync.yaml or raise the limit", "the tree has more than %d YAML files", lim.Files)
+			return errEnough
+		}
+		r.file(fsys, name, lim)
+		return nil
+	})
+	if err != nil && !errors.Is(err, errEnough) {
+		r.bad.Addf(problem.Pos{File: "."}, "unreadable", "cannot be read: %s", plainError(err))
+	}
+}
+
+// plainError is err without the path, which the problem says already.
+func plainError(err error) string {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return pe.Err.Error()
+	}
+	return err.Error()
+}
+
+// overlaid reports whether a folder is, is in or holds an overlay of this reading.
+func (r *reader) overlaid(name string) bool {
+	for _, o := range r.opts.Overlays {
+		o = path.Clean(o)
+		if name == o || strings.HasPrefix(name, o+"/") || strings.HasPrefix(o, name+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *reader) inOverlay(name string) (order int, rel string) {
+	for i, o := range r.opts.Overlays {
+		if rest, ok := strings.CutPrefix(name, path.Clean(o)+"/"); ok {
+			return i + 1, rest
+		}
+	}
+	return 0, name
+}
+
+func (r *reader) file(fsys fs.FS, name string, lim Limits) {
+	f := &File{Path: name}
+	order, rel := r.inOverlay(name)
+	f.Overlay = order > 0
+	r.tree.Files = append(r.tree.Files, f)
+	switch {
+	case matchAny(r.opts.Exclude, name):
+		f.Why = "excluded by mlsync.yaml"
+		return
+	case !f.Overlay && len(r.opts.Include) > 0 && !matchAny(r.opts.Include, name):
+		f.Why = "not included by mlsync.yaml"
+		return
+	}
+	data, err := readLimited(fsys, name, lim.Bytes)
+	if err != nil {
+		f.Bad, f.Why = true, "it cannot be read"
+		r.bad.Addf(problem.Pos{File: name}, "unreadable", "cannot be read: %s", plainError(err))
+		return
+	}
+	docs, bad := Parse(data, name, r.opts.Parse)
+	if len(bad.Errors()) > 0 && !r.keepBad(f, data, docs, rel, bad) {
+		return
+	}
+	comment := commentSchema(data)
+	if len(docs) == 0 && f.Why == "" {
+		f.Why = "empty"
+	}
+	for _, doc := range docs {
+		r.document(f, doc, rel, comment, order)
+	}
+}
+
+// keepBad decides whether the problems of a file count: only if it is an
+// asset. It returns whether documents of the file are worth looking at.
+func (r *reader) keepBad(f *File, data []byte, docs []*asset.Value, rel string, bad problem.List) bool {
+	var v kind.Verdict
+	for _, doc := range docs {
+		if v = r.identify(doc, rel, commentSchema(data)); v.Variant != nil {
+			break
+		}
+	}
+	if v.Variant == nil {
+		if w := r.unreadable(data, rel); w.Variant != nil || v.Why == "" {
+			v = w
+		}
+	}
+	f.Why, f.Unmanaged = v.Why, v.Unmanaged
+	if v.Variant == nil && v.Doubt == "" && !f.Overlay {
+		f.Why = fmt.Sprintf("%s; besides, %s", f.Why, bad[0].Text)
+		return false
+	}
+	f.Bad = true
+	r.bad.Append(bad)
+	return len(docs) > 0
+}
+
+// readLimited reads a file, at most one byte more than the limit.
+func readLimited(fsys fs.FS, name string, limit int) ([]byte, error) {
+	if info, err := fs.Stat(fsys, name); err == nil && info.Size() <= int64(limit) {
+		return fs.ReadFile(fsys, name)
+	}
+	f, err := fsys.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	return io.ReadAll(io.LimitReader(f, int64(limit)+1))
+}
+
+// document sorts one document of a file: asset, patch or neither.
+func (r *reader) document(f *File, doc *asset.Value, rel, comment string, order int) {
+	v := r.identify(doc, rel, comment)
+	if f.Why == "" || v.Variant != nil {
+		f.Why, f.Unmanaged = v.Why, v.Unmanaged
+	}
+	if order > 0 {
+		r.addPatch(f, doc, rel, v, order)
+		return
+	}
+	if v.Doubt != "" {
+		f.Bad = true
+		doubt(v, doc, &r.bad)
+		return
+	}
+	if v.Variant == nil {
+		return
+	}
+	f.Docs = append(f.Docs, doc)
+	f.Preview = f.Preview || v.Preview
+	r.drafts = append(r.drafts, r.released(f, doc, rel, v)...)
+}
