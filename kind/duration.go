@@ -1,116 +1,121 @@
 package kind
 
 import (
-	"fmt"
+	"math"
 	"regexp"
 	"strconv"
 	"strings"
-	"time"
 
 	"mlsync.dev/mlsync/asset"
 )
 
-// Duration is a length of time: a number of units in the file and an ISO 8601
-// text on the wire. The client cuts numbers to whole units and does not send
-// zero.
-type Duration struct{ Unit time.Duration }
+// Duration is a length of time: a whole number of seconds or, with Millis, of
+// milliseconds in the file, and an ISO 8601 text on the wire. 0 is the same as
+// nothing: the reference client does not send it.
+type Duration struct{ Millis bool }
 
-// The durations of the format.
-var (
-	Seconds      = Duration{Unit: time.Second}
-	Milliseconds = Duration{Unit: time.Millisecond}
-)
-
-func (d Duration) Check(c *Checker, v *asset.Value) *asset.Value { return Int{}.Check(c, v) }
-
-func (d Duration) Encode(_ *Encoder, v *asset.Value) *asset.Value {
-	n, ok := v.Int64()
-	if !ok || n == 0 {
+// Check brings the value to a whole number; nil for 0.
+func (d Duration) Check(c *Checker, v *asset.Value) *asset.Value {
+	got := Int{}.Check(c, v)
+	if i, ok := got.Int64(); ok && i < 0 {
+		c.Badf(v, "bad_value", "", "a duration cannot be negative")
+		return nil
+	} else if ok && i == 0 {
 		return nil
 	}
-	return asset.NewString(FormatISO(time.Duration(n) * d.Unit))
+	return got
 }
 
-// Decode keeps a text that is no duration.
-func (d Duration) Decode(_ *Decoder, rest *asset.Value) *asset.Value {
-	got, ok := ParseISO(rest.Text())
-	switch {
-	case rest.Type() != asset.String || !ok:
-		return decodeNumber(rest)
-	case got%d.Unit != 0:
-		return asset.NewFloat(float64(got) / float64(d.Unit))
+// Encode writes PT… as Python's isodate does.
+func (d Duration) Encode(_ *Encoder, v *asset.Value) *asset.Value {
+	f, ok := v.Float64()
+	if !ok {
+		return plain(v)
 	}
-	return asset.NewInt(int64(got / d.Unit))
-}
-
-// Equal takes an absent duration for zero, which is not sent.
-func (d Duration) Equal(want, live *asset.Value) bool {
-	if n, ok := want.Int64(); ok && n == 0 && live.IsNull() {
-		return true
+	if d.Millis {
+		f /= 1000
 	}
-	return want.Equal(live)
+	if f == 0 {
+		return nil
+	}
+	return asset.NewString(isoDuration(f))
 }
 
-func (d Duration) Schema() map[string]any { return Int{}.Schema() }
+// Decode reads an ISO 8601 text, or a number of seconds.
+func (d Duration) Decode(_ *Decoder, v *asset.Value) *asset.Value {
+	seconds, ok := v.Float64()
+	if !ok {
+		if seconds, ok = parseDuration(v.Str()); !ok {
+			return present(v)
+		}
+	}
+	if d.Millis {
+		seconds = math.Round(seconds * 1000)
+	}
+	if seconds == 0 {
+		return nil
+	}
+	if seconds == math.Trunc(seconds) {
+		return asset.NewInt(int64(seconds))
+	}
+	return asset.NewFloat(seconds)
+}
 
+// Schema is that of a whole number.
+func (Duration) Schema() map[string]any { return Int{}.Schema() }
+
+// Describe names the unit.
 func (d Duration) Describe() string {
-	if d.Unit == time.Millisecond {
+	if d.Millis {
 		return "milliseconds"
 	}
 	return "seconds"
 }
 
-var isoDuration = regexp.MustCompile(`^P(?:(\d+(?:\.\d+)?)W)?(?:(\d+(?:\.\d+)?)D)?(?:T(?:(\d+(?:\.\d+)?)H)?(?:(\d+(?:\.\d+)?)M)?(?:(\d+(?:\.\d+)?)S)?)?$`)
-
-// ParseISO reads an ISO 8601 duration without years and months.
-func ParseISO(text string) (time.Duration, bool) {
-	m := isoDuration.FindStringSubmatch(text)
-	if m == nil || strings.HasSuffix(text, "P") || strings.HasSuffix(text, "T") {
-		return 0, false
-	}
-	var total time.Duration
-	for i, unit := range []time.Duration{7 * 24 * time.Hour, 24 * time.Hour, time.Hour, time.Minute, time.Second} {
-		if m[i+1] == "" {
-			continue
-		}
-		n, err := strconv.ParseFloat(m[i+1], 64)
-		if err != nil {
-			return 0, false
-		}
-		total += time.Duration(n * float64(unit))
-	}
-	return total, true
-}
-
-// FormatISO prints a duration as the client does: PT1M40S, PT1H, P1D, PT0.5S.
-func FormatISO(d time.Duration) string {
-	if d == 0 {
-		return "P0D"
-	}
-	sign := ""
-	if d < 0 {
-		sign, d = "-", -d
-	}
+// isoDuration prints seconds as PT1M40S, P1D, PT0.5S.
+func isoDuration(seconds float64) string {
+	micros := int64(math.Round(seconds * 1e6))
 	var b strings.Builder
-	b.WriteString(sign + "P")
-	if days := d / (24 * time.Hour); days > 0 {
-		fmt.Fprintf(&b, "%dD", days)
-		d -= days * 24 * time.Hour
+	b.WriteByte('P')
+	days, micros := micros/86400e6, micros%86400e6
+	if days > 0 {
+		b.WriteString(strconv.FormatInt(days, 10) + "D")
 	}
-	if d == 0 {
+	if micros == 0 {
 		return b.String()
 	}
 	b.WriteByte('T')
-	if h := d / time.Hour; h > 0 {
-		fmt.Fprintf(&b, "%dH", h)
-		d -= h * time.Hour
+	if h := micros / 3600e6; h > 0 {
+		b.WriteString(strconv.FormatInt(h, 10) + "H")
 	}
-	if m := d / time.Minute; m > 0 {
-		fmt.Fprintf(&b, "%dM", m)
-		d -= m * time.Minute
+	if m := micros % 3600e6 / 60e6; m > 0 {
+		b.WriteString(strconv.FormatInt(m, 10) + "M")
 	}
-	if d > 0 {
-		b.WriteString(strconv.FormatFloat(d.Seconds(), 'f', -1, 64) + "S")
+	if s := micros % 60e6; s > 0 {
+		b.WriteString(strconv.FormatFloat(float64(s)/1e6, 'f', -1, 64) + "S")
 	}
 	return b.String()
+}
+
+var isoPattern = regexp.MustCompile(`^P(?:([0-9.]+)W)?(?:([0-9.]+)D)?(?:T(?:([0-9.]+)H)?(?:([0-9.]+)M)?(?:([0-9.]+)S)?)?$`)
+
+// parseDuration is the length of an ISO 8601 duration in seconds; false for
+// other texts and for years and months, whose length is not fixed.
+func parseDuration(s string) (float64, bool) {
+	m := isoPattern.FindStringSubmatch(strings.ToUpper(s))
+	if m == nil || len(s) < 3 {
+		return 0, false
+	}
+	var sum float64
+	for i, unit := range []float64{7 * 86400, 86400, 3600, 60, 1} {
+		if m[i+1] == "" {
+			continue
+		}
+		f, err := strconv.ParseFloat(m[i+1], 64)
+		if err != nil {
+			return 0, false
+		}
+		sum += f * unit
+	}
+	return sum, true
 }
