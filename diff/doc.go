@@ -5,6 +5,8 @@
 package diff
 
 import (
+	"strings"
+
 	"mlsync.dev/mlsync/asset"
 	"mlsync.dev/mlsync/kind"
 )
@@ -33,11 +35,19 @@ type Change struct {
 	Live, Want, Last *asset.Value
 	Class            kind.Change
 	Reason           Reason
+	// Diverged says that git and live both changed since the last apply; git
+	// wins, and Live shows what is lost.
+	Diverged bool
 	// Late changes are made by a second step, after the contained assets.
 	Late bool
-	// Secret changes are known by fingerprint only.
-	Secret bool
+	// Secret changes are known by fingerprint only; SecretWant and SecretLast
+	// are the fingerprints, "" where they are not known.
+	Secret                 bool
+	SecretWant, SecretLast string
 	// Ignored says why the difference is shown and not acted on; "" if it is
 	// acted on.
 	Ignored string
 }
+
+// Dotted is the path as plans print it.
+func (c Change) Dotted() string { return strings.Join(c.Path, ".") }
