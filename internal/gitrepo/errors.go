@@ -101,12 +101,14 @@ func failure(ctx context.Context, op, url string, err error, secrets []string) e
 	switch {
 	case errors.As(err, &f):
 		out.Kind, out.Detail, out.Cure = f.kind, f.detail, f.cure
-	case errors.Is(err, ErrCorrupt):
-		out.Kind, out.Detail = ErrCorrupt, err.Error()
-	case errors.Is(err, ErrTooLarge):
-		out.Kind, out.Detail = ErrTooLarge, err.Error()
 	default:
 		out.Detail = err.Error()
+		for _, kind := range []error{ErrCorrupt, ErrTooLarge, ErrNotFound, ErrInvalid} {
+			if errors.Is(err, kind) {
+				out.Kind = kind
+				break
+			}
+		}
 	}
 	if cause := ctx.Err(); cause != nil {
 		out.Kind, out.Detail, out.Cure = ErrUnreachable, "no answer in time", ""

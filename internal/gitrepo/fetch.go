@@ -184,6 +184,11 @@ func (r *Repo) bring(s session, name plumbing.ReferenceName, want plumbing.Hash)
 	if req.shallows, err = mirror.shallows(); err != nil {
 		return err
 	}
+	if len(req.shallows) > 0 {
+		// Asked for a depth again the remote would send every file again. The
+		// history only grows by what is new.
+		req.depth = 0
+	}
 	var update packp.ShallowUpdate
 	err = mirror.receive(r.opts.MaxPack, func(pack io.Writer) (err error) {
 		update, err = s.fetch(req, pack)

@@ -3,6 +3,7 @@ package gitrepo
 import (
 	"encoding/pem"
 	"fmt"
+	"log"
 	"net/http"
 	"net/http/cgi"
 	"net/http/httptest"
@@ -101,11 +102,11 @@ func serve(t *testing.T, u *upstream) *gitServer {
 		t.Fatalf("these tests need git http-backend: install the whole package git (%v)", err)
 	}
 	u.run(u.bare, "config", "http.receivepack", "true")
-	handler := &cgi.Handler{Path: backend, Env: []string{
+	handler := &cgi.Handler{Path: backend, Stderr: t.Output(), Env: []string{
 		"GIT_PROJECT_ROOT=" + filepath.Dir(u.bare), "GIT_HTTP_EXPORT_ALL=1", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null",
 	}}
 	s := &gitServer{}
-	s.Server = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
 		s.requests = append(s.requests, r.Method+" "+r.URL.Path)
 		wrap := s.wrap
@@ -121,6 +122,8 @@ func serve(t *testing.T, u *upstream) *gitServer {
 		}
 		handler.ServeHTTP(w, r)
 	}))
+	s.Config.ErrorLog = log.New(t.Output(), "", 0)
+	s.StartTLS()
 	t.Cleanup(s.Close)
 	s.ca = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})
 	return s

@@ -130,7 +130,7 @@ func (l location) check() error {
 		return invalid("git url", "it has no host")
 	case strings.HasPrefix(l.host, "-") || strings.HasPrefix(l.user, "-") || strings.HasPrefix(l.path, "-"):
 		return invalid("git url", "its user, host or path begins with '-' and would be read as an option")
-	case strings.ContainsAny(l.host, " /\\@'\"$`;&|<>(){}?*#%!,"):
+	case strings.ContainsAny(l.host, " /\\@'\"$`;&|<>(){}[]?*#%!,"):
 		return invalid("git url", "its host holds a character that no host name has")
 	case l.path == "" || l.path == "/":
 		return invalid("git url", "it has no path")

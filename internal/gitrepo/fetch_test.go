@@ -1,0 +1,353 @@
+package gitrepo
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// remotes runs a test over a file remote and over https.
+func remotes(t *testing.T, test func(t *testing.T, u *upstream, opts Options)) {
+	t.Run("file", func(t *testing.T) {
+		u := newUpstream(t)
+		test(t, u, Options{URL: u.bare, Dir: t.TempDir()})
+	})
+	t.Run("https", func(t *testing.T) {
+		u := newUpstream(t)
+		test(t, u, serve(t, u).options(t))
+	})
+	t.Run("https shallow", func(t *testing.T) {
+		u := newUpstream(t)
+		opts := serve(t, u).options(t)
+		opts.Depth = 1
+		test(t, u, opts)
+	})
+}
+
+func TestFetchFollowsABranchWhereverItGoes(t *testing.T) {
+	remotes(t, func(t *testing.T, u *upstream, opts Options) {
+		one := u.commit("one", "a", "1", "keep/k", "k")
+		two := u.commit("two", "a", "2")
+		r := open(t, opts)
+		if c := fetch(t, r, "main"); c.Hash != two {
+			t.Fatalf("got %s, want %s", c.Hash, two)
+		}
+		three := u.commit("three", "a", "3", "b", "3")
+		if c := fetch(t, r, "main"); c.Hash != three {
+			t.Fatalf("forward: got %s, want %s", c.Hash, three)
+		}
+		u.run(u.work, "reset", "-q", "--hard", string(one))
+		u.run(u.work, "push", "-q", "-f", "origin", "HEAD")
+		if c := fetch(t, r, "main"); c.Hash != one {
+			t.Fatalf("back: got %s, want %s", c.Hash, one)
+		}
+		wantFile(t, r, one, "a", "1")
+		u.run(u.work, "checkout", "-q", "--orphan", "other")
+		u.run(u.work, "branch", "-q", "-D", "main")
+		u.run(u.work, "branch", "-q", "-m", "main")
+		unrelated := u.commit("unrelated", "z", "26")
+		if c := fetch(t, r, "main"); c.Hash != unrelated {
+			t.Fatalf("unrelated: got %s, want %s", c.Hash, unrelated)
+		}
+		wantFile(t, r, unrelated, "keep/k", "k")
+		wantFile(t, r, three, "b", "3")
+
+		u.run(u.work, "push", "-q", "origin", "HEAD:refs/heads/spare")
+		u.run(u.bare, "update-ref", "-d", "refs/heads/main")
+		if _, err := r.Fetch(t.Context(), ref(t, "main")); !errors.Is(err, ErrNotFound) {
+			t.Errorf("deleted: got %v", err)
+		}
+		if _, err := r.Fetch(t.Context(), Ref{}); !errors.Is(err, ErrNotFound) {
+			t.Errorf("default branch deleted: got %v", err)
+		}
+		if _, err := r.Commit(unrelated); err != nil {
+			t.Errorf("the last commit must stay readable: %v", err)
+		}
+	})
+}
+
+func TestFetchTagsAndFixedCommits(t *testing.T) {
+	remotes(t, func(t *testing.T, u *upstream, opts Options) {
+		one := u.commit("one", "a", "1")
+		u.run(u.work, "tag", "-a", "v1.0.0", "-m", "first")
+		u.run(u.work, "tag", "-a", "v1.0.0-again", "-m", "tag of a tag", "v1.0.0")
+		two := u.commit("two", "a", "2")
+		u.run(u.work, "tag", "v1.1.0")
+		u.run(u.work, "push", "-q", "origin", "--tags")
+		three := u.commit("three", "a", "3")
+		r := open(t, opts)
+		for _, tc := range []struct {
+			ref  string
+			want Hash
+		}{
+			{"v1.0.0", one}, {"v1.0.0-again", one}, {"semver:^1", two}, {"main", three}, {string(two), two}, {"semver:1.0.x", one}, {string(one), one},
+		} {
+			if c := fetch(t, r, tc.ref); c.Hash != tc.want {
+				t.Errorf("%s: got %s, want %s", tc.ref, c.Hash, tc.want)
+			}
+		}
+		missing := strings.Repeat("12", 20)
+		if _, err := r.Fetch(t.Context(), ref(t, missing)); !errors.Is(err, ErrNotFound) {
+			t.Errorf("missing commit: got %v", err)
+		}
+		refs, err := r.Refs(t.Context())
+		if err != nil || refs["refs/heads/main"] != three || refs["refs/tags/v1.1.0"] != two || len(refs) != 4 {
+			t.Errorf("got %v, %v", refs, err)
+		}
+	})
+}
+
+// A commit that no ref points to, asked of an empty mirror.
+func TestFetchFixedCommitFirst(t *testing.T) {
+	remotes(t, func(t *testing.T, u *upstream, opts Options) {
+		one := u.commit("one", "a", "1")
+		u.commit("two", "a", "2")
+		r := open(t, opts)
+		if c := fetch(t, r, string(one)); c.Hash != one {
+			t.Errorf("got %s, want %s", c.Hash, one)
+		}
+		wantFile(t, r, one, "a", "1")
+	})
+}
+
+func TestFetchEmptyAndMissing(t *testing.T) {
+	remotes(t, func(t *testing.T, _ *upstream, opts Options) {
+		r := open(t, opts)
+		if _, err := r.Fetch(t.Context(), Ref{}); !errors.Is(err, ErrEmpty) {
+			t.Errorf("empty: got %v", err)
+		}
+		if refs, err := r.Refs(t.Context()); err != nil || len(refs) != 0 {
+			t.Errorf("empty: got %v, %v", refs, err)
+		}
+		opts.URL += "-none"
+		if _, err := open(t, opts).Fetch(t.Context(), Ref{}); !errors.Is(err, ErrNotFound) {
+			t.Errorf("missing: got %v", err)
+		}
+	})
+}
+
+func TestFetchRefNamedLikeAnOption(t *testing.T) {
+	u := newUpstream(t)
+	one := u.commit("one", "a", "1")
+	for _, name := range []string{"refs/heads/-x", "refs/tags/-v9.0.0", "refs/heads/--upload-pack=x"} {
+		path := filepath.Join(u.bare, filepath.FromSlash(name))
+		if err := os.WriteFile(path, []byte(one+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := openFileRemote(t, u)
+	refs, err := r.Refs(t.Context())
+	if err != nil || len(refs) != 1 {
+		t.Errorf("got %v, %v, want main alone", refs, err)
+	}
+	if _, err := r.Fetch(t.Context(), ref(t, "semver:*")); !errors.Is(err, ErrNotFound) {
+		t.Errorf("got %v", err)
+	}
+	fetch(t, r, "main")
+}
+
+func TestFetchOnlyWhatIsNew(t *testing.T) {
+	remotes(t, func(t *testing.T, u *upstream, opts Options) {
+		var pairs []string
+		for i := range 200 {
+			pairs = append(pairs, numbered(i), strings.Repeat(numbered(i), 20))
+		}
+		u.commit("many", pairs...)
+		r := open(t, opts)
+		fetch(t, r, "main")
+		before := packBytes(t, opts.Dir)
+		u.commit("one more", "new", "n")
+		fetch(t, r, "main")
+		if grown := packBytes(t, opts.Dir) - before; grown > before/2 {
+			t.Errorf("a small commit brought %d bytes after %d", grown, before)
+		}
+	})
+}
+
+func packBytes(t *testing.T, dir string) (sum int64) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err == nil && strings.HasSuffix(path, ".pack") {
+			info, err := e.Info()
+			sum += info.Size()
+			return err
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sum
+}
+
+func TestReopenedMirrorNeedsNoFetch(t *testing.T) {
+	u := newUpstream(t)
+	one := u.commit("one", "a", "1")
+	server := serve(t, u)
+	opts := server.options(t)
+	r, err := Open(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fetch(t, r, "main")
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	before := server.count()
+	r = open(t, opts)
+	wantFile(t, r, one, "a", "1")
+	fetch(t, r, "main")
+	if n := server.count() - before; n != 1 {
+		t.Errorf("%d requests, want 1", n)
+	}
+}
+
+func TestMirrorOfAnotherRemoteIsEmptied(t *testing.T) {
+	u, other := newUpstream(t), newUpstream(t)
+	one, two := u.commit("one", "a", "1"), other.commit("two", "b", "2")
+	dir := t.TempDir()
+	fetch(t, open(t, Options{URL: u.bare, Dir: dir}), "main")
+	r := open(t, Options{URL: other.bare, Dir: dir})
+	if c := fetch(t, r, "main"); c.Hash != two {
+		t.Errorf("got %s, want %s", c.Hash, two)
+	}
+	if _, err := r.Commit(one); !errors.Is(err, ErrNotFound) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// damage returns the files of the mirror that end so.
+func mirrorFiles(t *testing.T, dir, suffix string) []string {
+	t.Helper()
+	var out []string
+	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err == nil && !e.IsDir() && strings.HasSuffix(path, suffix) {
+			out = append(out, path)
+		}
+		return err
+	})
+	if err != nil || len(out) == 0 {
+		t.Fatalf("no %s in the mirror: %v", suffix, err)
+	}
+	return out
+}
+
+func TestDamagedMirrorIsMadeAnew(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		suffix string
+		damage func(data []byte) []byte // nil result removes the file
+	}{
+		{"pack cut off", ".pack", func(b []byte) []byte { return b[:len(b)/2] }},
+		{"pack empty", ".pack", func([]byte) []byte { return []byte{} }},
+		{"pack gone", ".pack", func([]byte) []byte { return nil }},
+		{"index gone", ".idx", func([]byte) []byte { return nil }},
+		{"index cut off", ".idx", func(b []byte) []byte { return b[:len(b)/2] }},
+		{"index overwritten", ".idx", func(b []byte) []byte { return bytes.Repeat([]byte{0xff}, len(b)) }},
+		{"bits flipped in the pack", ".pack", func(b []byte) []byte {
+			for i := 12; i < len(b)-20; i += 7 {
+				b[i] ^= 0x55
+			}
+			return b
+		}},
+	} {
+		for _, when := range []string{"while open", "while closed"} {
+			t.Run(tc.name+" "+when, func(t *testing.T) {
+				u := newUpstream(t)
+				one := u.commit("one", "a", "first", "d/b", strings.Repeat("bulk ", 500))
+				dir := t.TempDir()
+				r, err := Open(Options{URL: u.bare, Dir: dir})
+				if err != nil {
+					t.Fatal(err)
+				}
+				fetch(t, r, "main")
+				for _, path := range mirrorFiles(t, dir, tc.suffix) {
+					damageFile(t, path, tc.damage)
+				}
+				if when == "while closed" {
+					if err := r.Close(); err != nil {
+						t.Fatal(err)
+					}
+					r = open(t, Options{URL: u.bare, Dir: dir})
+				} else {
+					defer r.Close()
+				}
+				// Either the damage is found by the fetch, or by the first read
+				// after it and mended by the next fetch; wrong content is never
+				// given.
+				for range 2 {
+					fetch(t, r, "main")
+					tree, err := r.Tree(one)
+					if errors.Is(err, ErrCorrupt) {
+						continue
+					}
+					if err != nil {
+						t.Fatal(err)
+					}
+					if data, err := tree.ReadFile("a"); err == nil && string(data) != "first" {
+						t.Fatalf("wrong content %q", data)
+					}
+					if _, err = tree.ReadFile("d/b"); err != nil && !errors.Is(err, ErrCorrupt) {
+						t.Fatal(err)
+					}
+				}
+				wantFile(t, r, one, "a", "first")
+				wantFile(t, r, one, "d/b", strings.Repeat("bulk ", 500))
+			})
+		}
+	}
+}
+
+func damageFile(t *testing.T, path string, damage func([]byte) []byte) {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if data = damage(data); data == nil {
+		err = os.Remove(path)
+	} else if err = os.Chmod(path, 0o600); err == nil {
+		err = os.WriteFile(path, data, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestChanged(t *testing.T) {
+	u := newUpstream(t)
+	one := u.commit("one", "a", "1", "a.b", "1", "d/x", "1", "d/y", "1", "gone/z", "1", "turns", "file", "mode", "m")
+	u.run(u.work, "rm", "-q", "-r", "gone", "turns")
+	u.run(u.work, "update-index", "--chmod=+x", "mode")
+	if err := os.Chmod(filepath.Join(u.work, "mode"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	two := u.commit("two", "d/y", "2", "a.b", "2", "turns/into", "folder", "new/n", "1")
+	r := openFileRemote(t, u)
+	fetch(t, r, "main")
+	for _, tc := range []struct {
+		from, to Hash
+		want     []string
+	}{
+		{one, two, []string{"a.b", "d/y", "gone/z", "mode", "new/n", "turns", "turns/into"}},
+		{two, one, []string{"a.b", "d/y", "gone/z", "mode", "new/n", "turns", "turns/into"}},
+		{one, one, nil},
+		{"", one, []string{"a", "a.b", "d/x", "d/y", "gone/z", "mode", "turns"}},
+	} {
+		got, err := r.Changed(tc.from, tc.to)
+		if err != nil || !slices.Equal(got, tc.want) {
+			t.Errorf("got %v, %v, want %v", got, err, tc.want)
+		}
+	}
+	if _, err := r.Changed(one, "nonsense"); !errors.Is(err, ErrInvalid) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := r.Changed(one, Hash(strings.Repeat("0", 40))); !errors.Is(err, ErrNotFound) {
+		t.Errorf("got %v", err)
+	}
+}
