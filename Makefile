@@ -1,0 +1,65 @@
+# Two commands set up everything on a fresh machine: make demo, make test.
+SHELL := /bin/bash
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+GOFLAGS_BUILD := -trimpath -ldflags '$(LDFLAGS)'
+PKG ?= ./...
+TIME ?= 30s
+export CGO_ENABLED ?= 0
+
+.PHONY: help demo build test race lint bench fuzz golden docs image release-check deps clean
+
+help: ## Show the targets.
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+build: bin/mlsync ## Build bin/mlsync.
+
+bin/mlsync: FORCE
+	@mkdir -p bin
+	go build $(GOFLAGS_BUILD) -o $@ ./cmd/mlsync
+
+demo: build ## Emulator, repository, daemon, push, plan, apply, drift, export. KEEP=1 stays up.
+	./bin/mlsync demo $(if $(KEEP),--keep)
+
+deps: ## Install the servers that tests need (Debian packages).
+	@./scripts/test-deps.sh
+
+test: deps ## Run all tests; ends with the plain lines of go test.
+	CGO_ENABLED=1 go test -race -shuffle=on -timeout 30m $(PKG)
+
+golden: ## Rewrite golden files of tests.
+	MLSYNC_GOLDEN=1 go test -count=1 $(PKG)
+
+lint: bin/golangci-lint ## gofmt, vet, staticcheck and the house rules; generated docs are up to date.
+	./bin/golangci-lint run
+	@$(MAKE) --no-print-directory docs-check
+
+bin/golangci-lint: tools/go.mod tools/go.sum
+	@mkdir -p bin
+	cd tools && go build -o ../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+docs: build ## Generate the reference docs from the tables and commands.
+	./bin/mlsync kinds --markdown docs/reference/kinds
+	./bin/mlsync completion --markdown docs/reference/cli
+
+docs-check: build
+	@tmp=$$(mktemp -d) && ./bin/mlsync kinds --markdown $$tmp/kinds && ./bin/mlsync completion --markdown $$tmp/cli && \
+	  diff -ru docs/reference/kinds $$tmp/kinds && diff -ru docs/reference/cli $$tmp/cli; s=$$?; rm -rf $$tmp; \
+	  if [ $$s -ne 0 ]; then echo 'docs/reference is not up to date: run make docs'; fi; exit $$s
+
+bench: build ## Measure: times, ratios, requests, allocations, memory. BENCH=short|full.
+	go run ./internal/bench $(if $(BENCH),-mode $(BENCH))
+
+fuzz: ## Fuzz every fuzz target for TIME each (default 30s).
+	@./scripts/fuzz.sh $(TIME)
+
+image: ## Build the container image.
+	docker build --build-arg VERSION=$(VERSION) -t mlsync:$(VERSION) .
+
+release-check: build ## The binary is static, small, stripped and says its version.
+	@./scripts/release-check.sh ./bin/mlsync
+
+clean:
+	rm -rf bin dist
+
+FORCE:
