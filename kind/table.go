@@ -34,6 +34,8 @@ type Table struct {
 	// StampsFixed says that tags of an existing asset cannot be changed, so
 	// stamps are given at creation or never (environment versions).
 	StampsFixed bool
+	// PutQuery are query members that a PUT carries.
+	PutQuery map[string]string
 	// Location says that the body carries the region of the workspace.
 	Location bool
 	// Remove is what removal from git means by default.

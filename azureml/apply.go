@@ -1,0 +1,282 @@
+package azureml
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"mlsync.dev/mlsync/asset"
+	"mlsync.dev/mlsync/internal/content"
+	"mlsync.dev/mlsync/kind"
+)
+
+// ErrNotEffective is returned when the service answered success and the asset
+// is not as it was asked to be.
+var ErrNotEffective = errors.New("the service answered success without doing it")
+
+// Write is one asset to create or to change.
+type Write struct {
+	// Want is resolved.
+	Want *asset.Asset
+	// Live is the asset as it was read; nil creates it.
+	Live *asset.Asset
+	// Late sends the fields that wait for contained assets as well.
+	Late bool
+	// Released are paths of fields that go back to the service's own value.
+	Released [][]string
+	// Stamps are put on the asset, by name without the prefix.
+	Stamps map[string]string
+	// Secret gives the value of a secret.
+	Secret func(name string) (asset.Secret, error)
+	// Uploads are the local contents that must be in storage before the write.
+	Uploads []Upload
+	// Sent is told the bytes in storage and the total of an upload.
+	Sent func(done, total int64)
+	// Started is called with the long-running operation before it is waited
+	// for; an error stops the write, which goes on in the service.
+	Started func(Operation) error
+	// Progress is told the status of the operation.
+	Progress func(status string)
+}
+
+// Upload is local content of an asset.
+type Upload struct {
+	Content *content.Content
+	// Code says that the content becomes a code asset; otherwise it goes to
+	// Datastore.
+	Code      bool
+	Datastore string
+}
+
+// Put creates or changes an asset and returns it as it is afterwards. A write
+// whose outcome is unknown is read back before it is tried again, so that
+// nothing is created twice.
+func (w *Workspace) Put(ctx context.Context, in Write) (*asset.Asset, error) {
+	body, err := w.body(in)
+	if err != nil {
+		return nil, err
+	}
+	if err := w.upload(ctx, in, body); err != nil {
+		return nil, err
+	}
+	data, err := body.MarshalJSON()
+	if err != nil {
+		return nil, err
+	}
+	path := w.scope.ARM(in.Want.ID)
+	res, err := w.put(ctx, path, data, in)
+	if err != nil {
+		return nil, err
+	}
+	if res.Operation != nil {
+		if in.Started != nil {
+			if err := in.Started(*res.Operation); err != nil {
+				return nil, err
+			}
+		}
+		if res.Body, err = w.client.Wait(ctx, *res.Operation, in.Progress); err != nil {
+			return nil, err
+		}
+	}
+	return w.after(ctx, in, path, res.Body)
+}
+
+// tries bounds the attempts at a write whose outcome stays unknown.
+const tries = 4
+
+// put sends the write. When the outcome is unknown and the asset is new, it
+// looks whether the asset is there before it sends the write again.
+func (w *Workspace) put(ctx context.Context, path string, data []byte, in Write) (Result, error) {
+	var opts []Option
+	for k, v := range kind.Of(in.Want.ID.Kind).PutQuery {
+		opts = append(opts, Query(k, v))
+	}
+	if in.Live != nil {
+		return w.client.Put(ctx, path, mustVersion(path), data, opts...)
+	}
+	opts = append(opts, Once())
+	for n := 1; ; n++ {
+		res, err := w.client.Put(ctx, path, mustVersion(path), data, opts...)
+		var unknown *Unknown
+		if err == nil || !errors.As(err, &unknown) {
+			return res, err
+		}
+		raw, getErr := w.client.Get(ctx, path, mustVersion(path))
+		switch {
+		case getErr == nil && running(provisioningOf(raw)):
+			return Result{Body: raw, Operation: &Operation{ResourcePath: path, APIVersion: mustVersion(path)}}, nil
+		case getErr == nil:
+			return Result{Body: raw}, nil
+		case !absent(getErr) || n == tries:
+			return res, err
+		}
+	}
+}
+
+// body is what is sent.
+func (w *Workspace) body(in Write) (*asset.Value, error) {
+	t := kind.Of(in.Want.ID.Kind)
+	e := &kind.Encoder{Scope: w.scope, Secret: in.Secret, Late: in.Late}
+	var body *asset.Value
+	var err error
+	if in.Live == nil {
+		body, err = kind.ToREST(in.Want, e)
+	} else {
+		body, err = kind.Patch(in.Want, in.Live, in.Released, e)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if in.Live == nil || !t.StampsFixed {
+		t.Stamp(body, in.Stamps)
+	}
+	return body, nil
+}
+
+// upload sends the local contents and puts what the service says of them into
+// the body.
+func (w *Workspace) upload(ctx context.Context, in Write, body *asset.Value) error {
+	storage := w.client.Storage(w.scope.WorkspaceID())
+	for _, u := range in.Uploads {
+		opt := UploadOptions{Datastore: u.Datastore, Name: in.Want.ID.Name, Version: in.Want.ID.Version, Progress: in.Sent}
+		if !u.Code {
+			if _, err := storage.Upload(ctx, u.Content, opt); err != nil {
+				return err
+			}
+			continue
+		}
+		up, err := storage.UploadCode(ctx, u.Content, opt)
+		if err != nil {
+			return err
+		}
+		if up.ID != "" {
+			if up.URI, err = w.codeURI(ctx, up.ID); err != nil {
+				return err
+			}
+		}
+		body.SetPath(asset.NewString(up.URI), "properties", "codeUri")
+	}
+	return nil
+}
+
+// codeURI is where the content of a code asset is.
+func (w *Workspace) codeURI(ctx context.Context, arm string) (string, error) {
+	raw, err := w.client.Get(ctx, arm, mustVersion(arm))
+	if err != nil {
+		return "", err
+	}
+	var code struct{ Properties struct{ CodeURI string } }
+	if err := json.Unmarshal(raw, &code); err != nil || code.Properties.CodeURI == "" {
+		return "", &Unknown{Path: arm, Err: errors.New("code without codeUri")}
+	}
+	return code.Properties.CodeURI, nil
+}
+
+// after is the asset after the write. Kinds whose success may be untrue are
+// read again and compared.
+func (w *Workspace) after(ctx context.Context, in Write, path string, raw json.RawMessage) (*asset.Asset, error) {
+	t := kind.Of(in.Want.ID.Kind)
+	if len(raw) == 0 || t.ReadBack {
+		var err error
+		if raw, err = w.client.Get(ctx, path, mustVersion(path)); err != nil {
+			return nil, fmt.Errorf("read back: %w", err)
+		}
+	}
+	got, err := w.decode(t, path, raw)
+	if err != nil {
+		return nil, fmt.Errorf("read back: %w", err)
+	}
+	if t.ReadBack && !kind.Same(kind.VariantOf(in.Want), kind.FixedPart(in.Want), got.Body) {
+		return nil, fmt.Errorf("%s: %w: another content is registered under this version", in.Want.ID, ErrNotEffective)
+	}
+	return got, nil
+}
+
+// Current reads one asset again; ErrNotFound if it is absent.
+func (w *Workspace) Current(ctx context.Context, id asset.ID) (*asset.Asset, error) {
+	return w.get(ctx, id)
+}
+
+// Delete removes an asset. That it is gone already is success.
+func (w *Workspace) Delete(ctx context.Context, a *asset.Asset, started func(Operation) error, progress func(string)) error {
+	path := w.scope.ARM(a.ID)
+	var opts []Option
+	for k, v := range kind.VariantOf(a).DeleteQuery {
+		opts = append(opts, Query(k, v))
+	}
+	res, err := w.client.Delete(ctx, path, mustVersion(path), opts...)
+	if absent(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return w.finish(ctx, res, started, progress)
+}
+
+func (w *Workspace) finish(ctx context.Context, res Result, started func(Operation) error, progress func(string)) error {
+	if res.Operation == nil {
+		return nil
+	}
+	if started != nil {
+		if err := started(*res.Operation); err != nil {
+			return err
+		}
+	}
+	_, err := w.client.Wait(ctx, *res.Operation, progress)
+	if absent(err) {
+		return nil
+	}
+	return err
+}
+
+// Archive archives an asset: the service has no verb for it, so the whole
+// asset is sent back with isArchived. Versions of environments cannot be
+// archived by themselves: the service answers success and does nothing, so
+// the answer is read again.
+func (w *Workspace) Archive(ctx context.Context, id asset.ID) error {
+	path := w.scope.ARM(id)
+	raw, err := w.client.Get(ctx, path, mustVersion(path))
+	if absent(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	rest, err := asset.ParseJSON(raw)
+	if err != nil {
+		return err
+	}
+	if archived(rest) {
+		return nil
+	}
+	body := asset.NewMap()
+	properties := rest.Get("properties").Clone()
+	properties.Set("isArchived", asset.NewBool(true))
+	body.Set("properties", properties)
+	data, err := body.MarshalJSON()
+	if err != nil {
+		return err
+	}
+	if _, err := w.client.Put(ctx, path, mustVersion(path), data); err != nil {
+		return err
+	}
+	raw, err = w.client.Get(ctx, path, mustVersion(path))
+	if err != nil {
+		return fmt.Errorf("read back: %w", err)
+	}
+	if rest, err = asset.ParseJSON(raw); err == nil && !archived(rest) {
+		err = fmt.Errorf("%s: %w: the version stays active", id, ErrNotEffective)
+	}
+	return err
+}
+
+// Resume waits for an operation that an earlier process started.
+func (w *Workspace) Resume(ctx context.Context, op Operation, progress func(string)) error {
+	_, err := w.client.Wait(ctx, op, progress)
+	if absent(err) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,423 @@
+package azureml
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"mlsync.dev/mlsync/asset"
+	"mlsync.dev/mlsync/kind"
+)
+
+// Container is what the service says of a name whose versions are assets.
+type Container struct {
+	Latest, Next string
+	Archived     bool
+}
+
+// Live is what has been read of a workspace so far. Reads are three-valued:
+// an asset is known, absent, or unknown, and only a complete answer makes it
+// absent. Live only grows; each thing is read once. It is safe for concurrent
+// use.
+type Live struct {
+	w *Workspace
+
+	mu         sync.Mutex
+	set        *asset.Set
+	byName     map[asset.ID][]*asset.Asset
+	containers map[asset.ID]Container
+	absent     map[asset.ID]bool
+	lists      map[string]error // complete lists (nil) and those that failed
+	gets       map[asset.ID]error
+	codes      map[string]string
+}
+
+// Read begins to read the workspace.
+func (w *Workspace) Read() *Live {
+	return &Live{w: w, set: &asset.Set{}, byName: map[asset.ID][]*asset.Asset{}, containers: map[asset.ID]Container{}, absent: map[asset.ID]bool{},
+		lists: map[string]error{}, gets: map[asset.ID]error{}, codes: map[string]string{}}
+}
+
+// Set is a copy of the assets read so far, those that nobody wrote included.
+func (l *Live) Set() *asset.Set {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return asset.NewSet(l.set.All()...)
+}
+
+// Asset is one asset read so far, or nil.
+func (l *Live) Asset(id asset.ID) *asset.Asset {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.set.Get(id)
+}
+
+// Container is what is known of a name, and whether it exists.
+func (l *Live) Container(id asset.ID) (Container, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c, ok := l.containers[id.Container()]
+	return c, ok
+}
+
+// Containers are the names read so far.
+func (l *Live) Containers() []asset.ID {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	out := make([]asset.ID, 0, len(l.containers))
+	for id := range l.containers {
+		out = append(out, id)
+	}
+	return out
+}
+
+// Problem is why the kind, or the part of it that holds id, could not be
+// read; nil if it was read completely, or was never asked for.
+func (l *Live) Problem(id asset.ID) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.gets[id]; err != nil {
+		return err
+	}
+	for _, key := range listKeys(id) {
+		if err := l.lists[key]; err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Absent reports whether the service said that the asset is not there: by
+// itself, or by leaving it out of a list that was read to the end.
+func (l *Live) Absent(id asset.ID) bool {
+	if l.Asset(id) != nil {
+		return false
+	}
+	l.mu.Lock()
+	gone := l.absent[id]
+	_, named := l.containers[id.Container()]
+	l.mu.Unlock()
+	if gone || kind.Of(id.Kind).Once {
+		return gone
+	}
+	if id.Version == "" {
+		return l.Complete(id) && !named
+	}
+	// A name that is absent has no versions; those of an existing name must
+	// have been read. Archived versions are not in the list, so only the
+	// service's own answer makes a single version absent.
+	return l.Complete(id.Container()) && !named
+}
+
+// Complete reports whether the lists that would hold id were read completely.
+func (l *Live) Complete(id asset.ID) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, key := range listKeys(id) {
+		if err, ok := l.lists[key]; !ok || err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// Failures are the reads that failed, by kind.
+func (l *Live) Failures() map[asset.Kind]string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	out := map[asset.Kind]string{}
+	for key, err := range l.lists {
+		if err != nil {
+			k, _, _ := strings.Cut(key, " ")
+			out[asset.Kind(k)] = err.Error()
+		}
+	}
+	for id, err := range l.gets {
+		if err != nil {
+			out[id.Kind] = err.Error()
+		}
+	}
+	return out
+}
+
+// listKey names one list: a kind, the deployments of one endpoint, or the
+// versions of one name.
+func listKey(t *kind.Table, id asset.ID) string {
+	key := string(t.Kind)
+	if t.Parent != "" {
+		key += " " + id.Parent
+	}
+	return key
+}
+
+// listKeys are the lists that must be complete for id to be absent.
+func listKeys(id asset.ID) []string {
+	t := kind.Of(id.Kind)
+	keys := []string{listKey(t, id)}
+	if t.Versioned && id.Version != "" {
+		keys = append(keys, versionsKey(id))
+	}
+	return keys
+}
+
+func versionsKey(id asset.ID) string { return string(id.Kind) + " versions of " + id.Name }
+
+// parallel is how many lists are read at a time; the client bounds the
+// requests in flight.
+const parallel = 16
+
+// List reads the collections of the kinds: all assets of kinds without
+// versions, the names of kinds with versions. Contained kinds are read by
+// Contained. Failures are kept, not returned: see Problem.
+func (l *Live) List(ctx context.Context, kinds ...asset.Kind) {
+	g := group()
+	for _, k := range kinds {
+		t := kind.Of(k)
+		if t.Parent != "" || !l.begin(listKey(t, asset.ID{})) {
+			continue
+		}
+		g.Go(func() error {
+			l.list(ctx, t, asset.ID{}, listKey(t, asset.ID{}))
+			return nil
+		})
+	}
+	_ = g.Wait()
+}
+
+func group() *errgroup.Group {
+	g := &errgroup.Group{}
+	g.SetLimit(parallel)
+	return g
+}
+
+// Contained reads the assets of kind k that the parents contain.
+func (l *Live) Contained(ctx context.Context, k asset.Kind, parents ...string) {
+	t := kind.Of(k)
+	g := group()
+	for _, parent := range parents {
+		id := asset.ID{Kind: k, Parent: parent}
+		if !l.begin(listKey(t, id)) {
+			continue
+		}
+		g.Go(func() error {
+			l.list(ctx, t, id, listKey(t, id))
+			return nil
+		})
+	}
+	_ = g.Wait()
+}
+
+// Versions reads the versions of the names.
+func (l *Live) Versions(ctx context.Context, names ...asset.ID) {
+	g := group()
+	for _, id := range names {
+		id = id.Container()
+		if !l.begin(versionsKey(id)) {
+			continue
+		}
+		g.Go(func() error {
+			l.versions(ctx, id)
+			return nil
+		})
+	}
+	_ = g.Wait()
+}
+
+// Get reads single assets.
+func (l *Live) Get(ctx context.Context, ids ...asset.ID) {
+	g := group()
+	for _, id := range ids {
+		l.mu.Lock()
+		_, asked := l.gets[id]
+		known := l.set.Get(id) != nil || l.absent[id]
+		if !asked && !known {
+			l.gets[id] = nil
+		}
+		l.mu.Unlock()
+		if asked || known {
+			continue
+		}
+		g.Go(func() error {
+			l.get(ctx, id)
+			return nil
+		})
+	}
+	_ = g.Wait()
+}
+
+func (l *Live) get(ctx context.Context, id asset.ID) {
+	a, err := l.w.get(ctx, id)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case absent(err):
+		l.absent[id] = true
+	case err != nil:
+		l.gets[id] = err
+	default:
+		l.add(a)
+	}
+}
+
+// add puts an asset into the set; l.mu is held.
+func (l *Live) add(a *asset.Asset) {
+	if l.set.Add(a) == nil && a.ID.Version != "" {
+		c := a.ID.Container()
+		l.byName[c] = append(l.byName[c], a)
+	}
+}
+
+// Of are the versions of a name read so far.
+func (l *Live) Of(container asset.ID) []*asset.Asset {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.byName[container])
+}
+
+// begin marks a list as asked for; false if it was before.
+func (l *Live) begin(key string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, ok := l.lists[key]; ok {
+		return false
+	}
+	l.lists[key] = errUnread
+	return true
+}
+
+var errUnread = fmt.Errorf("was not read to the end")
+
+func (l *Live) end(key string, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lists[key] = err
+}
+
+// list reads one collection.
+func (l *Live) list(ctx context.Context, t *kind.Table, in asset.ID, key string) {
+	in.Kind, in.Name = t.Kind, "x"
+	path := strings.TrimSuffix(l.w.scope.ARM(in), "/x")
+	for raw, err := range l.w.client.List(ctx, path, mustVersion(path+"/x"), listOptions(t)...) {
+		if err != nil {
+			if t.Parent != "" && absent(err) {
+				break // the parent is gone, and its parts with it
+			}
+			l.end(key, err)
+			return
+		}
+		if err := l.item(t, path, raw); err != nil {
+			l.end(key, err)
+			return
+		}
+	}
+	l.end(key, nil)
+}
+
+func listOptions(t *kind.Table) []Option {
+	if t.Once {
+		return []Option{Query("listViewType", "All")}
+	}
+	return nil
+}
+
+// item takes one element of a list: a name or an asset.
+func (l *Live) item(t *kind.Table, path string, raw []byte) error {
+	rest, err := asset.ParseJSON(raw)
+	if err != nil {
+		return err
+	}
+	if t.Versioned {
+		id, ok := l.w.scope.ParseARM(rest.Get("id").Str())
+		if !ok {
+			id = asset.ID{Kind: t.Kind, Name: rest.Get("name").Str()}
+		}
+		p := rest.Get("properties")
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.containers[id.Container()] = Container{Latest: p.Get("latestVersion").Text(), Next: p.Get("nextVersion").Text(), Archived: p.Get("isArchived").Bool()}
+		return nil
+	}
+	a, err := t.FromREST(&kind.Decoder{Scope: l.w.scope}, path+"/"+rest.Get("name").Str(), rest)
+	if err != nil {
+		return nil //nolint:nilerr // a form that mlsync does not manage: it is left alone
+	}
+	a.Raw = raw
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.add(a)
+	return nil
+}
+
+// versions reads the active versions of one name.
+func (l *Live) versions(ctx context.Context, id asset.ID) {
+	t := kind.Of(id.Kind)
+	key := versionsKey(id)
+	path := l.w.scope.ARM(id) + "/versions"
+	for raw, err := range l.w.client.List(ctx, path, mustVersion(path)) {
+		if absent(err) {
+			break // no such name
+		}
+		if err == nil {
+			err = l.version(t, path, raw)
+		}
+		if err != nil {
+			l.end(key, err)
+			return
+		}
+	}
+	l.end(key, nil)
+}
+
+func (l *Live) version(t *kind.Table, path string, raw []byte) error {
+	rest, err := asset.ParseJSON(raw)
+	if err != nil {
+		return err
+	}
+	a, err := t.FromREST(&kind.Decoder{Scope: l.w.scope}, path+"/"+rest.Get("name").Str(), rest)
+	if err != nil {
+		return nil //nolint:nilerr // a form that mlsync does not manage: it is left alone
+	}
+	a.Raw = raw
+	if archived(rest) {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.add(a)
+	return nil
+}
+
+// Code asks for the name of a code asset with content of the hash, "" if
+// there is none. The service looks in the whole workspace, whatever name the
+// path has.
+func (l *Live) Code(ctx context.Context, hash string) (string, error) {
+	l.mu.Lock()
+	name, ok := l.codes[hash]
+	l.mu.Unlock()
+	if ok {
+		return name, nil
+	}
+	path := l.w.scope.ARM(asset.ID{Kind: "code", Name: "any"}) + "/versions"
+	for raw, err := range l.w.client.List(ctx, path, mustVersion(path), Query("hash", hash), Query("hashVersion", "202208")) {
+		if err != nil {
+			if absent(err) {
+				break
+			}
+			return "", err
+		}
+		a, err := l.w.decode(kind.Of("code"), "", raw)
+		if err != nil {
+			return "", err
+		}
+		name = a.ID.Name
+		break
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.codes[hash] = name
+	return name, nil
+}

@@ -1,0 +1,95 @@
+package azureml
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"mlsync.dev/mlsync/asset"
+	"mlsync.dev/mlsync/kind"
+)
+
+// Workspace reads and writes the assets of one workspace. It is safe for
+// concurrent use.
+type Workspace struct {
+	client *Client
+	scope  kind.Scope
+}
+
+// Workspace returns the workspace of the scope. No request is sent yet.
+func (c *Client) Workspace(s kind.Scope) *Workspace { return &Workspace{client: c, scope: s} }
+
+// Scope is where the workspace is; the location is known after Locate.
+func (w *Workspace) Scope() kind.Scope { return w.scope }
+
+// Locate reads the region of the workspace, which bodies of endpoints,
+// deployments and computes carry.
+func (w *Workspace) Locate(ctx context.Context) error {
+	path := w.scope.WorkspaceID()
+	body, err := w.client.Get(ctx, path, mustVersion(path))
+	if err != nil {
+		return fmt.Errorf("workspace %s: %w", w.scope.Workspace, err)
+	}
+	var ws struct{ Location string }
+	if err := json.Unmarshal(body, &ws); err != nil {
+		return fmt.Errorf("workspace %s: %w", w.scope.Workspace, err)
+	}
+	w.scope.Location = ws.Location
+	return nil
+}
+
+// mustVersion is APIVersion for paths that the tables of kind make.
+func mustVersion(path string) string {
+	v, err := APIVersion(path)
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// decode makes an asset of a body.
+func (w *Workspace) decode(t *kind.Table, path string, raw json.RawMessage) (*asset.Asset, error) {
+	rest, err := asset.ParseJSON(raw)
+	if err != nil {
+		return nil, err
+	}
+	a, err := t.FromREST(&kind.Decoder{Scope: w.scope}, path, rest)
+	if err != nil {
+		return nil, err
+	}
+	a.Raw = raw
+	return a, nil
+}
+
+// get reads one asset; ErrNotFound if the service says that it is absent.
+func (w *Workspace) get(ctx context.Context, id asset.ID) (*asset.Asset, error) {
+	path := w.scope.ARM(id)
+	raw, err := w.client.Get(ctx, path, mustVersion(path))
+	if err != nil {
+		return nil, err
+	}
+	return w.decode(kind.Of(id.Kind), path, raw)
+}
+
+// archived reports whether a body says that it is archived.
+func archived(rest *asset.Value) bool { return rest.GetPath("properties", "isArchived").Bool() }
+
+// provisioningOf is the provisioning state of a body in lower case.
+func provisioningOf(raw json.RawMessage) string {
+	var b struct {
+		Properties struct{ ProvisioningState string }
+	}
+	if json.Unmarshal(raw, &b) != nil {
+		return ""
+	}
+	return strings.ToLower(b.Properties.ProvisioningState)
+}
+
+// absent reports whether err says that the asset at path is not there.
+func absent(err error) bool {
+	var e *Error
+	return errors.Is(err, ErrNotFound) && errors.As(err, &e) && e.Status == http.StatusNotFound
+}
