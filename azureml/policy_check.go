@@ -1,0 +1,90 @@
+package azureml
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+)
+
+// checkPolicy stands just above the network: it counts and logs every attempt,
+// and makes *Unknown of answers that cannot be the service's, so that a login
+// page of a proxy is never taken for a resource, nor a cut list for a short one.
+type checkPolicy struct {
+	o     *resolved
+	stats *stats
+}
+
+// Do sends one attempt.
+func (p *checkPolicy) Do(req *policy.Request) (*http.Response, error) {
+	raw, c, start := req.Raw(), callOf(req), p.o.Clock.Now()
+	p.stats.count(raw.Method, c.class)
+	resp, err := req.Next()
+	took := p.o.Clock.Now().Sub(start).Round(time.Millisecond)
+	if err != nil {
+		p.o.Logger.DebugContext(raw.Context(), "request", "method", raw.Method, "path", c.path, "took", took, "err", "no answer")
+		e := newSendError(err)
+		c.sent = c.sent || e.sent
+		return nil, e
+	}
+	p.o.Logger.DebugContext(raw.Context(), "request", "method", raw.Method, "path", c.path, "status", resp.StatusCode,
+		"took", took, "request_id", requestID(resp.Header))
+	if resp.StatusCode < 200 || resp.StatusCode > 399 {
+		return resp, nil
+	}
+	body, err := runtime.Payload(resp)
+	if err != nil {
+		return nil, newSendError(err)
+	}
+	if why := unusable(raw.Method, c, resp, body); why != "" {
+		return nil, &Unknown{Method: raw.Method, Path: c.path, Err: fmt.Errorf("%d: %s", resp.StatusCode, why)}
+	}
+	return resp, nil
+}
+
+// unusable says why a 2xx or 3xx answer cannot be used, "" if it can.
+func unusable(method string, c *call, resp *http.Response, body []byte) string {
+	if resp.StatusCode >= 300 {
+		return "redirect"
+	}
+	body = bytes.TrimSpace(body)
+	if len(body) == 0 {
+		needs := resp.StatusCode < 202 && method != http.MethodPost && method != http.MethodDelete && !c.poll
+		if needs {
+			return "empty answer"
+		}
+		return ""
+	}
+	if t := resp.Header.Get("Content-Type"); t != "" && !strings.Contains(strings.ToLower(t), "json") {
+		return "content type " + excerpt([]byte(t)) + ": " + excerpt(body)
+	}
+	if !json.Valid(body) {
+		return "truncated or malformed json"
+	}
+	if body[0] != '{' && !bytes.Equal(body, []byte("null")) {
+		return "json that is no object"
+	}
+	if bytes.Equal(body, []byte("null")) && resp.StatusCode < 202 && method != http.MethodDelete && method != http.MethodPost && !c.poll {
+		return "null"
+	}
+	return ""
+}
+
+// maxBody bounds the answer of Resource Manager.
+const maxBody = 64 << 20
+
+// limitBody is a transport that refuses endless answers.
+type limitBody struct{ next policy.Transporter }
+
+func (l limitBody) Do(req *http.Request) (*http.Response, error) {
+	resp, err := l.next.Do(req)
+	if err == nil && resp.Body != nil {
+		resp.Body = http.MaxBytesReader(nil, resp.Body, maxBody)
+	}
+	return resp, err
+}
