@@ -4,6 +4,9 @@ package kind
 // refer to comes first.
 var all = link([]*Table{
 	environment,
+	data,
+	model,
+	code,
 })
 
 // All are the kinds that mlsync manages.

@@ -42,9 +42,6 @@ func (c *Checker) in(key string, f func()) {
 	c.path = c.path[:len(c.path)-1]
 }
 
-// headKeys are keys of a document that are not fields: they say the id and variant.
-var headKeys = []string{"$schema", "type", "name", "version"}
-
 // Read makes an asset of a written document of the released dialect. The
 // document is of variant v. The asset is nil only if the document has no
 // usable identity at all; with problems it is for looking at, not for applying.
@@ -66,6 +63,7 @@ func (v *Variant) Read(c *Checker, doc *asset.Value) *asset.Asset {
 		c.Problems.Hintf(doc.Pos(), "missing_field", "add name: and a name", "name is missing")
 	}
 	c.id = a.ID
+	c.typeOf(doc, t)
 	a.Body = c.object(doc, v.all, v.heads(), false)
 	if v.Check != nil {
 		v.Check(c, a.Body)
@@ -78,6 +76,7 @@ func (v *Variant) ReadInline(c *Checker, doc *asset.Value) *asset.Value {
 	outer := c.variant
 	c.variant = v
 	defer func() { c.variant = outer }()
+	c.typeOf(doc, v.table)
 	body := c.object(doc, v.all, v.heads(), false)
 	if v.Check != nil {
 		v.Check(c, body)
@@ -85,13 +84,44 @@ func (v *Variant) ReadInline(c *Checker, doc *asset.Value) *asset.Value {
 	return body
 }
 
+// typeOf looks at the field type, which has chosen the variant already.
+func (c *Checker) typeOf(doc *asset.Value, t *Table) {
+	names := t.typeNames()
+	v := doc.Get("type")
+	switch {
+	case len(names) == 0:
+	case v.IsNull():
+		if t.NeedType {
+			c.Problems.Hintf(doc.Pos(), "missing_field", "one of "+strings.Join(names, ", "), "type is missing")
+		}
+	case v.Type() == asset.String && slices.ContainsFunc(names, func(n string) bool { return squash(n) == squash(v.Str()) }):
+	default:
+		hint := problem.DidYouMean(v.Text(), names)
+		if hint == "" {
+			hint = "one of " + strings.Join(names, ", ")
+		}
+		c.Problems.Hintf(v.Pos(), "bad_value", hint, "type: %s is not a type of %s", sort(v), t.Kind)
+	}
+}
+
+func (t *Table) typeNames() []string {
+	var names []string
+	for _, v := range t.Variants {
+		names = append(names, v.Types...)
+	}
+	return names
+}
+
 func (v *Variant) heads() []string {
-	heads := headKeys
-	if !v.table.Versioned {
-		heads = []string{"$schema", "type", "name"}
+	heads := []string{"$schema", "name"}
+	if len(v.table.typeNames()) > 0 {
+		heads = append(heads, "type")
+	}
+	if v.table.Versioned {
+		heads = append(heads, "version")
 	}
 	if v.table.ParentKey != "" {
-		heads = append(slices.Clone(heads), v.table.ParentKey)
+		heads = append(heads, v.table.ParentKey)
 	}
 	return heads
 }
@@ -109,7 +139,11 @@ func (c *Checker) name(v *asset.Value, t *Table) string {
 		name = strings.ToLower(name)
 	}
 	if t.Names.Pattern != "" && !matches(t.Names.Pattern, name) {
-		c.Problems.Hintf(v.Pos(), "bad_name", t.Names.Text, "%q cannot be the name of a %s", name, t.Kind)
+		if t.Names.Warn {
+			c.Problems.Warnf(v.Pos(), "bad_name", t.Names.Text, "the service does not take %q as the name of a %s", name, t.Kind)
+		} else {
+			c.Problems.Hintf(v.Pos(), "bad_name", t.Names.Text, "%q cannot be the name of a %s", name, t.Kind)
+		}
 	}
 	return name
 }

@@ -97,3 +97,18 @@ func latest(ref string) string {
 	}
 	return ref + "@latest"
 }
+
+// storeName is the name of a datastore as the preview wrote it: ./NAME,
+// azureml:NAME, NAME or a resource id.
+func storeName(v *asset.Value) string {
+	s := strings.TrimSuffix(v.Text(), "/")
+	s = strings.TrimPrefix(s, "azureml:")
+	return s[strings.LastIndex(s, "/")+1:]
+}
+
+// trimPath is a path within a datastore, without ./ and / before it.
+func trimPath(s string) string {
+	return strings.TrimLeft(strings.TrimPrefix(s, "./"), "/")
+}
+
+func lower(v *asset.Value) string { return strings.ToLower(v.Text()) }

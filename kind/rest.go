@@ -136,7 +136,7 @@ func (t *Table) FromREST(d *Decoder, path string, rest *asset.Value) (*asset.Ass
 	}
 	a := &asset.Asset{ID: id, Variant: v.Name, Body: asset.NewMap(), ARM: arm, Stamps: t.stamps(rest),
 		ModifiedAt: firstText(rest, "lastModifiedAt", "createdAt"), ModifiedBy: firstText(rest, "lastModifiedBy", "createdBy")}
-	a.Anonymous = t.Anonymous != "" && id.Name == t.Anonymous
+	a.Anonymous = t.Anonymous != "" && id.Name == t.Anonymous || t.Versioned && rest.GetPath("properties", "isAnonymous").Bool()
 	d.id = id
 	d.fields(v.all, rest, a.Body)
 	if v.FromREST != nil {

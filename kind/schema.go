@@ -86,11 +86,9 @@ func (v *Variant) Schema() map[string]any {
 			typ.Words = append(typ.Words, [2]string{name, name})
 		}
 		props["type"] = typ.Schema()
-		if len(v.table.Variants) > 1 && v != v.table.Variants[0] {
+		if v.table.NeedType || len(v.table.Variants) > 1 && v != v.table.Variants[0] {
 			required = append(required, "type")
 		}
-	} else if _, ok := props["type"]; !ok {
-		props["type"] = map[string]any{"type": "string"}
 	}
 	if len(required) > 0 {
 		slices.SortFunc(required, func(a, b any) int {

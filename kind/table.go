@@ -56,6 +56,8 @@ type Table struct {
 	// of Fields.
 	Variants []*Variant
 	Fields   []Field
+	// NeedType says that a file must name its type.
+	NeedType bool
 	// Doc is one sentence for the reference docs.
 	Doc string
 }
@@ -76,6 +78,9 @@ const (
 type NameRule struct {
 	Pattern string // a regular expression for the whole name; "" allows all
 	Text    string // the same in words, for problems
+	// Warn makes a bad name a warning: the service refuses it, not the
+	// reference client.
+	Warn bool
 }
 
 // Variant is one form of a kind.

@@ -1,0 +1,65 @@
+package kind
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+
+	"mlsync.dev/mlsync/asset"
+)
+
+// pythonRepr is the text that Python's repr() makes of a value: what the
+// reference client sends where the service wants a text and the file has a map.
+func pythonRepr(v *asset.Value) string {
+	switch v.Type() {
+	case asset.Null:
+		return "None"
+	case asset.String, asset.Time:
+		return pythonQuote(v.Text())
+	case asset.List:
+		var parts []string
+		for _, item := range v.Items() {
+			parts = append(parts, pythonRepr(item))
+		}
+		return "[" + strings.Join(parts, ", ") + "]"
+	case asset.Map:
+		var parts []string
+		for k, item := range v.Entries() {
+			parts = append(parts, pythonQuote(k)+": "+pythonRepr(item))
+		}
+		return "{" + strings.Join(parts, ", ") + "}"
+	}
+	return v.Text()
+}
+
+func pythonQuote(s string) string {
+	quote := byte('\'')
+	if strings.Contains(s, "'") && !strings.Contains(s, `"`) {
+		quote = '"'
+	}
+	var b strings.Builder
+	b.WriteByte(quote)
+	for _, r := range s {
+		switch {
+		case r == '\n':
+			b.WriteString(`\n`)
+		case r == '\r':
+			b.WriteString(`\r`)
+		case r == '\t':
+			b.WriteString(`\t`)
+		case r == '\\' || r == rune(quote):
+			b.WriteByte('\\')
+			b.WriteRune(r)
+		case unicode.IsPrint(r):
+			b.WriteRune(r)
+		case r < 0x100:
+			fmt.Fprintf(&b, `\x%02x`, r)
+		case r < 0x10000:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		default:
+			fmt.Fprintf(&b, `\U%08x`, r)
+		}
+	}
+	b.WriteByte(quote)
+	return b.String()
+}
