@@ -1,0 +1,95 @@
+// Package resolve says what a tree means in one workspace: it binds every
+// reference, hashes every local path, lifts inline assets out of the assets
+// that hold them, and gives versions and names to those that leave them to
+// mlsync. What it returns compares with live assets field by field.
+//
+// It reads the files that assets name through an fs.FS, and asks what it must
+// know of the workspace through Facts. It knows no HTTP, no YAML syntax and
+// not what will be done with the result.
+package resolve
+
+import (
+	"io/fs"
+
+	"mlsync.dev/mlsync/asset"
+	"mlsync.dev/mlsync/internal/content"
+	"mlsync.dev/mlsync/internal/problem"
+	"mlsync.dev/mlsync/kind"
+)
+
+// Status is the answer to whether something is in the workspace.
+type Status uint8
+
+// The three answers. Unknown means that it could not be read; nobody may take
+// it for Absent.
+const (
+	Unknown Status = iota
+	Absent
+	Present
+)
+
+// Facts is what is known of the live side.
+type Facts interface {
+	// Exists says whether the asset is live.
+	Exists(id asset.ID) Status
+	// Latest is the version of a name that was created most recently.
+	Latest(container asset.ID) (version string, s Status)
+	// Versions are the live versions of a name, for finding one of equal
+	// content.
+	Versions(container asset.ID) ([]*asset.Asset, Status)
+	// Next is the version that a new asset of the name gets.
+	Next(container asset.ID) (version string, s Status)
+	// Datastore is where a datastore keeps its blobs.
+	Datastore(name string) (Datastore, Status)
+	// Code is the name of the code asset to use for content of this hash,
+	// where user is the live asset that may use it already; "" for the name
+	// that Code derives from the hash.
+	Code(hash string, user asset.ID) string
+}
+
+// Datastore is the storage behind a datastore.
+type Datastore struct{ Account, Container, Endpoint, Protocol string }
+
+// Input is what Resolve works on.
+type Input struct {
+	// FS is the tree that local paths are read from.
+	FS     fs.FS
+	Assets []*asset.Asset
+	Scope  kind.Scope
+	Facts  Facts
+	// Cache remembers hashes of unchanged files; may be nil.
+	Cache content.Cache
+	// Document reads a YAML file that an asset names.
+	Document func(data []byte, file string) (*asset.Value, problem.List)
+	// Literals allows secrets in clear in files that are read by reference.
+	Literals bool
+}
+
+// Want is what git says should be.
+type Want struct {
+	// Set holds the assets of the tree and those lifted out of them.
+	Set *asset.Set
+	// Uploads are the local contents that an asset needs in storage, by the
+	// asset that names them.
+	Uploads map[asset.ID][]Upload
+	// Unresolved are assets whose version could not be found because the
+	// live side could not be read, with the reason. They are not in Set.
+	Unresolved map[asset.ID]string
+	// Order are the ids of Set, each after those it was made from.
+	Order []asset.ID
+}
+
+// Upload is a local file or folder that goes to storage.
+type Upload struct {
+	// Path is the dotted path of the field that names it.
+	Path    string
+	Content *content.Content
+	// Code says that it becomes a code asset; otherwise it goes to Datastore
+	// under LocalUpload/Hash.
+	Code      bool
+	Datastore string
+	// Hash is the content hash of code, the object hash of the rest.
+	Hash string
+	// URI is what stands for it in the body.
+	URI string
+}

@@ -1,0 +1,87 @@
+package resolve
+
+import (
+	"io"
+
+	"mlsync.dev/mlsync/asset"
+	"mlsync.dev/mlsync/internal/content"
+	"mlsync.dev/mlsync/kind"
+)
+
+// lift makes an asset of its own of an inline asset, whose inner sites are
+// resolved already, and returns the reference to it. Without a name it is
+// anonymous and named by its content, as the reference client names it; with
+// a name it is registered under that name.
+func (w *work) lift(t kind.Ref, s kind.Site) *asset.Value {
+	variant := kind.PickVariant(t.To, s.Value)
+	body := asset.NewMap().At(s.Value.Pos())
+	for k, v := range s.Value.Entries() {
+		if k != "name" && k != "version" {
+			body.Set(k, v)
+		}
+	}
+	a := &asset.Asset{ID: asset.ID{Kind: t.To, Name: s.Value.Get("name").Text(), Version: s.Value.Get("version").Text()}, Variant: variant.Name, Body: body, Pos: s.Value.Pos()}
+	own := w.takeUploads(body)
+	switch {
+	case w.unknown != "":
+		return s.Value
+	case a.ID.Name == "" || !t.Named:
+		a.Anonymous = true
+		a.ID = kind.AnonymousID(a, uploadHash(own))
+	case a.ID.Version == "":
+		a.Auto = true
+		version, why := w.version(a)
+		if version == "" {
+			w.unknown = why
+			return s.Value
+		}
+		a.ID.Version = version
+	}
+	if len(own) > 0 {
+		w.want.Uploads[a.ID] = own
+	}
+	w.resolver.add(a)
+	return asset.NewString("azureml:" + a.ID.Name + ":" + a.ID.Version)
+}
+
+func uploadHash(uploads []Upload) string {
+	if len(uploads) == 0 {
+		return ""
+	}
+	return uploads[0].Hash
+}
+
+// takeUploads moves the uploads whose address stands in body from the asset
+// to the inline asset that is lifted out of it.
+func (w *work) takeUploads(body *asset.Value) []Upload {
+	held := map[string]bool{}
+	texts(body, held)
+	var own, rest []Upload
+	for _, u := range w.uploads {
+		if held[u.URI] {
+			own = append(own, u)
+		} else {
+			rest = append(rest, u)
+		}
+	}
+	w.uploads = rest
+	return own
+}
+
+func texts(v *asset.Value, into map[string]bool) {
+	if s := v.Str(); s != "" {
+		into[s] = true
+	}
+	for _, item := range v.Items() {
+		texts(item, into)
+	}
+}
+
+func readAll(f content.File) ([]byte, error) {
+	r, err := f.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = r.Close() }()
+	return io.ReadAll(r)
+}

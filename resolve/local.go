@@ -1,0 +1,199 @@
+package resolve
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+
+	"mlsync.dev/mlsync/asset"
+	"mlsync.dev/mlsync/internal/content"
+	"mlsync.dev/mlsync/kind"
+)
+
+// DefaultDatastore is where local files go if the asset names no datastore.
+const DefaultDatastore = "workspaceblobstore"
+
+// maxDocument is the size limit of a YAML file or script that is sent as text.
+const maxDocument = 1 << 20
+
+// local resolves a field that may hold a path.
+func (w *work) local(t kind.Local, s kind.Site) *asset.Value {
+	if s.Value.Type() != asset.String {
+		return s.Value
+	}
+	text := s.Value.Str()
+	if t.IsRemote(text) {
+		if t.Asset != "" {
+			return w.ref(kind.Ref{To: t.Asset}, s)
+		}
+		return s.Value
+	}
+	full, ok := w.join(s.Value, text)
+	if !ok {
+		return s.Value
+	}
+	switch t.What {
+	case kind.Document:
+		if doc := w.document(s.Value, full); doc != nil {
+			return doc
+		}
+		return s.Value
+	case kind.Script:
+		if data := w.read(s.Value, full); data != nil {
+			return asset.NewString(string(data))
+		}
+		return s.Value
+	}
+	c := w.open(s, full)
+	if c == nil {
+		return s.Value
+	}
+	if t.What == kind.Code {
+		return w.code(s, c)
+	}
+	return w.upload(t, s, c)
+}
+
+// hashed is content with the hashes that were needed so far.
+type hashed struct {
+	*content.Content
+	code, object string
+	err          error
+}
+
+func (w *work) open(s kind.Site, full string) *hashed {
+	h, ok := w.contents[full]
+	if !ok {
+		h = &hashed{}
+		h.Content, h.err = content.Open(w.ctx, w.in.FS, full, content.Options{Cache: w.in.Cache})
+		w.contents[full] = h
+	}
+	if h.err != nil {
+		w.unreadable(s, full, h.err)
+		return nil
+	}
+	return h
+}
+
+func (w *work) unreadable(s kind.Site, full string, err error) {
+	hint := fmt.Sprintf("paths are relative to the folder of %s", path.Base(s.Value.Pos().File))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		w.badf(s.Value, "missing_file", hint, "%s: %q does not exist", s.Dotted(), full)
+	case errors.Is(err, content.ErrEmpty):
+		w.badf(s.Value, "empty_folder", "add a file, or look into its ignore file", "%s: %q holds no file to upload", s.Dotted(), full)
+	default:
+		w.badf(s.Value, "unreadable_file", "", "%s: %q: %v", s.Dotted(), full, err)
+	}
+}
+
+// code makes the code asset of a folder and returns the reference to it.
+func (w *work) code(s kind.Site, c *hashed) *asset.Value {
+	if c.code == "" {
+		if c.code, c.err = c.CodeHash(w.ctx); c.err != nil {
+			w.unreadable(s, c.Path, c.err)
+			return s.Value
+		}
+	}
+	name := w.in.Facts.Code(c.code, w.asset.ID)
+	if name == "" {
+		name = CodeName(c.code)
+	}
+	a := kind.NewCode(name, c.code, c.Base, c.IsDir)
+	a.Pos = s.Value.Pos()
+	ref := asset.NewString("azureml:" + name + ":" + a.ID.Version)
+	if w.want.Set.Get(a.ID) == nil {
+		w.want.Uploads[a.ID] = []Upload{{Path: s.Dotted(), Content: c.Content, Code: true, Hash: c.code, URI: ref.Str()}}
+	}
+	w.resolver.add(a)
+	return ref
+}
+
+// CodeName is the name of the code asset of content with the given hash: the
+// first half of the hash, written as a UUID. The service finds code by hash
+// under any name, so the name only has to be the same every time.
+func CodeName(hash string) string {
+	return strings.Join([]string{hash[:8], hash[8:12], hash[12:16], hash[16:20], hash[20:32]}, "-")
+}
+
+// upload says where a file or folder goes, and returns its address.
+func (w *work) upload(t kind.Local, s kind.Site, c *hashed) *asset.Value {
+	if c.object == "" {
+		if c.object, c.err = c.ObjectHash(w.ctx); c.err != nil {
+			w.unreadable(s, c.Path, c.err)
+			return s.Value
+		}
+	}
+	store := strings.TrimPrefix(s.Parent.Get("datastore").Str(), "azureml:")
+	if store == "" {
+		store = strings.TrimPrefix(w.asset.Body.Get("datastore").Str(), "azureml:")
+	}
+	if store == "" {
+		store = DefaultDatastore
+	}
+	blob := "LocalUpload/" + c.object + "/" + c.Base
+	uri := "azureml://datastores/" + store + "/paths/" + blob
+	if t.What == kind.Context {
+		d, status := w.in.Facts.Datastore(store)
+		if status != Present {
+			w.unknown = "the datastore " + store + " could not be read"
+			return s.Value
+		}
+		uri = d.Protocol + "://" + d.Account + ".blob." + d.Endpoint + "/" + d.Container + "/" + blob + "/"
+	} else if t.Slash && c.IsDir {
+		uri += "/"
+	}
+	w.uploads = append(w.uploads, Upload{Path: s.Dotted(), Content: c.Content, Datastore: store, Hash: c.object, URI: uri})
+	return asset.NewString(uri)
+}
+
+// read reads a small file.
+func (w *work) read(v *asset.Value, full string) []byte {
+	c, err := content.Open(w.ctx, w.in.FS, full, content.Options{MaxFiles: 1, MaxBytes: maxDocument})
+	site := kind.Site{Value: v}
+	if err == nil && c.IsDir {
+		w.badf(v, "wrong_file", "name a file", "%q is a folder", full)
+		return nil
+	}
+	if err != nil {
+		w.unreadable(site, full, err)
+		return nil
+	}
+	data, err := readAll(c.Files[0])
+	if err != nil {
+		w.unreadable(site, full, err)
+		return nil
+	}
+	return data
+}
+
+func (w *work) document(v *asset.Value, full string) *asset.Value {
+	data := w.read(v, full)
+	if data == nil {
+		return nil
+	}
+	doc, bad := w.in.Document(data, full)
+	w.problems.Append(bad)
+	if doc == nil && len(bad.Errors()) == 0 {
+		w.badf(v, "empty_file", "", "%q is empty", full)
+	}
+	return doc
+}
+
+// DatastoreOf reads where a live datastore keeps its blobs.
+func DatastoreOf(a *asset.Asset) Datastore {
+	d := Datastore{Account: a.Body.Get("account_name").Text(), Container: a.Body.Get("container_name").Text(),
+		Endpoint: a.Body.Get("endpoint").Text(), Protocol: a.Body.Get("protocol").Text()}
+	if d.Container == "" {
+		d.Container = a.Body.Get("filesystem").Text()
+	}
+	if d.Endpoint == "" {
+		d.Endpoint = "core.windows.net"
+	}
+	if d.Protocol == "" {
+		d.Protocol = "https"
+	}
+	return d
+}
