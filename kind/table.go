@@ -110,6 +110,9 @@ type Variant struct {
 	// far; v the resolved form.
 	ToREST   func(e *Encoder, v, rest *asset.Value)
 	FromREST func(d *Decoder, rest, v *asset.Value)
+	// Inspect looks into local content; body is the resolved form and may be
+	// added to.
+	Inspect func(in *Inspection, body *asset.Value)
 	// DeleteQuery are query members that a DELETE needs.
 	DeleteQuery map[string]string
 	Doc         string

@@ -21,6 +21,7 @@ func (w *work) lift(t kind.Ref, s kind.Site) *asset.Value {
 		}
 	}
 	a := &asset.Asset{ID: asset.ID{Kind: t.To, Name: s.Value.Get("name").Text(), Version: s.Value.Get("version").Text()}, Variant: variant.Name, Body: body, Pos: s.Value.Pos()}
+	w.inspect(variant, body)
 	own := w.takeUploads(body)
 	switch {
 	case w.unknown != "":

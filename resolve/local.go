@@ -64,16 +64,20 @@ type hashed struct {
 }
 
 func (w *work) open(s kind.Site, full string) *hashed {
-	h, ok := w.contents[full]
+	h, ok := w.opened[full]
 	if !ok {
 		h = &hashed{}
 		h.Content, h.err = content.Open(w.ctx, w.in.FS, full, content.Options{Cache: w.in.Cache})
-		w.contents[full] = h
+		w.opened[full] = h
 	}
 	if h.err != nil {
 		w.unreadable(s, full, h.err)
 		return nil
 	}
+	if w.contents == nil {
+		w.contents = map[string]*hashed{}
+	}
+	w.contents[s.Dotted()] = h
 	return h
 }
 

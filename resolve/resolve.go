@@ -15,7 +15,7 @@ import (
 func Resolve(ctx context.Context, in Input) (*Want, problem.List) {
 	r := &resolver{
 		ctx: ctx, in: in, byContainer: map[asset.ID][]*asset.Asset{}, done: map[*asset.Asset]*asset.Asset{}, active: map[*asset.Asset]bool{},
-		contents: map[string]*hashed{},
+		opened: map[string]*hashed{},
 		want:     &Want{Set: &asset.Set{}, Uploads: map[asset.ID][]Upload{}, Unresolved: map[asset.ID]string{}},
 	}
 	for _, a := range in.Assets {
@@ -37,7 +37,7 @@ type resolver struct {
 	byContainer map[asset.ID][]*asset.Asset
 	done        map[*asset.Asset]*asset.Asset
 	active      map[*asset.Asset]bool
-	contents    map[string]*hashed
+	opened      map[string]*hashed
 	want        *Want
 	problems    problem.List
 }
@@ -66,6 +66,7 @@ func (r *resolver) resolve(a *asset.Asset) *asset.Asset {
 	w := &work{resolver: r, asset: a}
 	out := *a
 	out.Body = kind.Rewrite(a, w.site)
+	w.inspect(kind.VariantOf(a), out.Body)
 	t := kind.Of(a.ID.Kind)
 	switch {
 	case w.unknown != "":
