@@ -7,6 +7,11 @@ var all = link([]*Table{
 	data,
 	model,
 	code,
+	onlineEndpoint,
+	onlineDeployment,
+	batchEndpoint,
+	batchDeployment,
+	job,
 })
 
 // All are the kinds that mlsync manages.

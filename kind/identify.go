@@ -85,6 +85,9 @@ func identifySchema(doc *asset.Value, url string) Verdict {
 		for _, v := range t.Variants {
 			for _, s := range v.Schemas {
 				if strings.EqualFold(s, name) {
+					if u := unmanagedForm(t.Kind, doc); u != "" {
+						return Verdict{Unmanaged: u, Why: why + ", type " + doc.Get("type").Str()}
+					}
 					// The schema names the kind; type may say the variant closer.
 					if w, ok := t.pick(doc); ok {
 						v = w
@@ -107,6 +110,9 @@ func identifyFolder(doc *asset.Value, folder string) Verdict {
 	for _, t := range All() {
 		if t.Plural != folder && string(t.Kind) != folder {
 			continue
+		}
+		if u := unmanagedForm(t.Kind, doc); u != "" {
+			return Verdict{Unmanaged: u, Why: "in the folder " + folder}
 		}
 		if v, _ := t.pick(doc); v != nil {
 			return Verdict{Variant: v, Why: "in the folder " + folder}

@@ -7,9 +7,30 @@ import "mlsync.dev/mlsync/asset"
 var unmanagedSchemas = map[string]string{
 	"pipelinejob": "job/pipeline", "automljob": "job/automl", "sparkjob": "job/spark",
 	"commandcomponent": "component/command", "pipelinecomponent": "component/pipeline", "sparkcomponent": "component/spark",
-	"schedule": "schedule", "connection": "connection", "workspace": "workspace",
+	"pipelinecomponentbatchdeployment": "batch-deployment/pipeline",
+	"schedule":                         "schedule", "connection": "connection", "workspace": "workspace",
 	"featurestore": "feature-store", "featureset": "feature-set", "featurestoreentity": "feature-store-entity",
 	"dataimport": "action/data-import", "dataindex": "action/data-index", "modelversionpackage": "action/model-package",
+}
+
+// unmanagedJobs are types of jobs that this version of mlsync leaves alone.
+var unmanagedJobs = map[string]string{
+	"pipeline": "job/pipeline", "automl": "job/automl", "spark": "job/spark", "import": "job/import", "parallel": "job/parallel",
+	"datatransfer": "job/data_transfer", "finetuning": "job/finetuning", "distillation": "job/distillation",
+}
+
+// unmanagedForm is the name of a form of kind k that mlsync leaves alone, if
+// a document whose $schema or folder says k has it; "" if not.
+func unmanagedForm(k asset.Kind, doc *asset.Value) string {
+	switch k {
+	case "job":
+		return unmanagedJobs[squash(doc.Get("type").Str())]
+	case "batch-deployment":
+		if typeIs(doc, "pipeline") {
+			return "batch-deployment/pipeline"
+		}
+	}
+	return ""
 }
 
 // unmanagedType recognises documents of those kinds that have no $schema.
@@ -23,12 +44,16 @@ func unmanagedType(doc *asset.Value) string {
 		return "job/automl"
 	case typeIs(doc, "spark") && doc.Has("entry"):
 		return "job/spark"
+	case typeIs(doc, "pipeline") && hasAny(doc, "endpoint_name", "job_definition"):
+		return "batch-deployment/pipeline"
 	case typeIs(doc, "pipeline") && hasAny(doc, "jobs", "component"):
 		if doc.Has("version") {
 			return "component/pipeline"
 		}
 		return "job/pipeline"
-	case hasAll(doc, "command", "environment", "name", "version"):
+	case typeIs(doc, "import", "data_transfer", "parallel") && hasAny(doc, "source", "task"):
+		return unmanagedJobs[squash(doc.Get("type").Str())]
+	case hasAll(doc, "command", "environment") && hasAny(doc, "type", "version", "is_deterministic", "additional_includes"):
 		return "component/command"
 	case hasAll(doc, "name", "model_id"):
 		return "serverless-endpoint"

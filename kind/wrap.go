@@ -13,10 +13,17 @@ type Wrap struct {
 	Of    Type
 	REST  string
 	Const []Const
+	// Key is the member of a map that may be written in place of the scalar.
+	Key string
 }
 
 // Check is that of the scalar.
-func (w Wrap) Check(c *Checker, v *asset.Value) *asset.Value { return w.Of.Check(c, v) }
+func (w Wrap) Check(c *Checker, v *asset.Value) *asset.Value {
+	if item := v.Get(w.Key); item != nil && v.Len() == 1 {
+		v = item
+	}
+	return w.Of.Check(c, v)
+}
 
 // Encode puts the scalar into its map.
 func (w Wrap) Encode(e *Encoder, v *asset.Value) *asset.Value {
@@ -30,17 +37,24 @@ func (w Wrap) Encode(e *Encoder, v *asset.Value) *asset.Value {
 	return rest
 }
 
-// Decode takes the scalar out of its map.
+// Decode takes the scalar out of its map; a map without one is a null.
 func (w Wrap) Decode(d *Decoder, rest *asset.Value) *asset.Value {
 	item := rest.GetPath(splitPath(w.REST)...)
 	if item.IsNull() {
-		return nil
+		return asset.NewNull()
 	}
 	return w.Of.Decode(d, item)
 }
 
-// Schema is that of the scalar.
-func (w Wrap) Schema() map[string]any { return w.Of.Schema() }
+// Schema allows the scalar and, with Key, the map.
+func (w Wrap) Schema() map[string]any {
+	s := w.Of.Schema()
+	if w.Key == "" {
+		return s
+	}
+	return map[string]any{"anyOf": []any{s, map[string]any{"type": "object", "properties": map[string]any{w.Key: s},
+		"required": []any{w.Key}, "additionalProperties": false}}}
+}
 
 // Describe is that of the scalar.
 func (w Wrap) Describe() string { return w.Of.Describe() }

@@ -1,0 +1,141 @@
+package kind
+
+import (
+	"strings"
+
+	"mlsync.dev/mlsync/asset"
+)
+
+// batchDeployment is a model behind a batch endpoint. Pipelines behind one
+// are another form, which mlsync leaves alone.
+var batchDeployment = &Table{
+	Kind:       "batch-deployment",
+	Plural:     "batch-deployments",
+	Collection: "deployments",
+	Parent:     "batch-endpoint",
+	ParentKey:  "endpoint_name",
+	LowerName:  true,
+	Names:      endpointName,
+	Tags:       "tags",
+	Location:   true,
+	Remove:     Delete,
+	Costly:     true,
+	Promotable: true,
+	Doc:        "A model that is run over files, behind a batch endpoint.",
+	Variants: []*Variant{{
+		Schemas: []string{"modelBatchDeployment", "batchDeployment"},
+		Types:   []string{"model"},
+		Live:    func(rest *asset.Value) bool { return !isPipelineDeployment(rest) },
+		Tell: func(doc *asset.Value) bool {
+			return doc.Has("endpoint_name") && doc.Has("compute") && !hasAny(doc, "instance_type", "component", "job_definition") &&
+				(!doc.Has("type") || typeIs(doc, "model"))
+		},
+		Preview: &Preview{Tell: tellPreviewBatch, Upgrade: upgradeBatchDeployment},
+		Check:   checkBatchDeployment,
+	}},
+	Fields: append([]Field{
+		{YAML: "type", As: Words("model", "model"), Doc: "model has the tuning in settings; without it, it stands in the deployment itself."},
+		{YAML: "description", REST: "properties.description", As: Str{}, Doc: "What it is for."},
+		{YAML: "tags", REST: "tags", As: Tags, Doc: "Tags of the deployment."},
+		{YAML: "properties", REST: "properties.properties", As: Tags, Change: Append, Doc: "Properties may be added, not changed or removed."},
+		{YAML: "model", REST: "properties.model", As: Ref{To: "model", Inline: true, Object: true}, Doc: "The model."},
+		{YAML: "code_configuration", REST: "properties.codeConfiguration", As: codeConfiguration, Doc: "The code that reads the files; MLflow models need none."},
+		{YAML: "environment", REST: "properties.environmentId", As: Ref{To: "environment", Inline: true, File: true}, Doc: "What the code runs in."},
+		{YAML: "environment_variables", REST: "properties.environmentVariables", As: Map{Of: Text{}}, Doc: "Variables of the process, sent as texts."},
+		{YAML: "compute", REST: "properties.compute", As: Ref{To: "compute", Bare: true}, Required: true, Doc: "Where it runs."},
+		{YAML: "resources", REST: "properties.resources", As: jobResources, Doc: "The machines."},
+		{YAML: "settings", As: Object{Fields: append(batchSettings("properties."),
+			Field{YAML: "instance_count", As: Int{}, Doc: "The same as resources.instance_count."},
+			Field{YAML: "environment_variables", As: Map{Of: Text{}}, Doc: "The same as environment_variables of the deployment."},
+		)}, Doc: "How the files are handed to the model."},
+		{YAML: "location", As: Str{}, ReadOnly: true, Doc: "That of the workspace."},
+		{YAML: "id", As: Str{}, ReadOnly: true, Doc: "Set by Azure."},
+		{YAML: "provisioning_state", As: Str{}, ReadOnly: true, Doc: "Set by Azure."},
+		{YAML: "creation_context", As: Any{}, ReadOnly: true, Doc: "Set by Azure."},
+	}, legacySettings()...),
+}
+
+// batchSettings are the rows of the tuning; at is their path on the wire.
+func batchSettings(at string) []Field {
+	return []Field{
+		{YAML: "mini_batch_size", REST: at + "miniBatchSize", As: Int{}, Service: asset.NewInt(10), Doc: "Files in one call of the script."},
+		{YAML: "max_concurrency_per_instance", REST: at + "maxConcurrencyPerInstance", As: Int{}, Service: asset.NewInt(1), Doc: "Processes on one machine."},
+		{YAML: "output_action", REST: at + "outputAction", As: Words("append_row", "AppendRow", "summary_only", "SummaryOnly"), Service: asset.NewString("append_row"), Doc: "Whether the results are put into one file."},
+		{YAML: "output_file_name", REST: at + "outputFileName", As: Str{}, Service: asset.NewString("predictions.csv"), Doc: "The name of that file."},
+		{YAML: "error_threshold", REST: at + "errorThreshold", As: Int{}, Service: asset.NewInt(-1), Doc: "Files that may fail; -1 for all."},
+		{YAML: "retry_settings", REST: at + "retrySettings", As: Obj(
+			Field{YAML: "max_retries", REST: "maxRetries", As: Int{}, Service: asset.NewInt(3), Doc: "Tries of one call."},
+			Field{YAML: "timeout", REST: "timeout", As: Duration{}, Service: asset.NewInt(30), Doc: "Seconds for one call."},
+		), Doc: "What happens to calls that fail."},
+		{YAML: "logging_level", REST: at + "loggingLevel", As: Words("info", "Info", "warning", "Warning", "debug", "Debug"), Service: asset.NewString("info"), Doc: "How much is logged."},
+	}
+}
+
+// legacySettings are the same rows in the deployment itself, the form without
+// type. They send nothing: the normal form has them in settings.
+func legacySettings() []Field {
+	rows := batchSettings("")
+	for i := range rows {
+		rows[i].REST, rows[i].Service = "", nil
+		rows[i].Doc = "The form without type has settings." + rows[i].YAML + " here."
+		if o, ok := rows[i].As.(Object); ok {
+			rows[i].As = unsent{o}
+		}
+	}
+	return rows
+}
+
+// unsent is an Object without place on the wire: REST "" of a plain Object
+// would put its fields into the enclosing body.
+type unsent struct{ Object }
+
+func isPipelineDeployment(rest *asset.Value) bool {
+	if strings.EqualFold(rest.GetPath("properties", "deploymentConfiguration", "deploymentConfigurationType").Str(), "PipelineComponent") {
+		return true
+	}
+	for key := range rest.GetPath("properties", "properties").Entries() {
+		if strings.HasPrefix(key, "ComponentDeployment.") {
+			return true
+		}
+	}
+	return false
+}
+
+// checkBatchDeployment brings both forms to the one with settings. As for the
+// reference client, each form knows its own place only.
+func checkBatchDeployment(c *Checker, v *asset.Value) {
+	typed := v.Get("type") != nil
+	v.Delete("type")
+	if settings := v.Get("settings"); settings != nil && !typed {
+		c.Problems.Hintf(settings.Pos(), "unknown_field", "add type: model", "settings: is for deployments of type model")
+	}
+	moved := asset.NewMap().At(v.Pos())
+	for _, row := range batchSettings("") {
+		item := v.Get(row.YAML)
+		if item == nil {
+			continue
+		}
+		if typed {
+			c.Problems.Hintf(item.Pos(), "unknown_field", "move it into settings", "unknown field %q: deployments of type model have it in settings", row.YAML)
+		}
+		moved.Set(row.YAML, item)
+		v.Delete(row.YAML)
+	}
+	settings := v.Get("settings")
+	if settings == nil && moved.Len() > 0 {
+		v.Set("settings", moved)
+	}
+	if n := settings.Get("instance_count"); n != nil {
+		if v.GetPath("resources", "instance_count").IsNull() {
+			v.SetPath(n, "resources", "instance_count")
+		}
+		settings.Delete("instance_count")
+	}
+	for key, item := range settings.Get("environment_variables").Entries() {
+		v.SetPath(item, "environment_variables", key)
+	}
+	dropEntry(settings, "environment_variables")
+	if settings != nil && settings.Len() == 0 {
+		v.Delete("settings")
+	}
+}
