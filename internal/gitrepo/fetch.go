@@ -12,10 +12,6 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
 )
 
-// mostPacks is how many fetches a mirror takes before it is made anew: each
-// leaves a pack, and each pack makes every read slower.
-const mostPacks = 100
-
 // Fetch asks the remote where ref points and brings that commit, with all its
 // files, into the mirror. When the mirror has it already nothing but the list
 // of refs goes over the line. A damaged mirror is made anew on the way.
@@ -65,7 +61,7 @@ func (r *Repo) speak(ctx context.Context, op string, svc service, talk func(sess
 	}
 	secrets = append(cred.secrets(), secrets...)
 	for attempt := 0; ; attempt++ {
-		if r.store().damaged.Load() || (svc == uploadPack && r.store().packs() > mostPacks) {
+		if r.store().damaged.Load() || (svc == uploadPack && r.store().packs() > r.mostPacks) {
 			if err := r.renew(); err != nil {
 				return failure(ctx, op, r.URL(), faultOf(ErrCorrupt, "cannot be made anew: "+err.Error()), secrets)
 			}
@@ -114,7 +110,7 @@ func (r *Repo) fetch(s session, ref Ref) (*object.Commit, error) {
 		return nil, err
 	}
 	if name != "" {
-		err = mirror.setRef(name, want)
+		err = mirror.setTip(name, want)
 	}
 	return commit, err
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -221,7 +222,7 @@ func TestMirrorOfAnotherRemoteIsEmptied(t *testing.T) {
 	}
 }
 
-// damage returns the files of the mirror that end so.
+// mirrorFiles returns the files of the mirror that end so.
 func mirrorFiles(t *testing.T, dir, suffix string) []string {
 	t.Helper()
 	var out []string
@@ -350,4 +351,90 @@ func TestChanged(t *testing.T) {
 	if _, err := r.Changed(one, Hash(strings.Repeat("0", 40))); !errors.Is(err, ErrNotFound) {
 		t.Errorf("got %v", err)
 	}
+}
+
+// Each fetch leaves a pack; when there are many the mirror is made anew, and
+// trees that are being read stay readable.
+func TestMirrorWithManyPacksIsMadeAnew(t *testing.T) {
+	u := newUpstream(t)
+	one := u.commit("one", "a", "1")
+	dir := t.TempDir()
+	r := open(t, Options{URL: u.bare, Dir: dir})
+	r.mostPacks = 2
+	fetch(t, r, "main")
+	tree, err := r.Tree(one)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, content := range []string{"2", "3", "4", "5"} {
+		u.commit(content, "a", content)
+		fetch(t, r, "main")
+		if n := r.store().packs(); n > 3 {
+			t.Errorf("%d packs", n)
+		}
+	}
+	if data, err := tree.ReadFile("a"); err != nil || string(data) != "1" {
+		t.Errorf("got %q, %v", data, err)
+	}
+	again := open(t, Options{URL: u.bare, Dir: dir})
+	wantFile(t, again, one, "a", "1")
+	if left, err := filepath.Glob(filepath.Join(dir, "mirror-*")); err != nil || len(left) != 1 {
+		t.Errorf("left %v, %v", left, err)
+	}
+}
+
+func TestFetchBranchThatBecomesAFolderOfBranches(t *testing.T) {
+	remotes(t, func(t *testing.T, u *upstream, opts Options) {
+		u.commit("one", "a", "1")
+		u.run(u.work, "push", "-q", "origin", "HEAD:refs/heads/x")
+		r := open(t, opts)
+		fetch(t, r, "x")
+		u.run(u.bare, "update-ref", "-d", "refs/heads/x")
+		two := u.commit("two", "a", "2")
+		u.run(u.work, "push", "-q", "origin", "HEAD:refs/heads/x/y")
+		if c := fetch(t, r, "x/y"); c.Hash != two {
+			t.Errorf("got %s, want %s", c.Hash, two)
+		}
+	})
+}
+
+// A repository's own programs must never run, ours or the remote's.
+func TestNoHookOrFilterRuns(t *testing.T) {
+	u := newUpstream(t)
+	mark := filepath.Join(t.TempDir(), "ran")
+	script := "#!/bin/sh\ntouch " + mark + "\n"
+	base := u.commit("one", "a", "1", ".gitattributes", "* filter=evil\n")
+	u.run(u.bare, "config", "filter.evil.smudge", "touch "+mark)
+	u.run(u.bare, "config", "core.fsmonitor", "touch "+mark)
+	u.run(u.bare, "config", "uploadpack.packObjectsHook", "touch "+mark)
+	for _, hook := range []string{"pre-receive", "update", "post-receive", "post-update", "reference-transaction", "post-checkout"} {
+		path := filepath.Join(u.bare, "hooks", hook)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(script), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := openFileRemote(t, u)
+	fetch(t, r, "main")
+	push(t, r, Change{Branch: "main", Base: base, Files: map[string][]byte{"a": []byte("2")}})
+	if _, err := os.Stat(mark); err == nil {
+		t.Error("something ran")
+	}
+}
+
+func TestConcurrentFetches(t *testing.T) {
+	u := newUpstream(t)
+	one := u.commit("one", "a", "1")
+	r := open(t, serve(t, u).options(t))
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			if c, err := r.Fetch(t.Context(), Ref{}); err != nil || c.Hash != one {
+				t.Errorf("got %+v, %v", c, err)
+			}
+		})
+	}
+	wg.Wait()
 }

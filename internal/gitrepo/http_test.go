@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -191,5 +192,61 @@ func TestHTTPCredentialIsNotSentInTheOpen(t *testing.T) {
 	_, err := r.Fetch(t.Context(), Ref{})
 	if !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), "use https://") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// cutter ends an answer early, or spoils a byte of it.
+type cutter struct {
+	http.ResponseWriter
+	after int
+	flip  bool
+}
+
+func (c *cutter) Write(p []byte) (int, error) {
+	n := min(len(p), max(c.after, 0))
+	if c.flip && n < len(p) && c.after >= 0 {
+		spoiled := append([]byte(nil), p...)
+		spoiled[n] ^= 0xff
+		c.after = -1
+		_, err := c.ResponseWriter.Write(spoiled)
+		return len(p), err
+	}
+	c.after -= n
+	if c.flip {
+		n = len(p)
+	}
+	_, err := c.ResponseWriter.Write(p[:n])
+	return len(p), err
+}
+
+// After a bad pack nothing of it stays, and the next fetch succeeds.
+func TestHTTPBadPack(t *testing.T) {
+	u := newUpstream(t)
+	want := u.commit("one", "a", strings.Repeat("some content ", 100))
+	server := serve(t, u)
+	opts := server.options(t)
+	r := open(t, opts)
+	for _, bad := range []cutter{{after: 5}, {after: 60}, {after: 150}, {after: 60, flip: true}, {after: 150, flip: true}} {
+		server.setWrap(func(w http.ResponseWriter, r *http.Request, git http.Handler) {
+			if r.Method == http.MethodPost {
+				spoiled := bad
+				spoiled.ResponseWriter = w
+				w = &spoiled
+			}
+			git.ServeHTTP(w, r)
+		})
+		if _, err := r.Fetch(t.Context(), Ref{}); !errors.Is(err, ErrUnreachable) {
+			t.Errorf("%+v: got %v", bad, err)
+		}
+		if left := r.store().packs(); left != 0 {
+			t.Errorf("%+v: %d packs stay", bad, left)
+		}
+	}
+	server.setWrap(nil)
+	if c := fetch(t, r, ""); c.Hash != want {
+		t.Errorf("got %s, want %s", c.Hash, want)
+	}
+	if left, err := filepath.Glob(filepath.Join(opts.Dir, "*", "objects", "pack", "tmp_*")); err != nil || len(left) != 0 {
+		t.Errorf("left %v, %v", left, err)
 	}
 }

@@ -116,7 +116,7 @@ func (r *Repo) push(ctx context.Context, change Change) (Commit, error) {
 		if err := s.push(pushRequest{branch: name, old: old, new: commit.Hash, objects: b.made, store: mirror}); err != nil {
 			return err
 		}
-		return mirror.setRef(name, commit.Hash)
+		return mirror.setTip(name, commit.Hash)
 	})
 	return out, err
 }

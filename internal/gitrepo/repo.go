@@ -67,9 +67,13 @@ type Repo struct {
 	remote remote
 	turn   chan struct{} // who has put a token in may use the remote
 	number int           // of the current generation; changed only with the turn
+	// mostPacks is how many fetches a mirror takes before it is made anew: each
+	// leaves a pack, and each pack makes every read slower.
+	mostPacks int
 
 	mu      sync.Mutex
 	current *store
+	earlier []*store // generations that may still be read from
 }
 
 // Open opens or makes the mirror. It does not speak to the remote. A damaged
@@ -91,7 +95,7 @@ func Open(opts Options) (*Repo, error) {
 	if opts.Credential == nil {
 		opts.Credential = Fixed(loc.credential())
 	}
-	r := &Repo{opts: opts, url: loc, turn: make(chan struct{}, 1)}
+	r := &Repo{opts: opts, url: loc, turn: make(chan struct{}, 1), mostPacks: 100}
 	switch loc.scheme {
 	case "file":
 		r.remote = &fileRemote{path: loc.path}
@@ -112,7 +116,15 @@ func Open(opts Options) (*Repo, error) {
 func (r *Repo) URL() string { return r.url.String() }
 
 // Close releases the mirror's files. Trees got from it can no longer be read.
-func (r *Repo) Close() error { return r.store().close() }
+func (r *Repo) Close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	err := r.current.close()
+	for _, s := range r.earlier {
+		err = errors.Join(err, s.close())
+	}
+	return err
+}
 
 // Commit reads a commit that was fetched or pushed. One that is not in the
 // mirror gives ErrNotFound.
@@ -212,6 +224,7 @@ func (r *Repo) renew() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.number++
+	r.earlier = append(r.earlier, r.current)
 	r.current = next
 	return nil
 }

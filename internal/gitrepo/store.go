@@ -43,7 +43,7 @@ const (
 // openStore opens the bare repository in dir and makes it if need be. Only the
 // few files that git wants to see are written.
 func openStore(dir string) (*store, error) {
-	for _, sub := range []string{"objects/pack", "refs/heads", "refs/tags"} {
+	for _, sub := range []string{"objects/pack", "refs/tips"} {
 		if err := os.MkdirAll(filepath.Join(dir, filepath.FromSlash(sub)), 0o700); err != nil {
 			return nil, err
 		}
@@ -243,13 +243,17 @@ func (s *store) commit(h plumbing.Hash) (*object.Commit, error) {
 	return nil, faultOf(ErrNotFound, "a tag that points to too many others")
 }
 
-func (s *store) setRef(name plumbing.ReferenceName, h plumbing.Hash) error {
+// setTip remembers where a ref of the remote was last seen. It is kept under
+// another name: as files, refs that the remote had one after the other (a, then
+// a/b) could not be kept side by side.
+func (s *store) setTip(name plumbing.ReferenceName, h plumbing.Hash) error {
+	flat := plumbing.ReferenceName("refs/tips/" + plumbing.ComputeHash(plumbing.BlobObject, []byte(name)).String())
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.objects.SetReference(plumbing.NewHashReference(name, h))
+	return s.objects.SetReference(plumbing.NewHashReference(flat, h))
 }
 
-// tips lists the objects that the refs point to.
+// tips lists the objects that setTip was told.
 func (s *store) tips() ([]plumbing.Hash, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-git/go-git/v5/plumbing"
 )
@@ -102,6 +103,8 @@ func checkName(name string) error {
 	switch {
 	case name == "" || name == "." || name == ".." || strings.ContainsAny(name, "/\x00"):
 		return faultOf(ErrInvalid, fmt.Sprintf("%q is no file name", name))
+	case !utf8.ValidString(name):
+		return faultOf(ErrInvalid, fmt.Sprintf("the file name %q is not UTF-8", name))
 	case isDotGit(name):
 		return faultOf(ErrInvalid, fmt.Sprintf("the name %q is git's own", name))
 	}

@@ -130,8 +130,8 @@ func (l location) check() error {
 		return invalid("git url", "it has no host")
 	case strings.HasPrefix(l.host, "-") || strings.HasPrefix(l.user, "-") || strings.HasPrefix(l.path, "-"):
 		return invalid("git url", "its user, host or path begins with '-' and would be read as an option")
-	case strings.ContainsAny(l.host, " /\\@'\"$`;&|<>(){}[]?*#%!,"):
-		return invalid("git url", "its host holds a character that no host name has")
+	case strings.ContainsFunc(l.host, func(r rune) bool { return notPlain(r) && r != ':' }) || (strings.Contains(l.host, ":") && net.ParseIP(l.host) == nil):
+		return invalid("git url", "its host is neither a name (letters, digits, '-', '.', '_'; others as xn--…) nor an address")
 	case l.path == "" || l.path == "/":
 		return invalid("git url", "it has no path")
 	case strings.ContainsFunc(l.path, control) || strings.ContainsFunc(l.user, control) ||

@@ -48,6 +48,9 @@ func (v *watch) addAll() error {
 	if err := v.addFolder(v.dir); err != nil {
 		return err
 	}
+	// Only the folder above tells that this one was removed, as long as we hold
+	// it open. Where we may not look there we do without.
+	_ = v.watcher.Add(filepath.Dir(v.dir))
 	if !v.InGit() {
 		return nil
 	}
@@ -141,15 +144,15 @@ func (v *watch) run(ctx context.Context, debounce time.Duration, changed chan<- 
 
 // look says whether an event matters, and watches folders that are new.
 func (v *watch) look(event fsnotify.Event) (bool, error) {
-	if event.Name == v.dir && event.Op.Has(fsnotify.Remove|fsnotify.Rename) {
-		if _, err := os.Stat(v.dir); err != nil {
+	if event.Name == v.dir {
+		if err := v.stillThere(); err != nil {
 			return false, err
 		}
 	}
 	if inside(event.Name, v.gitDir) || inside(event.Name, v.commonDir) {
 		return v.lookInGit(event)
 	}
-	if strings.HasSuffix(event.Name, string(filepath.Separator)+".git") {
+	if !inside(event.Name, v.dir) || filepath.Base(event.Name) == ".git" {
 		return false, nil
 	}
 	if event.Op.Has(fsnotify.Create) {
@@ -158,6 +161,19 @@ func (v *watch) look(event fsnotify.Event) (bool, error) {
 		}
 	}
 	return true, nil
+}
+
+// stillThere says whether the folder's path still leads to the folder.
+func (v *watch) stillThere() error {
+	now, err := os.Stat(v.dir)
+	if err != nil {
+		return err
+	}
+	opened, err := v.root.Stat(".")
+	if err == nil && !os.SameFile(now, opened) {
+		err = fmt.Errorf("the folder was replaced by another: %w", fs.ErrNotExist)
+	}
+	return err
 }
 
 func (v *watch) lookInGit(event fsnotify.Event) (bool, error) {
