@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"mlsync.dev/mlsync/asset"
+	"mlsync.dev/mlsync/internal/glob"
 	"mlsync.dev/mlsync/kind"
 )
 
@@ -68,8 +69,8 @@ func (r *reader) check(d *draft) *asset.Asset {
 // applySets merges what rules of mlsync.yaml set.
 func (r *reader) applySets(d *draft) {
 	for _, s := range r.opts.Sets {
-		if (s.Kind == "" || s.Kind == string(d.table().Kind)) && matchName(s.Name, d.name()) &&
-			(s.Path == "" || MatchPath(s.Path, d.file.Path)) {
+		if (s.Kind == "" || s.Kind == string(d.table().Kind)) && glob.Name(s.Name, d.name()) &&
+			(s.Path == "" || glob.Path(s.Path, d.file.Path)) {
 			d.doc = MergePatch(d.doc, Substitute(s.Set, r.opts.Vars, &r.bad))
 		}
 	}

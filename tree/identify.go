@@ -1,11 +1,13 @@
 package tree
 
 import (
+	"bytes"
 	"path"
 	"regexp"
 	"strings"
 
 	"mlsync.dev/mlsync/asset"
+	"mlsync.dev/mlsync/internal/glob"
 	"mlsync.dev/mlsync/internal/problem"
 	"mlsync.dev/mlsync/kind"
 )
@@ -67,7 +69,7 @@ func (r *reader) identify(doc *asset.Value, name, comment string) kind.Verdict {
 	}
 	forced := false
 	for _, rule := range r.opts.KindRules {
-		if MatchPath(rule.Path, name) {
+		if glob.Path(rule.Path, name) {
 			if rule.Ignore {
 				return kind.Verdict{Why: "a rule of mlsync.yaml says that it is no asset"}
 			}
@@ -113,6 +115,9 @@ func (r *reader) unreadable(data []byte, name string) kind.Verdict {
 }
 
 func commentSchema(data []byte) string {
+	if !bytes.Contains(data, []byte("yaml-language-server")) {
+		return ""
+	}
 	if m := schemaComment.FindSubmatch(data); m != nil {
 		return string(m[1])
 	}

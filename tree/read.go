@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"mlsync.dev/mlsync/asset"
+	"mlsync.dev/mlsync/internal/glob"
 	"mlsync.dev/mlsync/internal/problem"
 	"mlsync.dev/mlsync/kind"
 )
@@ -112,7 +113,7 @@ func (r *reader) walk(fsys fs.FS) {
 			return nil
 		}
 		if d.IsDir() {
-			if name != "." && (strings.HasPrefix(d.Name(), ".") || matchAny(r.opts.Apart, name) && !r.overlaid(name)) {
+			if name != "." && (strings.HasPrefix(d.Name(), ".") || glob.Any(r.opts.Apart, name) && !r.overlaid(name)) {
 				return fs.SkipDir
 			}
 			return nil
@@ -167,10 +168,10 @@ func (r *reader) file(fsys fs.FS, name string, lim Limits) {
 	f.Overlay = order > 0
 	r.tree.Files = append(r.tree.Files, f)
 	switch {
-	case matchAny(r.opts.Exclude, name):
+	case glob.Any(r.opts.Exclude, name):
 		f.Why = "excluded by mlsync.yaml"
 		return
-	case !f.Overlay && len(r.opts.Include) > 0 && !matchAny(r.opts.Include, name):
+	case !f.Overlay && len(r.opts.Include) > 0 && !glob.Any(r.opts.Include, name):
 		f.Why = "not included by mlsync.yaml"
 		return
 	}

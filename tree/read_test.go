@@ -192,19 +192,3 @@ func TestSetRules(t *testing.T) {
 		t.Error(bad, string(tr.Assets[0].Body.Canonical()))
 	}
 }
-
-func TestMatchPath(t *testing.T) {
-	for _, tc := range []struct {
-		glob, name string
-		want       bool
-	}{
-		{"a", "a/b/c.yml", true}, {"a/", "a/b.yml", true}, {"a/*.yml", "a/b.yml", true}, {"a/*.yml", "a/b/c.yml", false},
-		{"**/c.yml", "a/b/c.yml", true}, {"**/c.yml", "c.yml", true}, {"a/**/c.yml", "a/c.yml", true}, {"a/**", "a/b/c", true},
-		{"**", "x", true}, {"*.yml", "a/b.yml", false}, {"b", "a/b", false}, {"a/?.yml", "a/b.yml", true}, {"[", "[", false},
-		{strings.Repeat("**/", 50) + "x", strings.Repeat("a/", 50) + "y", false},
-	} {
-		if got := MatchPath(tc.glob, tc.name); got != tc.want {
-			t.Errorf("MatchPath(%q, %q) = %v", tc.glob, tc.name, got)
-		}
-	}
-}

@@ -1,14 +1,16 @@
-package tree
+// Package glob matches slash-separated paths and names with shell patterns. It
+// knows no word of the domain.
+package glob
 
 import (
 	"path"
 	"strings"
 )
 
-// MatchPath reports whether a slash-separated path matches a glob. ** stands
+// Path reports whether a slash-separated path matches a glob. ** stands
 // for any number of folders, * and ? for anything within one name, […] for a
 // class of letters. A glob that matches a folder matches all that is in it.
-func MatchPath(glob, name string) bool {
+func Path(glob, name string) bool {
 	glob = strings.TrimSuffix(strings.TrimPrefix(glob, "./"), "/")
 	return matchSegments(strings.Split(glob, "/"), strings.Split(name, "/"))
 }
@@ -46,8 +48,8 @@ func matchSegments(glob, name []string) bool {
 	return false
 }
 
-// BadGlob says what is wrong with a glob, or "".
-func BadGlob(glob string) string {
+// Bad says what is wrong with a glob, or "".
+func Bad(glob string) string {
 	for _, g := range strings.Split(glob, "/") {
 		if g == ".." {
 			return "a glob stays within the repository"
@@ -62,16 +64,19 @@ func BadGlob(glob string) string {
 	return ""
 }
 
-func matchAny(globs []string, name string) bool {
+// Any reports whether a path matches one of the globs.
+func Any(globs []string, name string) bool {
 	for _, g := range globs {
-		if MatchPath(g, name) {
+		if Path(g, name) {
 			return true
 		}
 	}
 	return false
 }
 
-func matchName(glob, name string) bool {
+// Name reports whether a name without folders matches a glob; the empty glob
+// matches all.
+func Name(glob, name string) bool {
 	if glob == "" {
 		return true
 	}
