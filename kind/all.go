@@ -3,6 +3,8 @@ package kind
 // all are the kinds in the order in which they are explained: what others
 // refer to comes first.
 var all = link([]*Table{
+	datastore,
+	compute,
 	environment,
 	data,
 	model,

@@ -11,6 +11,8 @@ type Object struct {
 	Fields []Field
 	// Open keeps keys that have no row, unchanged.
 	Open bool
+	// AnyCase lets keys be written in snake or camel case.
+	AnyCase bool
 	// After looks at what rows cannot say; v is the normal form.
 	After func(c *Checker, v *asset.Value)
 	// ToREST and FromREST finish what rows cannot say.
@@ -26,9 +28,26 @@ func (o Object) Check(c *Checker, v *asset.Value) *asset.Value {
 		c.Badf(v, "wrong_type", "", "want a map, not %s", sort(v))
 		return nil
 	}
+	if o.AnyCase {
+		v = snakeKeys(o.Fields, v)
+	}
 	out := c.object(v, o.Fields, nil, o.Open)
 	if o.After != nil {
 		o.After(c, out)
+	}
+	return out
+}
+
+// snakeKeys spells the keys as the rows do.
+func snakeKeys(rows []Field, v *asset.Value) *asset.Value {
+	out := asset.NewMap().At(v.Pos())
+	for key, item := range v.Entries() {
+		for _, f := range rows {
+			if squash(f.YAML) == squash(key) {
+				key = f.YAML
+			}
+		}
+		out.Set(key, item)
 	}
 	return out
 }
@@ -68,7 +87,7 @@ func (o Object) Decode(d *Decoder, rest *asset.Value) *asset.Value {
 	return v
 }
 
-func (o Object) Schema() map[string]any { return objectSchema(o.Fields, o.Open) }
+func (o Object) Schema() map[string]any { return objectSchema(o.Fields, o.Open || o.AnyCase) }
 func (o Object) Describe() string       { return "map" }
 
 func (o Object) Children(v *asset.Value, visit func(Child)) { children(o.Fields, v, visit) }

@@ -48,7 +48,6 @@ var environment = &Table{
 var environmentFields = []Field{
 	{YAML: "description", REST: "properties.description", As: Str{}, Change: Once, Doc: "What it is for. The service keeps what the version was created with."},
 	{YAML: "tags", REST: "properties.tags", As: Tags, Change: Once, Doc: "Fixed with the version: the service ignores later changes."},
-	{YAML: "properties", As: Tags, Doc: "Read and not sent, as the reference client does."},
 	{YAML: "image", REST: "properties.image", As: Str{}, Change: NewVersion, Doc: "The Docker image; not together with build."},
 	{YAML: "conda_file", REST: "properties.condaFile", As: condaFile, Change: NewVersion, Doc: "Conda packages on top of the image: the path of a file, or its content. It is sent as text with sorted keys; the service gives it back as JSON."},
 	{YAML: "build", As: Object{Fields: []Field{
