@@ -1,6 +1,7 @@
 package kind
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -181,8 +182,11 @@ func (c *Checker) version(v *asset.Value) (version string, auto bool) {
 	if version == "auto" {
 		return "", true
 	}
-	if !matches(`[A-Za-z0-9._-]{1,30}`, version) {
-		c.Problems.Hintf(v.Pos(), "bad_version", "use 1 to 30 letters, digits, dots, dashes and underscores", "%q cannot be a version", version)
+	if !c.Literals && !matches(`[A-Za-z0-9._-]+`, version) {
+		c.Problems.Hintf(v.Pos(), "bad_version", "use letters, digits, dots, dashes and underscores", "%q cannot be a version", version)
+	}
+	if most := c.variant.table.VersionMax; most > 0 && !c.Literals && len(version) > most {
+		c.Problems.Hintf(v.Pos(), "bad_version", fmt.Sprintf("use at most %d characters", most), "the version %q is too long", version)
 	}
 	return version, false
 }

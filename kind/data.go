@@ -5,6 +5,7 @@ import "mlsync.dev/mlsync/asset"
 var data = &Table{
 	Kind:       "data",
 	Plural:     "data",
+	VersionMax: 30,
 	Collection: "data",
 	Versioned:  true,
 	Names:      serviceName,

@@ -21,6 +21,9 @@ type Table struct {
 	ParentKey string
 	// Versioned kinds have versions; the others are one resource a name.
 	Versioned bool
+	// VersionMax is the most characters that the service takes for a version;
+	// 0 if none is known.
+	VersionMax int
 	// Anonymous is the name under which inline assets of this kind are
 	// registered; "" if the kind is never written inline.
 	Anonymous string
