@@ -1,0 +1,189 @@
+// Package config is the file mlsync.yaml: targets, rules and where secrets
+// come from. It reads the file strictly, with places and cures, and knows
+// nothing of the packages that it configures: only cmd imports it, and each
+// package gets its own few options.
+package config
+
+import (
+	"time"
+
+	"mlsync.dev/mlsync/asset"
+	"mlsync.dev/mlsync/internal/problem"
+)
+
+// File is the name of the file, at the root of the repository.
+const File = "mlsync.yaml"
+
+// Config is the whole file with all defaults filled in.
+type Config struct {
+	Repository Repository
+	// Owner names this installation in the stamps on live assets; "" means
+	// that it is made of the repository's address. See OwnerOf.
+	Owner   string
+	Limits  Limits
+	Targets []Target // in the order of the file
+	Secrets Secrets
+	Rules   []Rule // in the order of the file; the last that matches wins
+}
+
+// Repository is where the files come from.
+type Repository struct {
+	URL    string
+	Branch string
+	// Path is the folder within the repository that is the tree; "" for all.
+	Path string
+	// Poll is how often the daemon asks for new commits.
+	Poll time.Duration
+	Auth Auth
+}
+
+// Auth is how the repository is reached. TokenEnv names an environment
+// variable; the token itself never stands in the file.
+type Auth struct {
+	Username, TokenEnv, SSHKey, KnownHosts string
+}
+
+// Limits bound what one tree may hold; zeros mean the reader's defaults.
+type Limits struct{ Files, FileBytes int }
+
+// DriftMode says what happens when a live asset differs although git did not change.
+type DriftMode string
+
+// The drift modes. ByOrigin reports drift of adopted assets and corrects that
+// of assets that mlsync made.
+const (
+	ByOrigin DriftMode = ""
+	Off      DriftMode = "off"
+	Report   DriftMode = "report"
+	Correct  DriftMode = "correct"
+)
+
+// PruneMode says whether assets that git no longer has are removed.
+type PruneMode string
+
+// The prune modes. Guarded asks for an approval beyond the limits of Prune.
+const (
+	PruneOff     PruneMode = "off"
+	PruneGuarded PruneMode = "guarded"
+	PruneOn      PruneMode = "on"
+)
+
+// Target is one workspace that the repository is applied to.
+type Target struct {
+	Name string
+	Pos  problem.Pos
+
+	Subscription, ResourceGroup, Workspace string
+	// Cloud is public, usgovernment or china. Endpoint, StorageEndpoint and
+	// Authority replace the cloud's addresses; CAFile trusts one more
+	// certificate authority.
+	Cloud, Endpoint, StorageEndpoint, Authority, CAFile string
+
+	// At most one of Branch, Tag (a glob) and Semver (a range) is set.
+	Branch, Tag, Semver string
+	Include, Exclude    []string
+	Overlays            []string
+	Vars                map[string]*asset.Value
+	DependsOn           []string
+
+	Drift Drift
+	// Resync is the cron schedule of the full comparison, "" for never.
+	Resync       string
+	Poll         time.Duration
+	Prune        Prune
+	Identity     Identity
+	ReadIdentity Identity
+	// Concurrency is the number of writes in flight.
+	Concurrency int
+	// Deadline bounds one run.
+	Deadline time.Duration
+}
+
+// Drift is how drift is looked for; Schedule is cron, "" for never.
+type Drift struct {
+	Mode     DriftMode
+	Schedule string
+}
+
+// Prune is whether and how far removals go without an approval: up to the
+// larger of Max assets and Percent of the target's assets.
+type Prune struct {
+	Mode    PruneMode
+	Max     int
+	Percent int
+}
+
+// Identity is who speaks to Azure: default, cli, environment,
+// managed_identity or workload_identity.
+type Identity struct{ Type, ClientID, TenantID string }
+
+// Secrets says where the values of ${{ secret.NAME }} come from.
+type Secrets struct {
+	Providers map[string]Provider
+	// Default is the provider of names that Names does not list.
+	Default string
+	Names   map[string]SecretName
+}
+
+// SecretName is where one secret is: its provider and what it is called there.
+type SecretName struct{ Provider, Key string }
+
+// Provider is one source of secrets. Type is env, file, keyvault, age or sops.
+type Provider struct {
+	Type string
+	Pos  problem.Pos
+	// Prefix stands before the names of environment variables (env).
+	Prefix string
+	// Path is a file (file, age, sops); Dir a folder with one file a secret (file).
+	Path, Dir string
+	// Vault is the address of an Azure Key Vault.
+	Vault string
+	// KeyFile holds the age identity (age, sops).
+	KeyFile string
+}
+
+// Rule changes how some assets are treated. Empty globs match everything.
+type Rule struct {
+	Pos              problem.Pos
+	Kind, Name, Path string
+
+	OnRemove   string // archive, delete, orphan, confirm
+	Drift      DriftMode
+	DriftSet   bool
+	Ignore     []string // dotted paths of fields that are not compared
+	Replace    *bool    // allow_replace
+	Jobs       string   // off, manual, on-change, retry
+	Versioning string   // explicit, auto
+	Protect    *bool
+	Set        *asset.Value
+	// KindIs and Asset say what the files at Path are.
+	KindIs string
+	Asset  *bool
+}
+
+// Default is the configuration without a file: no targets, safe defaults.
+func Default() *Config {
+	return &Config{
+		Repository: Repository{Poll: time.Minute},
+		Secrets: Secrets{
+			Providers: map[string]Provider{"env": {Type: "env", Prefix: envPrefix}},
+			Default:   "env",
+			Names:     map[string]SecretName{},
+		},
+	}
+}
+
+const envPrefix = "MLSYNC_SECRET_"
+
+// defaultTarget are the safe defaults of a target.
+func defaultTarget() Target {
+	return Target{
+		Cloud:       "public",
+		Drift:       Drift{Schedule: "*/15 * * * *"},
+		Resync:      "0 */6 * * *",
+		Prune:       Prune{Mode: PruneGuarded, Max: 5, Percent: 10},
+		Identity:    Identity{Type: "default"},
+		Concurrency: 4,
+		Deadline:    30 * time.Minute,
+	}
+}
