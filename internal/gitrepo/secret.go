@@ -31,7 +31,8 @@ func (Secret) MarshalText() ([]byte, error) { return []byte(secretText), nil }
 // Credential is what a remote is shown. The zero value shows nothing.
 type Credential struct {
 	// Username and Password are sent as basic authentication over https and as
-	// a password over ssh. With a Password and no Username the name is "git".
+	// a password over ssh. With a Password and no Username the name is "git". A
+	// Username is printed like any other string: a token belongs in Password.
 	Username string
 	Password Secret
 	// Bearer is sent as a bearer token, over https only, instead of the two.
@@ -52,15 +53,18 @@ func (c Credential) isZero() bool { return c == Credential{} }
 // secrets lists the forms in which the credential could turn up in the text of
 // an error, the longest first so that no rest of one stays behind.
 func (c Credential) secrets() []string {
-	var out []string
-	for _, s := range []string{string(c.Password), string(c.Bearer)} {
-		if s == "" {
-			continue
-		}
-		out = append(out, s, url.QueryEscape(s), url.PathEscape(s), url.UserPassword("", s).String()[1:])
+	hidden := []string{string(c.Password), string(c.Bearer)}
+	if c.Password == "" {
+		hidden = append(hidden, c.Username) // a lone name is a token
 	}
-	if c.Password != "" {
-		out = append(out, base64.StdEncoding.EncodeToString([]byte(c.Username+":"+string(c.Password))))
+	if c.Username != "" || c.Password != "" {
+		hidden = append(hidden, base64.StdEncoding.EncodeToString([]byte(c.Username+":"+string(c.Password))))
+	}
+	var out []string
+	for _, s := range hidden {
+		if s != "" {
+			out = append(out, s, url.QueryEscape(s), url.PathEscape(s), url.UserPassword("", s).String()[1:])
+		}
 	}
 	slices.SortFunc(out, func(a, b string) int { return len(b) - len(a) })
 	return slices.Compact(out)

@@ -88,6 +88,9 @@ func parseShort(raw string) (location, error) {
 		return location{scheme: "file", path: path}, nil
 	}
 	loc := location{scheme: "ssh", host: raw[:colon], path: raw[colon+1:]}
+	if first, _, _ := strings.Cut(loc.path, "/"); !strings.Contains(loc.host, "@") && strings.Contains(first, "@") {
+		return location{}, invalid("git url", "it looks like name:password@host; write https:// in front")
+	}
 	if at := strings.LastIndexByte(loc.host, '@'); at >= 0 {
 		loc.user, loc.host = loc.host[:at], loc.host[at+1:]
 	}

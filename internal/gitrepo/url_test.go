@@ -44,7 +44,7 @@ func TestParseURLRefuses(t *testing.T) {
 		"", "-", "--upload-pack=touch x", "-oProxyCommand=x", "ext::sh -c touch% x", "fd::17/foo", "transport::https://h/x",
 		"ssh://-oProxyCommand=x/r", "ssh://-x@h/r", "-x@h:r", "git@-h:r", "git@h:-r", "https:///r", "https://h", "https://h/",
 		"https://h/r?service=x", "https://h/r#x", "https://h:0/r", "https://h:99999/r", "https://h/a%0ab", "https://h/a%00b",
-		"https://h/\x07", "ftp://h/r", "git://h/r", "javascript://h/r", "file://h/r", "[::1]:r", "https://u:p%0a@h/r", ":r", "h$(x):r",
+		"https://h/\x07", "ftp://h/r", "git://h/r", "javascript://h/r", "file://h/r", "[::1]:r", "ann:hush@h/r", "h^x:r", "https://[fe80::1%25en0]/r", "https://u:p%0a@h/r", ":r", "h$(x):r",
 		"https://h/" + strings.Repeat("x", 5000), "https://h/\xff",
 	} {
 		_, err := parseURL(in)
@@ -78,8 +78,22 @@ func TestSecretIsNeverPrinted(t *testing.T) {
 	}
 }
 
+// A token is often given as the name, without a password.
+func TestSecretsOfALoneName(t *testing.T) {
+	loc, err := parseURL("https://tok%2Fen@h/r")
+	if err != nil {
+		t.Fatal(err)
+	}
+	secrets := loc.credential().secrets()
+	for _, text := range []string{"tok/en", "tok%2Fen", "Basic dG9rL2VuOg=="} {
+		if got := redact("at "+text+" x", secrets); strings.Contains(got, strings.TrimPrefix(text, "Basic ")) {
+			t.Errorf("got %s", got)
+		}
+	}
+}
+
 func FuzzParseURL(f *testing.F) {
-	for _, seed := range []string{"https://u:p@h:1/r", "git@h:r", "ssh://h/~u/r", "file:///r", "ext::x", "-x", "[::1]:r", "https://[::1%25en0]/r"} {
+	for _, seed := range []string{"https://u:p@h:1/r", "git@h:r", "ssh://h/~u/r", "file:///r", "ext::x", "-x", "[::1]:r", "ann:hush@h/r", "h^x:r", "https://[fe80::1%25en0]/r", "https://[::1%25en0]/r"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, in string) {
@@ -100,6 +114,9 @@ func FuzzParseURL(f *testing.F) {
 		}
 		if pass := string(loc.pass); len(pass) > 8 && !strings.Contains(loc.path+loc.host+loc.user, pass) && strings.Contains(loc.String(), pass) {
 			t.Fatalf("%q shows its password: %s", in, loc)
+		}
+		if len(loc.String()) > 4096 {
+			return // escaped it is longer than what is taken
 		}
 		again, err := parseURL(loc.String())
 		if err != nil {
