@@ -25,7 +25,7 @@ func (w *work) local(t kind.Local, s kind.Site) *asset.Value {
 	}
 	text := s.Value.Str()
 	if t.IsRemote(text) {
-		if t.Asset != "" {
+		if t.Asset != "" && strings.HasPrefix(text, "azureml:") {
 			return w.ref(kind.Ref{To: t.Asset}, s)
 		}
 		return s.Value

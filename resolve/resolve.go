@@ -16,7 +16,7 @@ func Resolve(ctx context.Context, in Input) (*Want, problem.List) {
 	r := &resolver{
 		ctx: ctx, in: in, byContainer: map[asset.ID][]*asset.Asset{}, done: map[*asset.Asset]*asset.Asset{}, active: map[*asset.Asset]bool{},
 		opened: map[string]*hashed{},
-		want:     &Want{Set: &asset.Set{}, Uploads: map[asset.ID][]Upload{}, Unresolved: map[asset.ID]string{}},
+		want:   &Want{Set: &asset.Set{}, Uploads: map[asset.ID][]Upload{}, Unresolved: map[asset.ID]string{}},
 	}
 	for _, a := range in.Assets {
 		c := a.ID.Container()
