@@ -161,7 +161,8 @@ func hasFold(list []string, s string) bool {
 }
 
 // Check brings a reference to its normal spelling and an inline asset to its
-// normal form.
+// normal form, in which name, version and, unless it is the first of the
+// kind, the type that says the variant are still members.
 func (r Ref) Check(c *Checker, v *asset.Value) *asset.Value {
 	if v.Type() == asset.Map && r.Inline {
 		return r.checkInline(c, v)
@@ -192,6 +193,9 @@ func (r Ref) checkInline(c *Checker, v *asset.Value) *asset.Value {
 		if item := v.Get(head); !item.IsNull() {
 			body.Set(head, asset.NewString(item.Text()).At(item.Pos()))
 		}
+	}
+	if t := variant.table; len(variant.Types) > 0 && variant != t.Variants[0] {
+		body.Set("type", asset.NewString(variant.Types[0]).At(v.Pos()))
 	}
 	return body
 }
