@@ -23,6 +23,7 @@ type Client struct {
 	cred     azcore.TokenCredential // nil for none
 	pipeline runtime.Pipeline
 	stats    *stats
+	sizes    sizes
 }
 
 // New checks the options and returns a client. No request is sent yet.
@@ -35,7 +36,7 @@ func New(o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{o: r, cred: cred, stats: &stats{}}
+	c := &Client{o: r, cred: cred, stats: &stats{}, sizes: sizes{single: singlePut, block: blockSize}}
 	perTry := []policy.Policy{newLimit(r)}
 	if cred != nil {
 		perTry = append(perTry, runtime.NewBearerTokenPolicy(cred, []string{r.scope}, &policy.BearerTokenOptions{

@@ -5,7 +5,6 @@ import (
 	"math"
 	"net/http"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -27,7 +26,9 @@ type limitPolicy struct {
 	slots chan struct{}
 
 	mu      sync.Mutex
+	sent    int // requests let out so far
 	buckets map[string]*bucket
+	flying  map[string]int       // sent and not answered, by bucket
 	paused  map[string]time.Time // by scope and class
 }
 
@@ -37,8 +38,8 @@ type bucket struct {
 	rate   float64 // tokens a second we count on
 	tokens float64
 	at     time.Time // when tokens was true
+	newest int       // the last request whose answer was believed
 	next   time.Time // when a slowed bucket lets the next one out
-	flying int       // sent and not answered
 }
 
 // wellKnown are the sizes of the buckets as documented, and the factor of the
@@ -54,44 +55,45 @@ const (
 )
 
 func newLimit(o *resolved) *limitPolicy {
-	return &limitPolicy{o: o, slots: make(chan struct{}, o.InFlight), buckets: map[string]*bucket{}, paused: map[string]time.Time{}}
+	return &limitPolicy{o: o, slots: make(chan struct{}, o.InFlight), buckets: map[string]*bucket{}, flying: map[string]int{}, paused: map[string]time.Time{}}
 }
 
 // Do sends one attempt when there is room for it.
 func (l *limitPolicy) Do(req *policy.Request) (*http.Response, error) {
 	ctx, c := req.Raw().Context(), callOf(req)
-	if err := l.wait(ctx, req.Raw().Method, c); err != nil {
+	nth, err := l.wait(ctx, req.Raw().Method, c)
+	if err != nil {
 		return nil, err
 	}
-	keys := l.keys(c)
 	defer func() { <-l.slots }()
 	attempt, cancel := context.WithTimeout(ctx, l.o.Timeout)
 	defer cancel()
 	resp, err := req.WithContext(attempt).Next()
-	l.answered(c, keys, resp)
+	l.answered(c, nth, resp)
 	return resp, err
 }
 
-// wait returns with a slot taken and a token of every bucket counted off.
-func (l *limitPolicy) wait(ctx context.Context, method string, c *call) error {
+// wait returns with a slot taken and a token of every bucket counted off. The
+// number tells requests apart in the order they go out.
+func (l *limitPolicy) wait(ctx context.Context, method string, c *call) (int, error) {
 	var waited time.Duration
 	for {
 		select {
 		case l.slots <- struct{}{}:
 		case <-ctx.Done():
-			return ctx.Err()
+			return 0, ctx.Err()
 		}
-		delay := l.take(c)
+		delay, nth := l.take(c)
 		if delay <= 0 {
-			return nil
+			return nth, nil
 		}
 		<-l.slots
 		if waited+delay > l.o.MaxWait {
-			return &Throttled{Until: l.o.Clock.Now().Add(delay), Method: method, Path: c.path}
+			return 0, &Throttled{Until: l.o.Clock.Now().Add(delay), Method: method, Path: c.path}
 		}
 		waited += delay
 		if err := l.o.Clock.Sleep(ctx, delay); err != nil {
-			return err
+			return 0, err
 		}
 	}
 }
@@ -99,37 +101,33 @@ func (l *limitPolicy) wait(ctx context.Context, method string, c *call) error {
 // keys are the names of the buckets a call draws from.
 func (l *limitPolicy) keys(c *call) []string {
 	p := c.scope() + "|"
-	return []string{p + c.class.String(), p + "global-" + c.class.String(), p + collection(c.path)}
+	return []string{p + c.class.String(), p + "global-" + c.class.String(), p + c.class.String() + "|" + collection(c.path)}
 }
 
 // take counts a request off all buckets of c, or says how long to wait first.
-func (l *limitPolicy) take(c *call) time.Duration {
+func (l *limitPolicy) take(c *call) (time.Duration, int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.o.Clock.Now()
 	keys := l.keys(c)
 	delay := l.paused[keys[0]].Sub(now)
 	for _, k := range keys {
-		if b := l.buckets[k]; b != nil && l.counts(k, c) {
+		if b := l.buckets[k]; b != nil {
 			b.refill(now)
 			delay = max(delay, b.delay(now))
 		}
 	}
 	if delay > 0 {
-		return delay
+		return delay, 0
 	}
 	for _, k := range keys {
-		if b := l.buckets[k]; b != nil && l.counts(k, c) {
+		l.flying[k]++
+		if b := l.buckets[k]; b != nil {
 			b.spend(now)
 		}
 	}
-	return 0
-}
-
-// counts tells whether c draws from the bucket k: the provider's own buckets
-// are for writes.
-func (l *limitPolicy) counts(k string, c *call) bool {
-	return c.class == writes || !strings.HasSuffix(k, "|"+collection(c.path))
+	l.sent++
+	return 0, l.sent
 }
 
 // refill brings the tokens up to now.
@@ -157,17 +155,15 @@ func (b *bucket) spend(now time.Time) {
 		b.next = now.Add(time.Duration(float64(time.Second) / b.rate))
 	}
 	b.tokens--
-	b.flying++
 }
 
 // answered learns from the headers of an answer.
-func (l *limitPolicy) answered(c *call, keys []string, resp *http.Response) {
+func (l *limitPolicy) answered(c *call, nth int, resp *http.Response) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	keys := l.keys(c)
 	for _, k := range keys {
-		if b := l.buckets[k]; b != nil && b.flying > 0 && l.counts(k, c) {
-			b.flying--
-		}
+		l.flying[k]--
 	}
 	if resp == nil {
 		return
@@ -176,10 +172,10 @@ func (l *limitPolicy) answered(c *call, keys []string, resp *http.Response) {
 	rate := map[class]float64{reads: l.o.Reads, writes: l.o.Writes, deletes: l.o.Deletes}[c.class]
 	size := wellKnown[c.class]
 	const prefix = "x-ms-ratelimit-remaining-subscription-"
-	l.learn(keys[0], resp.Header.Get(prefix+c.class.String()), size, rate, now)
-	l.learn(keys[1], resp.Header.Get(prefix+"global-"+c.class.String()), globalFactor*size, globalFactor*rate, now)
+	l.learn(keys[0], nth, resp.Header.Get(prefix+c.class.String()), &bucket{size: size, rate: rate, at: now})
+	l.learn(keys[1], nth, resp.Header.Get(prefix+"global-"+c.class.String()), &bucket{size: globalFactor * size, rate: globalFactor * rate, at: now})
 	if c.class == writes {
-		l.learn(keys[2], resp.Header.Get(prefix+"resource-requests"), resourceSize, resourceRate, now)
+		l.learn(keys[2], nth, resp.Header.Get(prefix+"resource-requests"), &bucket{size: resourceSize, rate: resourceRate, at: now})
 	}
 	if resp.StatusCode == http.StatusTooManyRequests {
 		if d, ok := retryAfter(resp, now); ok && now.Add(d).After(l.paused[keys[0]]) {
@@ -188,17 +184,25 @@ func (l *limitPolicy) answered(c *call, keys []string, resp *http.Response) {
 	}
 }
 
-// learn sets a bucket to what an answer says is left, less what is on its way.
-func (l *limitPolicy) learn(key, value string, size, rate float64, now time.Time) {
+// learn sets a bucket to what the answer to the nth request says is left, less
+// what is on its way. An answer that was overtaken can only take away. fresh is
+// the bucket if there is none yet.
+func (l *limitPolicy) learn(key string, nth int, value string, fresh *bucket) {
 	n, err := strconv.ParseFloat(value, 64)
 	if err != nil || n < 0 || n > 1e9 {
 		return
 	}
 	b := l.buckets[key]
 	if b == nil {
-		b = &bucket{rate: rate}
+		b = fresh
 		l.buckets[key] = b
 	}
-	b.size = max(size, b.size, n+1)
-	b.tokens, b.at = n-float64(b.flying), now
+	b.refill(fresh.at)
+	left := n - float64(l.flying[key])
+	if nth < b.newest && left > b.tokens {
+		return
+	}
+	b.newest = max(b.newest, nth)
+	b.size = max(b.size, n+1)
+	b.tokens, b.at = left, fresh.at
 }

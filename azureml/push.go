@@ -28,6 +28,9 @@ const (
 	singlePut   = 64 << 20 // longer files go up in blocks
 )
 
+// sizes say how files are cut: those longer than single go up in blocks.
+type sizes struct{ single, block int64 }
+
 // push sends the files of one content to a container.
 type push struct {
 	c     *Client
@@ -168,7 +171,7 @@ func (p *push) send(ctx context.Context, bb *blockblob.Client, f content.File, s
 		cond = &blob.AccessConditions{ModifiedAccessConditions: &blob.ModifiedAccessConditions{IfNoneMatch: to.Ptr(azcore.ETagAny)}}
 	}
 	var err error
-	if f.Size <= singlePut {
+	if f.Size <= p.c.sizes.single {
 		err = p.whole(ctx, bb, f, sum, cond)
 	} else {
 		err = p.blocks(ctx, bb, f, sum, cond)

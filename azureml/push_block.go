@@ -31,7 +31,7 @@ func (p *push) blocks(ctx context.Context, bb *blockblob.Client, f content.File,
 		return err
 	}
 	defer r.Close()
-	size := max(blockSize, (f.Size+mostBlocks-1)/mostBlocks)
+	size := max(p.c.sizes.block, (f.Size+mostBlocks-1)/mostBlocks)
 	var ids []string
 	var done atomic.Int64
 	g, gctx := errgroup.WithContext(ctx)

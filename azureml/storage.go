@@ -210,11 +210,15 @@ func (st *store) client(a *blobAuth) (*container.Client, error) {
 // blobOptions are those of every client of storage. azcore's own retries do
 // here: blocks are sent by content and may be sent twice.
 func (c *Client) blobOptions(address string) *container.ClientOptions {
+	retries := int32(c.o.Tries - 1)
+	if retries == 0 {
+		retries = -1 // zero would mean the default
+	}
 	return &container.ClientOptions{ClientOptions: azcore.ClientOptions{
 		Transport:                       countBlobs{c.o.Transport, c.stats},
 		InsecureAllowCredentialWithHTTP: strings.HasPrefix(address, "http:"), // only loopback gets here, see base and checkAddress
 		Telemetry:                       policy.TelemetryOptions{ApplicationID: "mlsync"},
-		Retry:                           policy.RetryOptions{MaxRetries: int32(c.o.Tries - 1), MaxRetryDelay: 5 * time.Minute},
+		Retry:                           policy.RetryOptions{MaxRetries: retries, MaxRetryDelay: 5 * time.Minute},
 	}}
 }
 
