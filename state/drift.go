@@ -1,0 +1,89 @@
+package state
+
+import (
+	"context"
+	"time"
+
+	"mlsync.dev/mlsync/asset"
+	"mlsync.dev/mlsync/plan"
+)
+
+// Drifted is drift as a run saw it.
+type Drifted struct {
+	Run   string
+	At    time.Time
+	ID    asset.ID
+	Paths []string
+	// ChangedBy and ChangedAt are what the service says of the last change.
+	ChangedBy, ChangedAt string
+	// Revert says that the run set out to change it back.
+	Revert bool
+}
+
+// Saw records the drift that the run saw; an empty list is a look that found
+// none. Values are not kept.
+func (t *Target) Saw(ctx context.Context, generation int64, drift []plan.Drift) error {
+	return t.write(ctx, generation, func(x *tx) error {
+		now := nanos(t.s.clock())
+		for _, d := range drift {
+			if err := checkID(d.ID); err != nil {
+				return err
+			}
+			paths, err := toJSON(d.Paths)
+			if err != nil {
+				return err
+			}
+			_, err = x.exec(ctx, `INSERT INTO drift (target_id, run_id, at, asset, paths, changed_by, changed_at, revert) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+				t.id, runID(t.name, generation), now, d.ID.String(), paths, d.By, d.At, flag(d.Revert))
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Drift is the drift seen since the given time, oldest first.
+func (t *Target) Drift(ctx context.Context, since time.Time) ([]Drifted, error) {
+	var out []Drifted
+	err := t.s.read(ctx, `SELECT run_id, at, asset, paths, changed_by, changed_at, revert FROM drift WHERE target_id = ? AND at >= ? ORDER BY id`,
+		[]any{t.id, nanos(since)}, func(r row) error {
+			var d Drifted
+			var id, paths string
+			var at int64
+			var revert int
+			if err := r.Scan(&d.Run, &at, &id, &paths, &d.ChangedBy, &d.ChangedAt, &revert); err != nil {
+				return err
+			}
+			d.At, d.Revert = fromNanos(at), revert != 0
+			if err := parseID(id, &d.ID); err != nil {
+				return err
+			}
+			err := fromJSON(paths, &d.Paths)
+			out = append(out, d)
+			return err
+		})
+	return out, err
+}
+
+// Reverts counts, by asset and path, how often runs set out to change drift
+// back since the given time.
+func (t *Target) Reverts(ctx context.Context, since time.Time) (map[asset.ID]map[string]int, error) {
+	seen, err := t.Drift(ctx, since)
+	if err != nil {
+		return nil, err
+	}
+	out := map[asset.ID]map[string]int{}
+	for _, d := range seen {
+		if !d.Revert {
+			continue
+		}
+		if out[d.ID] == nil {
+			out[d.ID] = map[string]int{}
+		}
+		for _, p := range d.Paths {
+			out[d.ID][p]++
+		}
+	}
+	return out, nil
+}

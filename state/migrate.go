@@ -1,0 +1,91 @@
+package state
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+)
+
+//go:embed migrations
+var migrations embed.FS
+
+// attempts is how often a migration is tried when another process migrates
+// the same SQLite file at the same time.
+const attempts = 10
+
+// migrate brings the schema up to date.
+func (s *Store) migrate(ctx context.Context) error {
+	want, err := s.newestSchema()
+	if err != nil {
+		return err
+	}
+	for try := 1; ; try++ {
+		have, err := s.schema(ctx)
+		switch {
+		case err != nil:
+			return err
+		case have == want:
+			return nil
+		case have > want:
+			return fmt.Errorf("%w: its schema is %d and this mlsync knows up to %d; use the newer mlsync, or another journal", ErrNewer, have, want)
+		}
+		err = s.up(ctx)
+		if err != nil && (try == attempts || ctx.Err() != nil) {
+			return fmt.Errorf("bring the schema from %d to %d: %w", have, want, err)
+		}
+	}
+}
+
+func (s *Store) migrationFiles() (fs.FS, error) {
+	return fs.Sub(migrations, "migrations/"+s.dialect.name)
+}
+
+// newestSchema is the version of the last migration: the files are numbered
+// from 0001 without gaps.
+func (s *Store) newestSchema() (int64, error) {
+	files, err := fs.ReadDir(migrations, "migrations/"+s.dialect.name)
+	return int64(len(files)), err
+}
+
+// schema is the version of the journal; 0 for a new one.
+func (s *Store) schema(ctx context.Context) (int64, error) {
+	exists := `SELECT count(*) FROM sqlite_master WHERE name = 'goose_db_version'`
+	if s.dialect.name == postgresDialect.name {
+		exists = `SELECT count(*) FROM pg_tables WHERE tablename = 'goose_db_version' AND schemaname = current_schema()`
+	}
+	var n, version int64
+	if err := s.writer.db.QueryRowContext(ctx, exists).Scan(&n); err != nil || n == 0 {
+		return 0, err
+	}
+	err := s.writer.db.QueryRowContext(ctx, `SELECT coalesce(max(version_id), 0) FROM goose_db_version`).Scan(&version)
+	return version, err
+}
+
+func (s *Store) up(ctx context.Context) error {
+	files, err := s.migrationFiles()
+	if err != nil {
+		return err
+	}
+	dialect, opts := goose.DialectSQLite3, []goose.ProviderOption{goose.WithLogger(goose.NopLogger()), goose.WithDisableGlobalRegistry(true)}
+	if s.dialect.name == postgresDialect.name {
+		locker, err := lock.NewPostgresSessionLocker()
+		if err != nil {
+			return err
+		}
+		dialect, opts = goose.DialectPostgres, append(opts, goose.WithSessionLocker(locker))
+	}
+	provider, err := goose.NewProvider(dialect, s.writer.db, files, opts...)
+	if err != nil {
+		return err
+	}
+	_, err = provider.Up(ctx)
+	if errors.Is(err, goose.ErrNoNextVersion) {
+		return nil
+	}
+	return err
+}

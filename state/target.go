@@ -1,0 +1,158 @@
+package state
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Target is the journal of one target.
+type Target struct {
+	s    *Store
+	id   int64
+	name string
+}
+
+// Target is the journal of the target called name, which stands for the
+// workspace with the given resource id; it is made if it is new. A name that
+// stood for another workspace is refused with ErrOtherTarget.
+func (s *Store) Target(ctx context.Context, name, workspace string) (*Target, error) {
+	t := &Target{s: s, name: name}
+	var have string
+	err := s.write(ctx, func(x *tx) error {
+		_, err := x.exec(ctx, `INSERT INTO targets (name, workspace) VALUES (?, ?) ON CONFLICT (name) DO NOTHING`, name, workspace)
+		if err != nil {
+			return err
+		}
+		_, err = x.get(ctx, `SELECT id, workspace FROM targets WHERE name = ?`, []any{name}, &t.id, &have)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("journal of target %q: %w", name, err)
+	}
+	if have != workspace {
+		return nil, fmt.Errorf("%w: the journal knows %q as %s and it is now %s; give the target a new name, or forget the old one",
+			ErrOtherTarget, name, have, workspace)
+	}
+	return t, nil
+}
+
+// Name is the name of the target.
+func (t *Target) Name() string { return t.name }
+
+// TargetInfo is what the journal knows of a target as a whole.
+type TargetInfo struct {
+	Name, Workspace string
+	Generation      int64
+	// Hold is set while the target is on hold.
+	Hold Hold
+	// Holder holds the lock until Expires; "" if nobody does.
+	Holder  string
+	Expires time.Time
+	// Seen is the commit that was looked at last.
+	Seen   string
+	SeenAt time.Time
+	// Owned is how many assets mlsync manages in the target.
+	Owned int
+}
+
+// Hold says who put a target on hold, when and why. The zero Hold is none.
+type Hold struct {
+	By, Why string
+	At      time.Time
+}
+
+const targetColumns = `name, workspace, generation, held_by, held_why, held_at, holder, expires, seen, seen_at,
+	(SELECT count(*) FROM owned WHERE owned.target_id = targets.id)`
+
+func scanTarget(r row) (TargetInfo, error) {
+	var i TargetInfo
+	var heldAt, expires, seenAt int64
+	err := r.Scan(&i.Name, &i.Workspace, &i.Generation, &i.Hold.By, &i.Hold.Why, &heldAt, &i.Holder, &expires, &i.Seen, &seenAt, &i.Owned)
+	i.Hold.At, i.Expires, i.SeenAt = fromNanos(heldAt), fromNanos(expires), fromNanos(seenAt)
+	return i, err
+}
+
+// Targets are all targets of the journal by name.
+func (s *Store) Targets(ctx context.Context) ([]TargetInfo, error) {
+	var out []TargetInfo
+	err := s.read(ctx, `SELECT `+targetColumns+` FROM targets ORDER BY name`, nil, func(r row) error {
+		i, err := scanTarget(r)
+		out = append(out, i)
+		return err
+	})
+	return out, err
+}
+
+// Info is what the journal knows of the target as a whole.
+func (t *Target) Info(ctx context.Context) (TargetInfo, error) {
+	var out TargetInfo
+	err := t.s.read(ctx, `SELECT `+targetColumns+` FROM targets WHERE id = ?`, []any{t.id}, func(r row) (err error) {
+		out, err = scanTarget(r)
+		return err
+	})
+	if now := t.s.clock(); out.Holder != "" && !out.Expires.After(now) {
+		out.Holder, out.Expires = "", time.Time{}
+	}
+	return out, err
+}
+
+// Hold puts the target on hold: no write is begun until Release. What has
+// been sent already may still finish.
+func (t *Target) Hold(ctx context.Context, by, why string) error {
+	return t.setHold(ctx, Hold{By: by, Why: why, At: t.s.clock()}, Event{What: "hold", Author: by, Text: why})
+}
+
+// Release ends a hold.
+func (t *Target) Release(ctx context.Context, by string) error {
+	return t.setHold(ctx, Hold{}, Event{What: "release", Author: by})
+}
+
+func (t *Target) setHold(ctx context.Context, h Hold, e Event) error {
+	return t.s.write(ctx, func(x *tx) error {
+		if _, err := x.exec(ctx, `UPDATE targets SET held_by = ?, held_why = ?, held_at = ? WHERE id = ?`, h.By, h.Why, nanos(h.At), t.id); err != nil {
+			return err
+		}
+		return t.s.note(ctx, x, t.name, e)
+	})
+}
+
+// See notes the commit that was looked at last.
+func (t *Target) See(ctx context.Context, commit string) error {
+	return t.s.write(ctx, func(x *tx) error {
+		_, err := x.exec(ctx, `UPDATE targets SET seen = ?, seen_at = ? WHERE id = ?`, commit, nanos(t.s.clock()), t.id)
+		return err
+	})
+}
+
+// fence refuses a generation that a later run has overtaken. The target's row
+// stays as it is until the transaction ends.
+func (t *Target) fence(ctx context.Context, x *tx, generation int64) (Hold, error) {
+	var now, heldAt int64
+	var h Hold
+	ok, err := x.get(ctx, t.s.fenceQuery(), []any{t.id}, &now, &h.By, &h.Why, &heldAt)
+	h.At = fromNanos(heldAt)
+	switch {
+	case err != nil:
+		return Hold{}, err
+	case !ok:
+		return Hold{}, fmt.Errorf("target %q: %w", t.name, ErrNotFound)
+	case now != generation:
+		return Hold{}, fmt.Errorf("target %q: %w: this run is generation %d and the journal is at %d", t.name, ErrFenced, generation, now)
+	}
+	return h, nil
+}
+
+func (s *Store) fenceQuery() string {
+	return `SELECT generation, held_by, held_why, held_at FROM targets WHERE id = ?` + s.dialect.share
+}
+
+// write runs do in one transaction if generation is still the latest.
+func (t *Target) write(ctx context.Context, generation int64, do func(*tx) error) error {
+	return t.s.write(ctx, func(x *tx) error {
+		if _, err := t.fence(ctx, x, generation); err != nil {
+			return err
+		}
+		return do(x)
+	})
+}
