@@ -99,11 +99,16 @@ func (c *comparer) rows(rows []kind.Field, n node) {
 }
 
 func (c *comparer) value(n node) {
-	if n.want.IsNull() && n.last.IsNull() {
+	if n.want.IsNull() && n.last.IsNull() || n.unsent() {
 		return
 	}
 	if p, ok := n.typ.(kind.Pick); ok {
 		n.typ = p.Of(either(n.want, n.last))
+		c.value(n)
+		return
+	}
+	if w, ok := n.typ.(kind.Wrap); ok {
+		n.typ = w.Of
 		c.value(n)
 		return
 	}
@@ -128,6 +133,16 @@ func (c *comparer) value(n node) {
 		}
 	}
 	c.leaf(n)
+}
+
+// unsent reports whether the row is one that the service never sees: there is
+// nothing to compare with.
+func (n node) unsent() bool {
+	if n.field == nil || n.field.REST != "" || !n.live.IsNull() {
+		return false
+	}
+	_, ok := n.typ.(kind.Object)
+	return !ok
 }
 
 func either(a, b *asset.Value) *asset.Value {
@@ -179,7 +194,9 @@ func missing(a, b *asset.Value) []string {
 
 func (c *comparer) entries(t kind.Map, n node) {
 	for _, k := range n.want.Keys() {
-		c.value(n.below(k, t.Of))
+		if m := n.below(k, t.Of); !none(m, m.want, m.live) {
+			c.value(m)
+		}
 	}
 	gone := map[string]bool{}
 	for _, k := range missing(n.want, n.last) {
@@ -191,10 +208,17 @@ func (c *comparer) entries(t kind.Map, n node) {
 		}
 	}
 	for _, k := range slices.Sorted(maps.Keys(gone)) {
-		if m := n.below(k, t.Of); gone[k] && !empty(m.live) {
+		if m := n.below(k, t.Of); gone[k] && !empty(m.live) && !none(m, m.live, m.want) {
 			c.entryGone(t, m)
 		}
 	}
+}
+
+// none reports whether a is 0 and b absent in a late map: the service lists
+// contained assets that get no traffic, or does not.
+func none(n node, a, b *asset.Value) bool {
+	number, ok := a.Float64()
+	return n.late && ok && number == 0 && b.IsNull()
 }
 
 // entryGone is an entry of a live map that want does not have. Where each

@@ -39,6 +39,7 @@ var rows = []kind.Field{
 		}
 		return kind.Str{}
 	}}},
+	{YAML: "silent", As: kind.Str{}},
 	{YAML: "open", REST: "w", As: kind.Object{Open: true, Fields: []kind.Field{{YAML: "known", REST: "k", As: kind.Str{}}}}},
 }
 
@@ -102,6 +103,7 @@ func TestCompare(t *testing.T) {
 		{"the type says what is equal", `'size':'STANDARD_A'`, `'size':'Standard_a'`, `-`, ""},
 		{"class", `'size':'b','image':'j'`, `'size':'a','image':'i'`, `'size':'a','image':'i'`, "size a>b git [replace]; image i>j git [new version]"},
 		{"at creation only", `'note':'b'`, `'note':'a'`, `'note':'a'`, "note a>b git [at creation] ignored: it is said at creation only"},
+		{"never sent", `'silent':'b'`, ``, `'silent':'a'`, ""},
 		{"read only", `'owner':'b'`, `'owner':'a'`, `'owner':'b'`, ""},
 		{"what the service fills in need not be answered", `'count':1`, ``, `-`, ""},
 		{"empty is absent", `'description':'','env':{},'items':[]`, ``, `'description':''`, ""},
@@ -136,6 +138,7 @@ func TestCompare(t *testing.T) {
 		{"map: removed key that changed", `'env':{'a':'1'}`, `'env':{'a':'1','b':'2'}`, `'env':{'a':'1','b':'1'}`, "env.b 2>- git diverged"},
 		{"late", `'traffic':{'green':100}`, `'traffic':{'blue':100}`, `'traffic':{'blue':100}`, "traffic.green ->100 git late; traffic.blue 100>- git late"},
 
+		{"no traffic is as good as none", `'traffic':{'blue':100,'red':0}`, `'traffic':{'blue':100,'green':0}`, `'traffic':{'blue':100}`, ""},
 		{"object row by row", `'probe':{'path':'/b','zone':'2'}`, `'probe':{'path':'/a','period':30,'zone':'1'}`, `'probe':{'path':'/a','zone':'1'}`, "probe.path /a>/b git; probe.zone 1>2 git [replace]"},
 		{"object absent live", `'probe':{'path':'/'}`, ``, `-`, "probe.path ->/ adopt"},
 		{"inner rows inherit the class", `'route':{'port':2}`, `'route':{'port':1}`, `'route':{'port':1}`, "route.port 1>2 git [new version]"},

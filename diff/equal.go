@@ -46,7 +46,9 @@ func covers(t kind.Type, want, live, last *asset.Value) bool {
 	}
 	switch t := t.(type) {
 	case kind.Equaler:
-		return !want.IsNull() && !live.IsNull() && t.Equal(want, live)
+		return t.Equal(want, live)
+	case kind.Wrap:
+		return covers(t.Of, want, live, last)
 	case kind.Pick:
 		if inner := t.Of(either(want, live)); inner != nil {
 			return covers(inner, want, live, last)

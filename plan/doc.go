@@ -5,6 +5,7 @@
 package plan
 
 import (
+	"cmp"
 	"time"
 
 	"mlsync.dev/mlsync/asset"
@@ -16,9 +17,10 @@ import (
 type Action string
 
 // The actions. NewVersion creates the next version of an asset that has
-// others. Replace deletes and creates. Adopt takes over an asset that exists
-// and writes only what differs. Blocked does nothing and says why. Unknown
-// does nothing because the live side could not be read.
+// others. Replace deletes and creates. Adopt takes over an asset that exists:
+// it leaves the stamp, and writes what differs only where the drift mode is
+// Correct. Blocked does nothing and says why. Unknown does nothing because the
+// live side could not be read.
 const (
 	Create     Action = "create"
 	NewVersion Action = "new_version"
@@ -53,6 +55,11 @@ type Key struct {
 	Part string
 }
 
+// Compare orders keys by id and part.
+func (k Key) Compare(other Key) int {
+	return cmp.Or(k.ID.Compare(other.ID), cmp.Compare(k.Part, other.Part))
+}
+
 // String is the id, with #part for parts.
 func (k Key) String() string {
 	if k.Part == "" {
@@ -66,6 +73,9 @@ type Step struct {
 	Key     Key
 	Action  Action
 	Changes []diff.Change
+	// Code is a stable word for why the step is as it is; "" where the action
+	// says all.
+	Code Code
 	// Why is the cause of the whole step in words, such as "removed in 4f1c2ab".
 	Why string
 	// Requires are the steps that must be done before.
@@ -86,6 +96,34 @@ type Step struct {
 	// Live is the asset as read; nil if there is none.
 	Live *asset.Asset
 }
+
+// Code is a stable word for why a step does not do what its asset would ask for.
+type Code string
+
+// The codes. Of blocked steps: NotRead, OtherOwner, VersionExists, Protected,
+// Contains, LiveTraffic, BadRule, MissingParent, Cycle, TreeIncomplete and
+// WaitsFor. Of steps that leave an asset alone which git no longer has:
+// PruneOff, FirstSeen and Referenced. Gone assets are forgotten only.
+const (
+	NotRead        Code = "not_read"
+	OtherOwner     Code = "other_owner"
+	VersionExists  Code = "version_exists"
+	Protected      Code = "protected"
+	Contains       Code = "contains"
+	LiveTraffic    Code = "live_traffic"
+	BadRule        Code = "bad_rule"
+	MissingParent  Code = "missing_parent"
+	Cycle          Code = "cycle"
+	TreeIncomplete Code = "tree_incomplete"
+	WaitsFor       Code = "waits_for"
+	PruneOff       Code = "prune_off"
+	FirstSeen      Code = "first_seen"
+	Referenced     Code = "referenced"
+	Gone           Code = "gone"
+)
+
+// Kept reports whether the code says that an asset stays which git no longer has.
+func (c Code) Kept() bool { return c == PruneOff || c == FirstSeen || c == Referenced }
 
 // Upload is content that a step sends.
 type Upload struct {
@@ -170,7 +208,7 @@ type Owned struct {
 	// Secrets are keyed fingerprints of the secrets that were applied, by
 	// the dotted path of the field.
 	Secrets map[string]string
-	// Job is set for write-once assets that have been submitted.
+	// Done is set for write-once assets that have been submitted.
 	Done bool
 	// Missing counts the observations in a row in which git no longer had
 	// the asset.
@@ -184,6 +222,14 @@ type Origin string
 const (
 	Created Origin = "created"
 	Adopted Origin = "adopted"
+)
+
+// The parts of the work on one asset.
+const (
+	// Late sets the fields that wait for contained assets.
+	Late = "late"
+	// Clear takes them off before contained assets go.
+	Clear = "clear"
 )
 
 // State is how a step ended.

@@ -1,0 +1,162 @@
+package plan
+
+import (
+	"maps"
+	"slices"
+
+	"mlsync.dev/mlsync/asset"
+	"mlsync.dev/mlsync/kind"
+)
+
+// Make makes the plan. It is pure: equal inputs give equal plans, byte for
+// byte. No asset of the input is changed; the steps share them.
+func Make(in Input) *Plan {
+	m := newMaker(&in)
+	for _, a := range in.Want.All() {
+		m.wanted(a)
+	}
+	m.removals()
+	m.choreograph()
+	m.require()
+	m.choose()
+	m.guard()
+	m.acyclic()
+	m.block()
+	p := &Plan{Target: in.Target, Source: in.Source, Observed: in.Observed, Options: in.Options,
+		Steps: m.ordered(), Drift: m.drift, Problems: append(in.Problems.Sorted(), m.problems.Sorted()...), Unmanaged: m.unmanaged()}
+	if p.Observed.Fingerprint == "" {
+		p.Observed.Fingerprint = m.fingerprint()
+	}
+	return p
+}
+
+// maker makes one plan.
+type maker struct {
+	*Input
+	steps map[Key]*Step
+	drift []Drift
+	// versions are all known versions by container, sorted.
+	versions map[asset.ID][]string
+	// inside are the live assets by the asset that contains them, sorted;
+	// wantInside the wanted ones.
+	inside, wantInside map[asset.ID][]*asset.Asset
+	// wantVersions are the wanted assets of versioned kinds by container.
+	wantVersions map[asset.ID][]*asset.Asset
+	// jobFiles are the files of wanted jobs.
+	jobFiles map[string]bool
+	problems problems
+}
+
+func newMaker(in *Input) *maker {
+	m := &maker{Input: in, steps: map[Key]*Step{}, versions: map[asset.ID][]string{},
+		inside: map[asset.ID][]*asset.Asset{}, wantInside: map[asset.ID][]*asset.Asset{}, wantVersions: map[asset.ID][]*asset.Asset{}, jobFiles: map[string]bool{}}
+	for id, list := range in.Live.Versions {
+		m.versions[id.Container()] = append(m.versions[id.Container()], list...)
+	}
+	for _, a := range in.Live.Assets.All() {
+		if a.ID.Version != "" {
+			m.versions[a.ID.Container()] = append(m.versions[a.ID.Container()], a.ID.Version)
+		}
+		if p := parentOf(a.ID); !p.IsZero() {
+			m.inside[p] = append(m.inside[p], a)
+		}
+	}
+	for id := range in.Live.Known {
+		if id.Version != "" {
+			m.versions[id.Container()] = append(m.versions[id.Container()], id.Version)
+		}
+	}
+	for id, list := range m.versions {
+		slices.SortFunc(list, asset.CompareVersions)
+		m.versions[id] = slices.Compact(list)
+	}
+	for _, a := range in.Want.All() {
+		m.jobFiles[a.Pos.File] = m.jobFiles[a.Pos.File] || kind.Of(a.ID.Kind).Once
+		if a.ID.Version != "" {
+			m.wantVersions[a.ID.Container()] = append(m.wantVersions[a.ID.Container()], a)
+		}
+		if p := parentOf(a.ID); !p.IsZero() {
+			m.wantInside[p] = append(m.wantInside[p], a)
+		}
+	}
+	return m
+}
+
+// parentOf is the asset that contains id; zero if there is none.
+func parentOf(id asset.ID) asset.ID {
+	if id.Parent == "" {
+		return asset.ID{}
+	}
+	return asset.ID{Kind: kind.Of(id.Kind).Parent, Name: id.Parent}
+}
+
+// live is the asset as read or, if it was not read again, as the journal
+// knows it; nil if there is none or nobody knows.
+func (m *maker) live(id asset.ID) *asset.Asset {
+	if a := m.Live.Assets.Get(id); a != nil {
+		return a
+	}
+	o, ok := m.Owned[id]
+	if !ok || !m.Live.Known[id] {
+		return nil
+	}
+	return &asset.Asset{ID: id, Variant: o.Variant, Body: o.Body, ARM: o.ARM, Stamps: map[string]string{"owner": m.Owner}}
+}
+
+// unread says why nobody knows whether id exists; "" if it is known.
+func (m *maker) unread(id asset.ID) string {
+	switch why := m.Observed.Partial[id.Kind]; {
+	case m.Live.Unknown[id] != "":
+		return m.Live.Unknown[id]
+	case m.live(id) != nil:
+		return ""
+	case why != "":
+		return why
+	case !m.Live.Listed[id.Kind]:
+		return "the " + kind.Of(id.Kind).Plural + " of the workspace were not read"
+	}
+	return ""
+}
+
+// ours says whether a live asset is managed by this target, and by whom else.
+func (m *maker) ours(a *asset.Asset) (ours bool, other string) {
+	stamp := a.Stamps["owner"]
+	if stamp != "" && stamp != m.Owner {
+		return false, stamp
+	}
+	_, owned := m.Owned[a.ID]
+	return owned || stamp != "", ""
+}
+
+func (m *maker) add(s *Step) *Step {
+	m.steps[s.Key] = s
+	return s
+}
+
+// keys are those of all steps, sorted.
+func (m *maker) keys() []Key { return slices.SortedFunc(maps.Keys(m.steps), Key.Compare) }
+
+// all are the steps, sorted by key.
+func (m *maker) all() []*Step {
+	out := make([]*Step, 0, len(m.steps))
+	for _, k := range m.keys() {
+		out = append(out, m.steps[k])
+	}
+	return out
+}
+
+// stop makes s a step that does nothing.
+func (s *Step) stop(code Code, why string) {
+	s.Action, s.Code, s.Blocked, s.Needs = Blocked, code, why, ""
+}
+
+func (m *maker) unmanaged() []asset.ID {
+	var out []asset.ID
+	for _, a := range m.Live.Assets.All() {
+		if ours, other := m.ours(a); ours || other != "" || a.Anonymous || m.Want.Get(a.ID) != nil || kind.Of(a.ID.Kind).IsSystem(a.ID) {
+			continue
+		}
+		out = append(out, a.ID)
+	}
+	return out
+}

@@ -1,0 +1,208 @@
+package plan
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"mlsync.dev/mlsync/asset"
+	"mlsync.dev/mlsync/internal/graph"
+	"mlsync.dev/mlsync/internal/problem"
+)
+
+// need makes s wait for the step k, if there is one that does something.
+func (m *maker) need(s *Step, k Key) {
+	if on := m.steps[k]; on != nil && on.Action != NoOp && k != s.Key && !slices.Contains(s.Requires, k) {
+		s.Requires = append(s.Requires, k)
+	}
+}
+
+// require says what each step waits for: what its asset refers to and is in,
+// and for removals whatever still uses the asset.
+func (m *maker) require() {
+	for _, s := range m.all() {
+		if s.Action == NoOp || s.Action == Unknown {
+			continue
+		}
+		switch {
+		case s.Key.Part == Clear:
+		case s.Want != nil:
+			m.requireWanted(s)
+		}
+		if s.Live != nil && s.Key.Part == "" {
+			m.requireBefore(s)
+		}
+	}
+	for _, s := range m.all() {
+		slices.SortFunc(s.Requires, Key.Compare)
+		s.Requires = slices.Compact(s.Requires)
+	}
+}
+
+func (m *maker) requireWanted(s *Step) {
+	id := s.Key.ID
+	for _, r := range references(s.Want) {
+		if r.late == (s.Key.Part == Late) {
+			m.need(s, Key{ID: r.to})
+		}
+	}
+	if s.Key.Part == "" {
+		if p := parentOf(id); !p.IsZero() {
+			m.need(s, Key{ID: p})
+		}
+		return
+	}
+	m.need(s, Key{ID: id})
+	for _, l := range lateOf(s.Want) {
+		for name := range l.names() {
+			for _, a := range m.wantInside[id] {
+				if a.ID.Name == name {
+					m.need(s, Key{ID: a.ID})
+				}
+			}
+		}
+	}
+}
+
+// requireBefore makes the removals of what the live asset uses, and of what
+// it is in, wait for s.
+func (m *maker) requireBefore(s *Step) {
+	for _, r := range references(s.Live) {
+		if on := m.steps[Key{ID: r.to}]; on != nil && on.removes() {
+			part := ""
+			if r.late {
+				part = Late
+			}
+			if m.steps[Key{ID: s.Key.ID, Part: part}] != nil {
+				m.need(on, Key{ID: s.Key.ID, Part: part})
+			}
+		}
+	}
+	box := m.steps[Key{ID: parentOf(s.Key.ID)}]
+	if box != nil && s.Want == nil && (box.removes() || box.Action == Replace) {
+		m.need(box, s.Key)
+		m.need(box, Key{ID: box.Key.ID, Part: Clear})
+	}
+}
+
+// choose restricts the plan to what was asked for and what that needs.
+func (m *maker) choose() {
+	if len(m.Options.Select) == 0 {
+		return
+	}
+	g := m.graph()
+	var picked []Key
+	for _, pattern := range m.Options.Select {
+		found := false
+		for _, k := range m.keys() {
+			if selects(pattern, k.ID) {
+				picked, found = append(picked, k), true
+			}
+		}
+		if !found {
+			m.problems.Hintf(problem.Pos{}, "no_match", "mlsync plan shows the ids", "nothing in this plan matches %q", pattern)
+		}
+	}
+	keep := map[Key]bool{}
+	for _, k := range g.Reach(picked...) {
+		keep[k] = true
+	}
+	ids := map[asset.ID]bool{}
+	for k := range m.steps {
+		if keep[k] {
+			ids[k.ID] = true
+		} else {
+			delete(m.steps, k)
+		}
+	}
+	m.drift = slices.DeleteFunc(m.drift, func(d Drift) bool { return !ids[d.ID] })
+}
+
+// selects reports whether the pattern means id: a kind, an id with or without
+// version, or a glob of one, in which * stays within a name.
+func selects(pattern string, id asset.ID) bool {
+	for _, text := range []string{id.String(), id.Container().String(), string(id.Kind)} {
+		if ok, err := path.Match(pattern, text); ok && err == nil || pattern == text {
+			return true
+		}
+	}
+	return false
+}
+
+func (m *maker) graph() *graph.Graph[Key] {
+	g := graph.New(Key.Compare)
+	for k, s := range m.steps {
+		g.Add(k)
+		for _, need := range s.Requires {
+			g.Edge(k, need)
+		}
+	}
+	return g
+}
+
+// acyclic blocks steps that wait for each other in a circle.
+func (m *maker) acyclic() {
+	cycles := m.graph().Cycles()
+	in := map[Key]bool{}
+	for _, cycle := range cycles {
+		names := make([]string, len(cycle))
+		for i, k := range cycle {
+			names[i], in[k] = k.String(), true
+		}
+		text := "a circle of references: " + strings.Join(append(names, names[0]), " -> ")
+		m.problems.Hintf(m.steps[cycle[0]].Source, string(Cycle), "take one of the references out", "%s", text)
+		for _, k := range cycle {
+			m.steps[k].stop(Cycle, text)
+		}
+	}
+	for k := range in {
+		s := m.steps[k]
+		s.Requires = slices.DeleteFunc(s.Requires, func(need Key) bool { return in[need] })
+	}
+}
+
+// block stops every step that waits for one that will not be done.
+func (m *maker) block() {
+	order, err := m.graph().Order()
+	if err != nil {
+		panic("plan: " + err.Error()) // acyclic has just made sure
+	}
+	for _, k := range order {
+		s := m.steps[k]
+		if s.Action == NoOp || s.Action == Blocked || s.Action == Unknown {
+			continue
+		}
+		for _, need := range s.Requires {
+			if why := m.stands(m.steps[need]); why != "" {
+				s.stop(WaitsFor, "it waits for "+need.String()+", which "+why)
+				break
+			}
+		}
+	}
+}
+
+// stands says why a step will not be done; "" if it will.
+func (m *maker) stands(s *Step) string {
+	switch {
+	case s.Action == Blocked:
+		return "is blocked"
+	case s.Action == Unknown:
+		return "could not be read"
+	case s.Needs != "" && !m.allowed(s.Needs):
+		return "needs approval"
+	}
+	return ""
+}
+
+// ordered are the steps in the order in which they can be done.
+func (m *maker) ordered() []Step {
+	order, err := m.graph().Order()
+	if err != nil {
+		panic("plan: " + err.Error())
+	}
+	out := make([]Step, len(order))
+	for i, k := range order {
+		out[i] = *m.steps[k]
+	}
+	return out
+}

@@ -1,0 +1,189 @@
+package plan
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"mlsync.dev/mlsync/asset"
+	"mlsync.dev/mlsync/internal/problem"
+	"mlsync.dev/mlsync/kind"
+)
+
+// removals makes the steps of assets that mlsync manages and git no longer has.
+func (m *maker) removals() {
+	for _, id := range slices.SortedFunc(maps.Keys(m.Owned), asset.ID.Compare) {
+		o := m.Owned[id]
+		if m.Want.Get(id) != nil {
+			continue
+		}
+		t := kind.Of(id.Kind)
+		if t == nil {
+			m.problems.Warnf(problem.Pos{File: o.File}, "unknown_kind", "use the version of mlsync that made it", "%s is managed and of a kind that this version of mlsync does not know", id)
+			continue
+		}
+		if m.quiet(t, o) {
+			continue
+		}
+		s := m.add(&Step{Key: Key{ID: id}, Source: problem.Pos{File: o.File}, ARM: m.scope().ARM(id), Live: m.Live.Assets.Get(id)})
+		m.remove(s, t, o)
+	}
+	m.keepReferenced()
+}
+
+// quiet reports whether a removal is no news: inline assets come and go with
+// those that hold them, and versions that a later one followed in the same
+// file, and jobs that ran, are history.
+func (m *maker) quiet(t *kind.Table, o Owned) bool {
+	if m.Retire {
+		return false
+	}
+	if t.Anonymous != "" && o.ID.Name == t.Anonymous {
+		return true
+	}
+	return m.superseded(t, o) || t.Once && m.removal(t, o) == kind.Orphan
+}
+
+// superseded reports whether the file that held the version holds a later one
+// now, or the file of the job another run: then it is history, not removed.
+func (m *maker) superseded(t *kind.Table, o Owned) bool {
+	if t.Once {
+		return m.jobFiles[o.File]
+	}
+	return slices.ContainsFunc(m.wantVersions[o.ID.Container()], func(a *asset.Asset) bool {
+		return a.Pos.File == o.File && asset.CompareVersions(a.ID.Version, o.ID.Version) > 0
+	})
+}
+
+func (m *maker) removal(t *kind.Table, o Owned) kind.Removal {
+	if r := m.rule(o.ID, o.File).OnRemove; r != "" {
+		return r
+	}
+	return t.Remove
+}
+
+// remove decides about one asset. Every condition for a removal is checked
+// here or, for what concerns several assets, in keepReferenced, choreograph
+// and guard.
+func (m *maker) remove(s *Step, t *kind.Table, o Owned) {
+	id := s.Key.ID
+	s.Why = "removed from git"
+	if m.Source.Commit != "" {
+		s.Why = "removed in " + short(m.Source.Commit)
+	}
+	how := m.removal(t, o)
+	switch why := m.unread(id); {
+	case m.Retire:
+		s.Action, s.Why = Orphan, "the target was removed from the configuration"
+	case why != "":
+		s.Action, s.Code, s.Blocked = Unknown, NotRead, why
+	case s.Live == nil && m.Live.Known[id]:
+		s.Action, s.Code, s.Blocked = Unknown, NotRead, "it was not read again, and only what was read is removed"
+	case s.Live == nil:
+		s.Action, s.Code, s.Why = Orphan, Gone, "it is gone from git and from the workspace"
+	case !m.agreed(t, o, s.Live):
+		s.Action = Orphan
+		s.Why = "the workspace says that nobody owns it"
+		if owner := s.Live.Stamps["owner"]; owner != "" {
+			s.Why = "it belongs to " + owner + " now"
+		}
+	case !m.Complete || len(m.Problems.Errors()) > 0:
+		s.stop(TreeIncomplete, "the tree could not be read completely, so nothing is removed")
+	case m.rule(id, o.File).Protect:
+		s.stop(Protected, "it is protected")
+	case how == kind.Orphan:
+		s.Action = Orphan
+		s.Why += "; it stays in the workspace"
+	case !m.Options.Prune:
+		s.Action, s.Code = NoOp, PruneOff
+		s.Why += " and kept: prune is off"
+	case o.Missing+1 < m.Guard.observations():
+		s.Action, s.Code = NoOp, FirstSeen
+		s.Why += " and kept until the next run finds the same"
+	default:
+		m.removeBy(s, t, how)
+	}
+}
+
+func short(commit string) string { return commit[:min(7, len(commit))] }
+
+// agreed reports whether the stamp of a live asset says what the journal says.
+// Some kinds carry no stamps, and some only those of their creation.
+func (m *maker) agreed(t *kind.Table, o Owned, live *asset.Asset) bool {
+	owner := live.Stamps["owner"]
+	if owner == "" {
+		return t.Tags == "" || t.StampsFixed && o.Origin == Adopted
+	}
+	return owner == m.Owner
+}
+
+func (m *maker) removeBy(s *Step, t *kind.Table, how kind.Removal) {
+	switch {
+	case how == kind.Archive && t.Remove != kind.Archive:
+		s.stop(BadRule, fmt.Sprintf("on_remove: archive, but the service cannot archive a %s", t.Kind))
+	case how == kind.Archive && m.Live.Archived[s.Key.ID]:
+		s.Action, s.Code, s.Why = Orphan, Gone, "it is gone from git and archived"
+	case how == kind.Archive:
+		s.Action = Archive
+	default:
+		s.Action = Delete
+		if how == kind.Confirm || t.Costly {
+			s.Needs = "delete:" + s.Key.ID.String()
+		}
+	}
+}
+
+// keepReferenced keeps assets that something else still refers to: what git
+// has, and what stays in the workspace. A kept asset refers to others in turn.
+func (m *maker) keepReferenced() {
+	if !slices.ContainsFunc(m.all(), (*Step).removes) {
+		return
+	}
+	users := m.users()
+	for changed := true; changed; {
+		changed = false
+		for _, s := range m.all() {
+			if !s.removes() {
+				continue
+			}
+			for _, user := range users[s.Key.ID] {
+				if u := m.steps[Key{ID: user}]; u != nil && u.removes() {
+					continue
+				}
+				s.Action, s.Code, s.Needs = NoOp, Referenced, ""
+				s.Why += " and kept: " + user.String() + " refers to it"
+				changed = true
+				break
+			}
+		}
+	}
+}
+
+// removes reports whether the step takes its asset out of the workspace.
+func (s *Step) removes() bool { return s.Action == Archive || s.Action == Delete }
+
+// users are the assets that refer to an asset, sorted. Of an asset that will
+// be written, what git says counts; of others, what is live. Jobs that ran
+// are history and hold nothing.
+func (m *maker) users() map[asset.ID][]asset.ID {
+	out := map[asset.ID][]asset.ID{}
+	note := func(a *asset.Asset) {
+		for _, site := range references(a) {
+			out[site.to] = append(out[site.to], a.ID)
+		}
+	}
+	for _, a := range m.Want.All() {
+		note(a)
+	}
+	for _, a := range m.Live.Assets.All() {
+		if s := m.steps[Key{ID: a.ID}]; kind.Of(a.ID.Kind).Once || s != nil && s.Want != nil && s.Action.Writes() && s.Action != Adopt {
+			continue
+		}
+		note(a)
+	}
+	for id, list := range out {
+		slices.SortFunc(list, asset.ID.Compare)
+		out[id] = slices.Compact(list)
+	}
+	return out
+}

@@ -1,0 +1,285 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"mlsync.dev/mlsync/asset"
+	"mlsync.dev/mlsync/diff"
+	"mlsync.dev/mlsync/internal/problem"
+	"mlsync.dev/mlsync/kind"
+)
+
+type problems = problem.List
+
+// wanted makes the step of an asset that git has.
+func (m *maker) wanted(a *asset.Asset) {
+	t := kind.Of(a.ID.Kind)
+	rule := m.rule(a.ID, a.Pos.File)
+	if t.Once && (rule.Jobs == JobsOff || rule.Jobs == Manual) {
+		return
+	}
+	live := m.live(a.ID)
+	s := m.add(&Step{Key: Key{ID: a.ID}, Action: NoOp, Source: a.Pos, Want: a, Live: live, ARM: m.scope().ARM(a.ID)})
+	_, owned := m.Owned[a.ID]
+	why := m.unread(a.ID)
+	switch {
+	case t.Once && (live != nil || owned), a.Anonymous && live != nil:
+		// Written once: whatever became of it, it has been done.
+	case why != "":
+		s.Action, s.Code, s.Blocked = Unknown, NotRead, why
+	case live == nil:
+		m.absent(s, t, rule)
+	default:
+		m.present(s, t, rule)
+	}
+	if s.Action.Writes() {
+		s.Upload = m.Uploads[a.ID]
+	}
+}
+
+// absent is a wanted asset that the workspace does not have.
+func (m *maker) absent(s *Step, t *kind.Table, rule Rule) {
+	id := s.Key.ID
+	others := m.versions[id.Container()]
+	if slices.Contains(others, id.Version) {
+		s.Action, s.Code, s.Blocked = Unknown, NotRead, "the version exists and was not read"
+		return
+	}
+	s.Action = Create
+	if o, ok := m.Owned[id]; ok {
+		m.deleted(s, o, rule)
+		return
+	}
+	if t.Versioned && !s.Want.Anonymous && len(others) > 0 {
+		s.Action = NewVersion
+		m.supersede(s, others)
+	}
+}
+
+// deleted is a wanted asset that mlsync had made and somebody deleted.
+func (m *maker) deleted(s *Step, o Owned, rule Rule) {
+	mode := driftMode(rule, o.Origin)
+	changed := o.Body != nil && (o.Variant != s.Want.Variant || !diff.Same(kind.VariantOf(s.Want), s.Want.Body, o.Body))
+	s.Why = "it was deleted outside git"
+	if mode != DriftOff {
+		m.drift = append(m.drift, Drift{ID: s.Key.ID, Revert: mode == Correct || changed})
+	}
+	if mode != Correct && !changed {
+		s.Action = NoOp
+		s.Why += "; the drift mode is " + string(mode)
+	}
+}
+
+// supersede names the version that a new one follows and what differs.
+func (m *maker) supersede(s *Step, others []string) {
+	prev := others[len(others)-1]
+	for _, v := range others {
+		if asset.CompareVersions(v, s.Key.ID.Version) < 0 {
+			prev = v
+		}
+	}
+	s.Supersedes = s.Key.ID
+	s.Supersedes.Version = prev
+	live := m.live(s.Supersedes)
+	if live == nil {
+		return
+	}
+	o := m.Owned[s.Supersedes]
+	s.Changes = diff.Options{WantSecrets: m.Secrets[s.Key.ID], LastSecrets: o.Secrets}.Compare(s.Want, live, o.Body)
+	for i := range s.Changes {
+		// All of a new version is written, so nothing is ignored or late.
+		ch := &s.Changes[i]
+		ch.Ignored, ch.Diverged = "", false
+		if ch.Reason == diff.Adopt || ch.Reason == diff.Drift {
+			ch.Reason = diff.Git
+		}
+	}
+}
+
+// present is a wanted asset that the workspace has.
+func (m *maker) present(s *Step, t *kind.Table, rule Rule) {
+	ours, other := m.ours(s.Live)
+	if other != "" && !m.allowed("adopt:"+s.Key.ID.String()) {
+		s.stop(OtherOwner, fmt.Sprintf("it belongs to %s, and this is %s; take it over with --allow adopt:%s", other, m.Owner, s.Key.ID))
+		return
+	}
+	o := m.Owned[s.Key.ID]
+	s.Changes = diff.Options{Ignore: rule.Ignore, WantSecrets: m.Secrets[s.Key.ID], LastSecrets: o.Secrets, Fingerprint: m.Fingerprint}.
+		Compare(s.Want, s.Live, m.last(s))
+	if ours {
+		m.weigh(s, driftMode(rule, o.Origin))
+	}
+	m.classify(s, t, rule)
+	if !ours {
+		m.adopt(s, rule)
+	}
+	if m.Live.Archived[s.Key.ID] && s.Action == NoOp {
+		s.Action, s.Why = Update, "it is archived and comes back"
+	}
+}
+
+// last is the body that was applied last: as the journal knows it or, without
+// a journal, the wanted one if the live asset carries its digest.
+func (m *maker) last(s *Step) *asset.Value {
+	if o, ok := m.Owned[s.Key.ID]; ok && o.Variant == s.Want.Variant && o.Body != nil {
+		return o.Body
+	}
+	if stamp := s.Live.Stamps["content"]; stamp != "" && stamp == m.content(s.Want) {
+		return s.Want.Body
+	}
+	return nil
+}
+
+func driftMode(rule Rule, origin Origin) DriftMode {
+	switch {
+	case rule.Drift != "":
+		return rule.Drift
+	case origin == Adopted:
+		return Report
+	}
+	return Correct
+}
+
+// weigh decides about the changes of a managed asset that somebody made in
+// the workspace.
+func (m *maker) weigh(s *Step, mode DriftMode) {
+	var d Drift
+	for i := range s.Changes {
+		ch := &s.Changes[i]
+		if ch.Reason == diff.Adopt {
+			ch.Reason = diff.Git // it is ours, so the file must have changed
+		}
+		if ch.Reason != diff.Drift || ch.Ignored != "" {
+			continue
+		}
+		switch {
+		case mode == DriftOff:
+			ch.Ignored = "the drift mode is off"
+			continue
+		case ch.Class == kind.NewVersion:
+			ch.Ignored = "drift: a version cannot be changed back"
+		case mode == Report:
+			ch.Ignored = "drift: it is reported only"
+		default:
+			d.Revert = true
+		}
+		d.Paths = append(d.Paths, ch.Dotted())
+		d.Changes = append(d.Changes, *ch)
+	}
+	if len(d.Paths) > 0 {
+		d.ID, d.By, d.At = s.Key.ID, s.Live.ModifiedBy, s.Live.ModifiedAt
+		m.drift = append(m.drift, d)
+	}
+}
+
+// acting are the changes that are acted on.
+func acting(changes []diff.Change) []diff.Change {
+	var out []diff.Change
+	for _, ch := range changes {
+		if ch.Ignored == "" {
+			out = append(out, ch)
+		}
+	}
+	return out
+}
+
+// classify turns the changes into an action.
+func (m *maker) classify(s *Step, t *kind.Table, rule Rule) {
+	var fixed, replace []string
+	for _, ch := range acting(s.Changes) {
+		switch {
+		case ch.Class == kind.NewVersion && t.Versioned:
+			fixed = append(fixed, ch.Dotted())
+		case ch.Class == kind.NewVersion, ch.Class == kind.Replace:
+			replace = append(replace, ch.Dotted())
+		case !ch.Late:
+			s.Action = Update
+		}
+	}
+	switch {
+	case len(fixed) > 0:
+		m.bump(s, fixed)
+	case len(replace) > 0 && rule.Protect:
+		s.stop(Protected, "it is protected, and a change of "+strings.Join(replace, ", ")+" replaces it")
+	case len(replace) > 0:
+		s.Action = Replace
+		s.Why = strings.Join(replace, ", ") + plural(len(replace), " is", " are") + " create-only"
+		if !rule.AllowReplace {
+			s.Needs = "replace:" + s.Key.ID.String()
+		}
+	}
+}
+
+// bump says that an immutable version exists with other content.
+func (m *maker) bump(s *Step, fields []string) {
+	id := s.Key.ID
+	next := nextVersion(m.versions[id.Container()])
+	pos := s.Source
+	for _, ch := range acting(s.Changes) {
+		if !ch.Want.Pos().IsZero() && ch.Class == kind.NewVersion {
+			pos = ch.Want.Pos()
+			break
+		}
+	}
+	text := fmt.Sprintf("%s exists with other content (%s), and a version cannot be changed", id, strings.Join(fields, ", "))
+	m.problems.Hintf(pos, string(VersionExists), "bump to "+next, "%s", text)
+	s.stop(VersionExists, text+": bump to "+next)
+}
+
+// nextVersion is the next free whole number.
+func nextVersion(versions []string) string {
+	next := "1"
+	for _, v := range versions {
+		if strings.Trim(v, "0123456789") == "" && asset.CompareVersions(v, next) >= 0 {
+			next = increment(v)
+		}
+	}
+	return next
+}
+
+// increment adds one to a text of digits, however long.
+func increment(s string) string {
+	b := []byte(strings.TrimLeft(s, "0"))
+	for i := len(b) - 1; i >= 0; i-- {
+		if b[i] != '9' {
+			b[i]++
+			return string(b)
+		}
+		b[i] = '0'
+	}
+	return "1" + string(b)
+}
+
+// adopt takes over an asset that exists and that nobody manages.
+func (m *maker) adopt(s *Step, rule Rule) {
+	if s.Action == Blocked {
+		return
+	}
+	differs := len(acting(s.Changes))
+	s.Why = "it exists with the same content and nobody owns it"
+	if differs > 0 {
+		s.Why = "it exists and nobody owns it"
+	}
+	switch {
+	case rule.Drift == Correct && s.Action == Replace:
+		s.Why += "; it is replaced"
+	case rule.Drift == Correct:
+		s.Action = Adopt
+	default:
+		for i := range s.Changes {
+			if s.Changes[i].Ignored == "" {
+				s.Changes[i].Ignored = "adopted: it is reported, and changed only by the rule drift: correct"
+			}
+		}
+		s.Action, s.Needs = Adopt, ""
+	}
+}
+
+func plural(n int, one, more string) string {
+	if n == 1 {
+		return one
+	}
+	return more
+}
