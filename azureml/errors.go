@@ -239,9 +239,7 @@ func errorFrom(method, path string, resp *http.Response, body []byte) error {
 	e := &Error{Status: resp.StatusCode, Method: method, Path: path, RequestID: requestID(resp.Header)}
 	if b := decodeError(body); b != nil {
 		e.Code, e.Inner, e.Message, e.Details = b.best(), b.inner(), b.text(), b.details()
-		// Resource Manager says ResourceNotFound itself, before the provider
-		// is asked, when the workspace of the path is missing.
-		e.scope = scopeCodes[b.Code] || b.Code == "ResourceNotFound" && strings.Contains(b.Message, "under resource group") && depth(path) > 1
+		e.scope = scopeCodes[b.Code] || b.Code == "ResourceNotFound" && depth(path) > 1 && aboveAsset(b.Message)
 		return e
 	}
 	if resp.StatusCode == http.StatusNotFound {
@@ -254,6 +252,18 @@ func errorFrom(method, path string, resp *http.Response, body []byte) error {
 	}
 	e.Message = excerpt(body)
 	return e
+}
+
+// aboveAsset tells whether what Resource Manager, before it asks the provider,
+// says is not found is a workspace: "The Resource 'PROVIDER/workspaces/NAME'
+// under resource group …". It says the same of endpoints, which it tracks.
+func aboveAsset(message string) bool {
+	_, rest, ok := strings.Cut(message, "The Resource '")
+	name, _, closed := strings.Cut(rest, "'")
+	if !ok || !closed {
+		return strings.Contains(message, "under resource group")
+	}
+	return strings.Count(name, "/") <= 2
 }
 
 // depth counts the resources below the provider in a path: 1 is a workspace.

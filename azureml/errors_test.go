@@ -31,6 +31,8 @@ func TestErrorShapes(t *testing.T) {
 		{"other json", "GET", "/models/m", answer{status: 404, body: `{"detail":"Not Found"}`}, "", "", nil, true},
 		{"no workspace", "GET", "/models/m", answer{status: 404, body: arm}, "ResourceNotFound", "", ErrNoScope, false},
 		{"the workspace itself", "GET", "", answer{status: 404, body: arm}, "ResourceNotFound", "", ErrNotFound, false},
+		{"an endpoint, as Resource Manager says it", "GET", "/onlineEndpoints/e", refuse404("The Resource 'Microsoft.MachineLearningServices/workspaces/w/onlineEndpoints/e' under resource group 'rg' was not found."), "ResourceNotFound", "", ErrNotFound, false},
+		{"the endpoint of a deployment", "GET", "/onlineEndpoints/e/deployments/d", refuse404("The Resource 'Microsoft.MachineLearningServices/workspaces/w/onlineEndpoints/e' under resource group 'rg' was not found."), "ResourceNotFound", "", ErrNotFound, false},
 		{"no resource group", "GET", "/models/m", refuse(404, "ResourceGroupNotFound", nil), "ResourceGroupNotFound", "", ErrNoScope, false},
 		{"dependency of a write", "PUT", "/jobs/j", refuse(404, "NotFound", nil), "NotFound", "", ErrDependency, false},
 		{"delete of what is not there", "DELETE", "/models/m", answer{status: 404, body: mfe}, "ModelNotFound", "", ErrNotFound, false},
@@ -147,4 +149,8 @@ func (endless) Read(b []byte) (int, error) {
 		b[i] = ' '
 	}
 	return len(b), nil
+}
+
+func refuse404(message string) answer {
+	return answer{status: 404, body: `{"error":{"code":"ResourceNotFound","message":"` + message + `"}}`}
 }

@@ -2,9 +2,9 @@ package azureml
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
@@ -120,15 +120,6 @@ func newTestClient(tb testing.TB, tr interface {
 	return c
 }
 
-func equalJSON(tb testing.TB, got json.RawMessage, want string) {
-	tb.Helper()
-	var g, w any
-	if json.Unmarshal(got, &g) != nil || json.Unmarshal([]byte(want), &w) != nil {
-		tb.Fatalf("got %s, want %s", got, want)
-	}
-	gb, _ := json.Marshal(g)
-	wb, _ := json.Marshal(w)
-	if string(gb) != string(wb) {
-		tb.Errorf("got %s, want %s", gb, wb)
-	}
+func testLogger(w io.Writer) *slog.Logger {
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }

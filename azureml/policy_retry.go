@@ -31,7 +31,7 @@ func (p *retryPolicy) Do(req *policy.Request) (*http.Response, error) {
 	ctx, c := req.Raw().Context(), callOf(req)
 	var waited time.Duration
 	tries, refused := 0, false
-	for {
+	for round := 1; ; round++ {
 		resp, err := req.Next()
 		if ctx.Err() != nil && err != nil {
 			return nil, p.canceled(req, c)
@@ -49,7 +49,7 @@ func (p *retryPolicy) Do(req *policy.Request) (*http.Response, error) {
 		}
 		delay := v.after
 		if !v.told && !v.login {
-			delay = p.backoff(tries)
+			delay = p.backoff(round)
 		}
 		if v.throttled {
 			if waited += delay; waited > p.o.MaxWait {

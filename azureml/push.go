@@ -91,7 +91,12 @@ func (p *push) run(ctx context.Context, cc *container.Client) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	meta := map[string]*string{"name": &p.opt.Name, "version": &p.opt.Version, "upload_status": to.Ptr("completed")}
+	meta := map[string]*string{"upload_status": to.Ptr("completed")}
+	for k, v := range map[string]string{"name": p.opt.Name, "version": p.opt.Version} {
+		if v != "" { // storage takes no empty metadata
+			meta[k] = &v
+		}
+	}
 	_, err = cc.NewBlobClient(mark).SetMetadata(ctx, meta, nil)
 	return err
 }

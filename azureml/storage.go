@@ -63,6 +63,10 @@ type blobAuth struct {
 	until time.Time
 }
 
+// storageTimeout bounds one attempt to send or fetch up to 64 MiB; a longer
+// download goes on where it was.
+const storageTimeout = 10 * time.Minute
+
 // ErrNoUpload is returned for a datastore that content cannot be sent to.
 var ErrNoUpload = errors.New("datastore takes no uploads")
 
@@ -215,10 +219,10 @@ func (c *Client) blobOptions(address string) *container.ClientOptions {
 		retries = -1 // zero would mean the default
 	}
 	return &container.ClientOptions{ClientOptions: azcore.ClientOptions{
-		Transport:                       countBlobs{c.o.Transport, c.stats},
+		Transport:                       countBlobs{c},
 		InsecureAllowCredentialWithHTTP: strings.HasPrefix(address, "http:"), // only loopback gets here, see base and checkAddress
 		Telemetry:                       policy.TelemetryOptions{ApplicationID: "mlsync"},
-		Retry:                           policy.RetryOptions{MaxRetries: retries, MaxRetryDelay: 5 * time.Minute},
+		Retry:                           policy.RetryOptions{MaxRetries: retries, MaxRetryDelay: 5 * time.Minute, TryTimeout: storageTimeout},
 	}}
 }
 
@@ -280,13 +284,16 @@ func scrub(err error) error {
 	return err
 }
 
-// countBlobs counts the requests to storage.
-type countBlobs struct {
-	next  policy.Transporter
-	stats *stats
-}
+// countBlobs counts and logs the requests to storage, without their queries.
+type countBlobs struct{ c *Client }
 
 func (t countBlobs) Do(req *http.Request) (*http.Response, error) {
-	t.stats.blobs.Add(1)
-	return t.next.Do(req)
+	t.c.stats.blobs.Add(1)
+	resp, err := t.c.o.Transport.Do(req)
+	status := 0
+	if resp != nil {
+		status = resp.StatusCode
+	}
+	t.c.o.Logger.DebugContext(req.Context(), "storage request", "method", req.Method, "path", req.URL.Path, "status", status)
+	return resp, err
 }
