@@ -438,3 +438,37 @@ func TestConcurrentFetches(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// An object that is sound in itself, under the name of another.
+func TestObjectUnderAWrongNameIsNotBelieved(t *testing.T) {
+	u := newUpstream(t)
+	opts := Options{URL: u.bare, Dir: t.TempDir()}
+	r, err := Open(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := push(t, r, Change{Branch: "main", Files: map[string][]byte{"a": []byte("right")}})
+	right := u.run(u.bare, "rev-parse", "main:a")
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	u.write("wrong", "wrong")
+	wrong := u.run(u.work, "hash-object", "-w", "wrong")
+	data, err := os.ReadFile(filepath.Join(u.work, ".git", "objects", wrong[:2], wrong[2:]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range mirrorFiles(t, opts.Dir, filepath.Join(right[:2], right[2:])) {
+		damageFile(t, path, func([]byte) []byte { return data })
+	}
+	r = open(t, opts)
+	tree, err := r.Tree(c.Hash)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := tree.ReadFile("a"); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("got %q, %v", got, err)
+	}
+	fetch(t, r, "main")
+	wantFile(t, r, c.Hash, "a", "right")
+}

@@ -2,7 +2,9 @@ package gitrepo
 
 import (
 	"context"
+	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/elliptic"
 	"crypto/rand"
 	"encoding/pem"
 	"errors"
@@ -26,7 +28,29 @@ type sshServer struct {
 	address string
 	user    string
 	hostKey ssh.PublicKey
-	key     ed25519.PrivateKey
+	// otherKey is of another kind; the server has both.
+	otherKey ssh.PublicKey
+	key      ed25519.PrivateKey
+}
+
+func ecdsaKeyFile(t *testing.T, path string) ssh.PublicKey {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, err := ssh.MarshalPrivateKey(key, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := ssh.NewPublicKey(key.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
 }
 
 func keyFile(t *testing.T, path string) ed25519.PrivateKey {
@@ -81,6 +105,7 @@ func startSSHD(t *testing.T) *sshServer {
 	dir := t.TempDir()
 	s := &sshServer{user: me.Username}
 	s.hostKey = public(t, keyFile(t, filepath.Join(dir, "host")))
+	s.otherKey = ecdsaKeyFile(t, filepath.Join(dir, "host-ecdsa"))
 	s.key = keyFile(t, filepath.Join(dir, "client"))
 	authorized := filepath.Join(dir, "authorized")
 	if err := os.WriteFile(authorized, ssh.MarshalAuthorizedKey(public(t, s.key)), 0o600); err != nil {
@@ -96,7 +121,7 @@ func startSSHD(t *testing.T) *sshServer {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, program, "-D", "-e", "-f", "/dev/null", "-h", filepath.Join(dir, "host"), "-p", port,
+	cmd := exec.CommandContext(ctx, program, "-D", "-e", "-f", "/dev/null", "-h", filepath.Join(dir, "host"), "-h", filepath.Join(dir, "host-ecdsa"), "-p", port,
 		"-o", "ListenAddress=127.0.0.1", "-o", "AuthorizedKeysFile="+authorized, "-o", "StrictModes=no", "-o", "UsePAM=no",
 		"-o", "PidFile=none", "-o", "PasswordAuthentication=no", "-o", "PermitRootLogin=prohibit-password", "-o", "MaxStartups=100")
 	cmd.Stderr = t.Output()
@@ -185,6 +210,15 @@ func TestSSH(t *testing.T) {
 		opts.SSH.PrivateKey, opts.SSH.AgentSocket = "", serveAgent(t, server.key)
 		fetch(t, open(t, opts), "main")
 	})
+	t.Run("only one of the host's keys is known", func(t *testing.T) {
+		u := newUpstream(t)
+		u.commit("one", "a", "1")
+		for _, key := range []ssh.PublicKey{server.hostKey, server.otherKey} {
+			opts := server.options(t, u)
+			opts.SSH.KnownHosts = server.knownHosts(t, knownhosts.Line([]string{server.address}, key))
+			fetch(t, open(t, opts), "main")
+		}
+	})
 	t.Run("empty", func(t *testing.T) {
 		_, err := open(t, server.options(t, newUpstream(t))).Fetch(t.Context(), Ref{})
 		if !errors.Is(err, ErrEmpty) {
@@ -211,7 +245,7 @@ func TestSSH(t *testing.T) {
 			o.SSH.KnownHosts = server.knownHosts(t, knownhosts.Line([]string{server.address}, public(t, stranger)))
 		}, ErrHostKey, "somebody may be listening in"},
 		{"revoked key", func(t *testing.T, o *Options) {
-			o.SSH.KnownHosts = server.knownHosts(t, "@revoked * "+string(ssh.MarshalAuthorizedKey(server.hostKey)))
+			o.SSH.KnownHosts = server.knownHosts(t, "@revoked * "+string(ssh.MarshalAuthorizedKey(server.hostKey))+"@revoked * "+string(ssh.MarshalAuthorizedKey(server.otherKey)))
 		}, ErrHostKey, "revoked"},
 		{"broken known_hosts", func(t *testing.T, o *Options) { o.SSH.KnownHosts = server.knownHosts(t, "what is this") }, ErrHostKey, "mend the file"},
 		{"nobody listens", func(_ *testing.T, o *Options) { o.URL = "ssh://git@127.0.0.1:1/r" }, ErrUnreachable, ""},
@@ -236,7 +270,7 @@ func TestSSHCureOfAnUnknownHostWorks(t *testing.T) {
 	opts := server.options(t, u)
 	opts.SSH.KnownHosts = server.knownHosts(t)
 	_, err := open(t, opts).Fetch(t.Context(), Ref{})
-	if !errors.Is(err, ErrHostKey) || !strings.Contains(err.Error(), ssh.FingerprintSHA256(server.hostKey)) {
+	if !errors.Is(err, ErrHostKey) || (!strings.Contains(err.Error(), ssh.FingerprintSHA256(server.hostKey)) && !strings.Contains(err.Error(), ssh.FingerprintSHA256(server.otherKey))) {
 		t.Fatalf("got %v", err)
 	}
 	_, line, _ := strings.Cut(err.Error(), `then add the line "`)
