@@ -53,6 +53,9 @@ type Options struct {
 // File is one YAML file of the tree and what was made of it.
 type File struct {
 	Path string
+	// Kind is the kind that the file is of, "" if it is no asset; that of the
+	// last document if there are several.
+	Kind string
 	// Why says what decided whether the file is an asset.
 	Why string
 	// Unmanaged names the kind of Azure ML that the file is of if mlsync
@@ -214,6 +217,9 @@ func (r *reader) keepBad(f *File, data []byte, docs []*asset.Value, rel string, 
 		return false
 	}
 	f.Bad = true
+	if v.Variant != nil {
+		f.Kind = v.Variant.FullName()
+	}
 	r.bad.Append(bad)
 	return len(docs) > 0
 }
@@ -250,6 +256,7 @@ func (r *reader) document(f *File, doc *asset.Value, rel, comment string, order 
 		return
 	}
 	f.Docs = append(f.Docs, doc)
+	f.Kind = v.Variant.FullName()
 	f.Preview = f.Preview || v.Preview
 	r.drafts = append(r.drafts, r.released(f, doc, rel, v)...)
 }
