@@ -63,10 +63,10 @@ var onlineDeployment = &Table{
 		{YAML: "description", REST: "properties.description", As: Str{}, Doc: "What it is for."},
 		{YAML: "tags", REST: "tags", As: Tags, Doc: "Tags of the deployment."},
 		{YAML: "properties", REST: "properties.properties", As: Tags, Change: Append, Doc: "Properties may be added, not changed or removed."},
-		{YAML: "model", REST: "properties.model", As: Ref{To: "model", Inline: true}, Doc: "The model."},
+		{YAML: "model", REST: "properties.model", As: Ref{To: "model", Inline: true, Named: true}, Doc: "The model."},
 		{YAML: "model_mount_path", REST: "properties.modelMountPath", As: Str{}, Doc: "Where the model is in a custom container."},
 		{YAML: "code_configuration", REST: "properties.codeConfiguration", As: codeConfiguration, Doc: "The code that answers requests."},
-		{YAML: "environment", REST: "properties.environmentId", As: Ref{To: "environment", Inline: true, File: true}, Doc: "What the code runs in."},
+		{YAML: "environment", REST: "properties.environmentId", As: Ref{To: "environment", Inline: true, File: true, Named: true}, Doc: "What the code runs in."},
 		{YAML: "environment_variables", REST: "properties.environmentVariables", As: Map{Of: Text{}}, Doc: "Variables of the process, sent as texts."},
 		{YAML: "instance_count", REST: "sku.capacity", As: Int{}, Doc: "How many machines."},
 		{YAML: "app_insights_enabled", REST: "properties.appInsightsEnabled", As: Bool{}, Send: asset.NewBool(false), Doc: "Send logs to Application Insights."},
@@ -143,7 +143,7 @@ var dataCollector = Object{
 	Fields: []Field{
 		{YAML: "collections", REST: "collections", As: Map{Of: Obj(
 			Field{YAML: "enabled", REST: "dataCollectionMode", As: Words("true", "Enabled", "false", "Disabled"), Required: true, Doc: "Whether it is kept: true or false."},
-			Field{YAML: "data", REST: "dataId", As: Ref{To: "data", Inline: true}, Doc: "The data asset that stands for what is kept; one that is named after the deployment if not given."},
+			Field{YAML: "data", REST: "dataId", As: Ref{To: "data", Inline: true, Named: true}, Doc: "The data asset that stands for what is kept; one that is named after the deployment if not given."},
 			Field{YAML: "client_id", REST: "clientId", As: Str{}, Doc: "The managed identity that writes it."},
 		)}, Required: true, Doc: "What is kept, by name."},
 		{YAML: "rolling_rate", REST: "rollingRate", As: Words("year", "Year", "month", "Month", "day", "Day", "hour", "Hour", "minute", "Minute"), Doc: "How often a new file is begun."},

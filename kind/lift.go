@@ -28,7 +28,8 @@ func Fixed(f Field) bool {
 }
 
 // Same reports whether two resolved bodies of a variant mean the same, as far
-// as want speaks: fields that want does not mention are not looked at.
+// as want speaks: fields that want does not mention are not looked at, nor are
+// those that are said at creation and sent nowhere.
 func Same(v *Variant, want, live *asset.Value) bool {
 	return sameFields(v.all, want, live)
 }
@@ -37,7 +38,7 @@ func sameFields(rows []Field, want, live *asset.Value) bool {
 	for i := range rows {
 		f := &rows[i]
 		w := want.Get(f.YAML)
-		if w.IsNull() || f.Secret || f.ReadOnly {
+		if w.IsNull() || f.Secret || f.ReadOnly || f.REST == "" && f.Change == Once {
 			continue
 		}
 		if !SameValue(f.As, w, live.Get(f.YAML)) {
