@@ -88,7 +88,11 @@ func (c *call) systemData(style systemStyle, old obj) any {
 	if old == nil {
 		o := obj{}
 		by(o, "created")
-		if style != sysCreated {
+		switch style {
+		case sysCreated:
+		case sysDated:
+			o["lastModifiedAt"] = when
+		default:
 			by(o, "lastModified")
 		}
 		return o

@@ -2,11 +2,12 @@ package emulator
 
 import (
 	"net/http"
+	"regexp"
 	"strings"
 )
 
 func connectionKind() *definition {
-	return &definition{collection: "connections", label: "Connection", created: 200, updated: 200, system: sysZ, missing: notFoundRP, check: checkConnection, fill: fillConnection,
+	return &definition{collection: "connections", label: "Connection", created: 200, updated: 200, system: sysZ, missing: notFoundRP, names: connectionName, check: checkConnection, fill: fillConnection,
 		secrets: connectionSecrets, filter: filterConnection, patch: patchConnection,
 		envelope: []field{{name: "tags", norm: always(nil)}, {name: "location", norm: always(nil)}},
 		actions:  map[string]func(*call) answer{"listsecrets": connectionListSecrets, "test": func(*call) answer { return emptyAnswer(http.StatusOK) }},
@@ -16,6 +17,8 @@ func connectionKind() *definition {
 			{name: "useWorkspaceManagedIdentity", def: false, since: "2024-01-01"}, {name: "peRequirement", def: "NotRequired", since: "2024-01-01"},
 			{name: "peStatus", def: "NotApplicable", since: "2024-01-01"}, {name: "error", since: "2024-01-01"}, {name: "isDefault", def: true, since: "2024-01-01"}}}
 }
+
+var connectionName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_-]{2,32}$`)
 
 var connectionCategory = oneOf("Git", "ContainerRegistry", "PythonFeed", "S3", "Snowflake", "AzureSqlDb", "AzureSynapseAnalytics", "AzureMySqlDb", "AzurePostgresDb",
 	"FeatureStore", "CustomKeys", "ADLSGen2", "AzureBlob", "AzureOneLake", "AzureOpenAI", "AIServices", "CognitiveSearch", "CognitiveService", "ApiKey", "OpenAI",

@@ -7,7 +7,7 @@ import (
 )
 
 func dataKind(op string) *definition {
-	v := &definition{system: sysCreated, check: checkData, fill: fillData, filter: propertyFilter(map[string]string{"$tags": "tags"}),
+	v := &definition{system: sysDated, check: checkData, fill: fillData, filter: propertyFilter(map[string]string{"$tags": "tags"}),
 		actions: map[string]func(*call) answer{"startpendingupload": startPendingUpload, "getblobreferencesas": contentSAS},
 		fields: assetFields(
 			field{name: "autoDeleteSetting", since: "2023-02-01"},

@@ -1,5 +1,7 @@
 package emulator
 
+import "regexp"
+
 // A definition is one kind of resource: a row of the table of collections. What a row cannot say is a hook.
 type definition struct {
 	collection string // canonical name in the path
@@ -19,7 +21,8 @@ type definition struct {
 	system           systemStyle
 	oldestFirst      bool // order of lists
 	class            string
-	bodyless         bool // DELETE answers without a body
+	names            *regexp.Regexp // what a new name must match; nil: namePattern
+	bodyless         bool           // DELETE answers without a body
 
 	rename   func(*call)                             // the service chooses another name than the path's
 	check    func(*call) *refusal                    // refuses a PUT before anything is stored
@@ -46,7 +49,8 @@ type systemStyle int
 const (
 	sysFull    systemStyle = iota // createdAt/By/ByType, lastModifiedAt/By/ByType
 	sysNoBy                       // createdAt and lastModifiedAt only (component and model containers)
-	sysCreated                    // no lastModified* on create (data)
+	sysCreated                    // no lastModified* on create (jobs)
+	sysDated                      // no lastModifiedBy* on create (data)
 	sysBatch                      // createdAt, createdBy, lastModifiedAt
 	sysZ                          // as sysFull with Z times (connections, workspaces)
 	sysNone                       // no systemData (computes)

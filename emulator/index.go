@@ -38,6 +38,11 @@ func (x *index) remove(r *resource) {
 	}
 	x.items[i] = &resource{seq: r.seq, gone: true}
 	x.dead++
+	for n := len(x.items); n > 0 && x.items[n-1].gone; n-- {
+		x.items[n-1] = nil
+		x.items = x.items[:n-1]
+		x.dead--
+	}
 	if x.dead > 32 && x.dead > len(x.items)/2 {
 		live := x.items[:0]
 		for _, it := range x.items {

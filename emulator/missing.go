@@ -65,7 +65,7 @@ func (c *call) dependency(id string) *refusal {
 			return nil
 		}
 	} else if len(seg) == 2 || len(seg) == 4 {
-		if c.scope.coll(seg[0]) == nil || c.scope.find(seg) != nil {
+		if c.scope.coll(seg[0]) == nil || c.scope.find(seg) != nil || strings.EqualFold(seg[0]+"/"+seg[1], "computes/serverless") {
 			return nil
 		}
 		if c.curated(seg) {

@@ -138,6 +138,11 @@ func oldTraffic(c *call, doc obj) obj {
 
 func finishOnlineEndpoint(_ *Server, r *resource, doc obj) {
 	p := sub(doc, "properties")
+	for name := range sub(p, "traffic") {
+		if r.children.get(name) == nil {
+			delete(sub(p, "traffic"), name)
+		}
+	}
 	host := "https://" + strings.ToLower(r.name) + "." + strings.ToLower(str(doc, "location")) + ".inference.ml.azure.com"
 	p["scoringUri"], p["swaggerUri"] = host+"/score", host+"/swagger.json"
 }

@@ -36,6 +36,20 @@ func fillRegistry(c *call, doc obj) {
 	p["provisioningState"] = "Succeeded"
 }
 
+// dataplane says whether the call speaks the registry data plane's dialect instead of ARM's.
+func (c *call) dataplane() bool {
+	return c.scope != nil && c.scope.registry() && strings.HasSuffix(c.api, "dataplanepreview")
+}
+
+// viewRegistryAsset shows an asset with the ids of the data plane (recorded 2023-03).
+func viewRegistryAsset(c *call, r *resource, doc obj) obj {
+	if c.dataplane() {
+		doc["id"] = "azureml://registries/" + r.scope().name + "/" + r.path()
+		doc["type"] = strings.Split(r.path(), "/")[0]
+	}
+	return doc
+}
+
 // registryAction serves what is below a registry and no collection: temporary uploads and reads of content.
 func (c *call) registryAction(name string, seg []string) answer {
 	if c.sentBody() != nil {

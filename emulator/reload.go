@@ -89,7 +89,7 @@ func (s *Server) applyResource(sc *scope, rec record) error {
 	if isNew {
 		r = &resource{seq: rec.Seq, name: seg[len(seg)-1], coll: c}
 	}
-	r.doc, r.secret = rec.Doc, rec.Secret
+	r.doc, r.secret, r.stale = rec.Doc, rec.Secret, c.def.container
 	doc, err := decodeObject(r.doc)
 	if err != nil {
 		return fmt.Errorf("%s: %w", rec.Path, err)

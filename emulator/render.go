@@ -57,7 +57,7 @@ func (s *Server) fresh(r *resource) []byte {
 func (s *Server) render(c *call, r *resource) []byte {
 	d := r.coll.def
 	raw := s.fresh(r)
-	if d.view == nil && !before(c.api, d.newest) {
+	if d.view == nil && !before(c.api, d.newest) && !c.dataplane() {
 		return raw
 	}
 	doc := s.decodeDoc(r, raw)
@@ -68,5 +68,5 @@ func (s *Server) render(c *call, r *resource) []byte {
 	if d.view != nil {
 		doc = d.view(c, r, doc, c.api)
 	}
-	return encode(doc)
+	return encode(viewRegistryAsset(c, r, doc))
 }

@@ -136,7 +136,7 @@ func (c *call) scopeItself(kind, sub, grp, name string) answer {
 
 func (c *call) putScope(probe scope) answer {
 	if !scopePattern.MatchString(probe.name) {
-		return badName(probe.name).answer(c)
+		return badName(probe.name, scopePattern).answer(c)
 	}
 	if bad := c.body(); bad != nil {
 		return bad.answer(c)

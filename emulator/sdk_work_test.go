@@ -193,7 +193,9 @@ func TestSDKConnectionAndWorkspace(t *testing.T) {
 	if got := must(c.ListSecrets(ctx, group, space, "con1", nil)).Properties.(*ml.PATAuthTypeWorkspaceConnectionProperties); got.Credentials == nil {
 		t.Errorf("listsecrets has none")
 	}
-	list, _ := all(c.NewListPager(group, space, &ml.WorkspaceConnectionsClientListOptions{Category: to.Ptr("Git")}), func(p ml.WorkspaceConnectionsClientListResponse) []*ml.WorkspaceConnectionPropertiesV2BasicResource { return p.Value })
+	list, _ := all(c.NewListPager(group, space, &ml.WorkspaceConnectionsClientListOptions{Category: to.Ptr("Git")}), func(p ml.WorkspaceConnectionsClientListResponse) []*ml.WorkspaceConnectionPropertiesV2BasicResource {
+		return p.Value
+	})
 	if len(list) != 1 {
 		t.Errorf("%d connections", len(list))
 	}

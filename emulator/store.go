@@ -16,6 +16,8 @@ const provider = "Microsoft.MachineLearningServices"
 type scope struct {
 	sub, group, kind, name string // canonical case; kind is "workspaces" or "registries"
 	guid                   string
+	region                 string // as in the document regionOf
+	regionOf               []byte
 	self                   *resource
 	colls                  map[string]*collection // by lower-case collection name
 	codeByHash             map[string][]*resource // code versions by hash, workspace-wide

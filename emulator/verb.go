@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"net/http"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -108,6 +109,7 @@ func (c *call) store(doc, secret obj) answer {
 	}
 	r.archived = isTrue(sub(doc, "properties"), "isArchived")
 	r.doc = encode(doc)
+	r.stale = d.container
 	if created {
 		st.insert(r)
 	} else {
@@ -126,6 +128,9 @@ func (c *call) store(doc, secret obj) answer {
 		}
 	}
 	st.log.put(r)
+	if c.dataplane() && d.op != "" {
+		return rawAnswer(http.StatusAccepted, []byte("null")).with("Location", a.header.Get("Location")).with("x-ms-async-operation-timeout", "PT1H")
+	}
 	if status == http.StatusCreated && d.service != computeStatus && a.header.Get("Location") == "" {
 		a = a.with("Location", c.base+c.req.URL.RequestURI())
 	}
@@ -230,7 +235,11 @@ func (c *call) remove() answer {
 		p["provisioningState"] = "Deleting"
 	}
 	r.doc = encode(doc)
-	op := c.newOperation(d.op, "Deleting", r)
+	prefix := d.op
+	if prefix == "" { // a kind with synchronous writes: jobs
+		prefix = "j"
+	}
+	op := c.newOperation(prefix, "Deleting", r)
 	st.schedule(&event{at: op.End, kind: evDelete, op: op.ID, res: r})
 	st.log.put(r)
 	a := rawAnswer(http.StatusAccepted, []byte("null"))
@@ -247,22 +256,24 @@ func (c *call) nameOK() *refusal {
 	}
 	if c.def().version {
 		if p := c.coll.parent; p.seq == 0 && !namePattern.MatchString(p.name) && !strings.HasPrefix(strings.ToLower(p.name), "azureml-") {
-			return badName(p.name)
+			return badName(p.name, namePattern)
 		}
 		if !versionPattern.MatchString(c.name) {
 			return userError(http.StatusBadRequest, "The request is invalid.", detail{"InvalidVersion", "Version '" + c.name + "' is not valid."})
 		}
 		return nil
 	}
+	if want := c.def().names; want != nil && !want.MatchString(c.name) {
+		return badName(c.name, want)
+	}
 	if !namePattern.MatchString(c.name) {
-		return badName(c.name)
+		return badName(c.name, namePattern)
 	}
 	return nil
 }
 
-func badName(name string) *refusal {
-	return userError(http.StatusBadRequest, "The request is invalid.", detail{"InvalidName",
-		"The name '" + name + "' does not match the pattern " + namePattern.String() + "."})
+func badName(name string, want *regexp.Regexp) *refusal {
+	return userError(http.StatusBadRequest, "The request is invalid.", detail{"InvalidName", "The name '" + name + "' does not match the pattern " + want.String() + "."})
 }
 
 func visible(r *resource, now time.Time) bool { return r.hidden.IsZero() || !now.Before(r.hidden) }

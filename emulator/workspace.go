@@ -48,7 +48,7 @@ func fillWorkspace(c *call, doc obj) {
 	fallback("description", "")
 	fallback("hbiWorkspace", false)
 	fallback("publicNetworkAccess", "Enabled")
-	fallback("discoveryUrl", c.base+"/discovery")
+	fallback("discoveryUrl", "https://"+c.srv.opt.Location+".api.azureml.ms/discovery")
 	fallback("v1LegacyMode", false)
 	fallback("systemDatastoresAuthMode", "accesskey")
 	fallback("enableDataIsolation", false)
@@ -92,15 +92,16 @@ func patchTracked(c *call, doc obj) *refusal {
 	return nil
 }
 
+// locationOf is the region of a scope, read once per version of its document.
 func (s *Server) locationOf(sc *scope) string {
-	doc, err := decodeObject(sc.self.doc)
-	if err != nil {
-		return s.opt.Location
+	if len(sc.regionOf) > 0 && &sc.regionOf[0] == &sc.self.doc[0] {
+		return sc.region
 	}
-	if loc := str(doc, "location"); loc != "" {
-		return strings.ToLower(strings.ReplaceAll(loc, " ", ""))
+	sc.region, sc.regionOf = s.opt.Location, sc.self.doc
+	if loc := str(s.document(sc.self), "location"); loc != "" {
+		sc.region = strings.ToLower(strings.ReplaceAll(loc, " ", ""))
 	}
-	return s.opt.Location
+	return sc.region
 }
 
 // scopeAction serves what is below a workspace or registry and no collection.
