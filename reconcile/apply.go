@@ -1,0 +1,305 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"sort"
+	"sync"
+	"time"
+
+	"mlsync.dev/mlsync/asset"
+	"mlsync.dev/mlsync/internal/graph"
+	"mlsync.dev/mlsync/kind"
+	"mlsync.dev/mlsync/plan"
+	"mlsync.dev/mlsync/resolve"
+)
+
+// ErrRefused is returned when a guard refuses steps: approvals are missing.
+var ErrRefused = errors.New("refused: approvals are missing")
+
+// settle is how long the journal may take to note an outcome after the run
+// was cancelled.
+const settle = 10 * time.Second
+
+// Apply carries the plan out and records every step. Steps whose needs failed
+// are blocked; independent ones go on. The run says how each step ended; the
+// error is for what stopped the run as a whole.
+func (p *Pass) Apply(ctx context.Context, prep *Prepared, trigger string) (plan.Run, error) {
+	run := plan.Run{Target: prep.Plan.Target.Name, Commit: prep.Plan.Source.Commit, Trigger: trigger, Digest: prep.Plan.Digest()}
+	if err := prep.Plan.Problems.Err(); err != nil {
+		return run, err
+	}
+	secrets, err := p.secrets(ctx, prep)
+	if err != nil {
+		return run, err
+	}
+	if run, err = p.Journal.Begin(ctx, run); err != nil {
+		return run, err
+	}
+	run.State, run.Summary = plan.Done, prep.Plan.Summary()
+	x := &execution{Pass: p, prep: prep, run: &run, secrets: secrets, steps: map[plan.Key]*plan.Step{}}
+	err = x.walk(ctx)
+	run.Ended = p.Now()
+	if err != nil {
+		run.Err, run.State = err.Error(), plan.Failed
+	}
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), settle)
+	defer cancel()
+	return run, errors.Join(err, x.close(end))
+}
+
+// close notes what is known at the end of a run.
+func (x *execution) close(ctx context.Context) error {
+	gen := x.run.Generation
+	var held []plan.Outcome
+	for _, o := range x.run.Outcomes {
+		if o.State == plan.Skipped || o.State == plan.Pending {
+			held = append(held, o)
+		}
+	}
+	err := errors.Join(x.Journal.Own(ctx, gen, x.kept...), x.Journal.Record(ctx, gen, held...), x.Journal.Saw(ctx, gen, x.prep.Plan.Drift))
+	if x.prep.TreeComplete {
+		err = errors.Join(err, x.Journal.Observe(ctx, gen, x.missing()))
+	}
+	return errors.Join(err, x.Journal.End(ctx, *x.run))
+}
+
+// execution is one run of one plan.
+type execution struct {
+	*Pass
+	prep    *Prepared
+	run     *plan.Run
+	secrets map[string]asset.Secret
+	steps   map[plan.Key]*plan.Step
+
+	mu   sync.Mutex
+	kept []plan.Owned // as they should be, and not known to the journal
+}
+
+// walk runs the steps that write, in their order.
+func (x *execution) walk(ctx context.Context) error {
+	if err := x.settleOld(ctx); err != nil {
+		return err
+	}
+	g := graph.New(compareKeys)
+	for i := range x.prep.Plan.Steps {
+		s := &x.prep.Plan.Steps[i]
+		x.steps[s.Key] = s
+		g.Add(s.Key)
+	}
+	for _, s := range x.steps {
+		for _, need := range s.Requires {
+			g.Edge(s.Key, need)
+		}
+	}
+	ends, err := g.Walk(ctx, x.Parallel, x.step)
+	if err != nil {
+		return err
+	}
+	for _, end := range ends {
+		x.outcome(end)
+	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("stopped: %w", context.Cause(ctx))
+	}
+	return nil
+}
+
+func compareKeys(a, b plan.Key) int {
+	if c := a.ID.Compare(b.ID); c != 0 {
+		return c
+	}
+	switch {
+	case a.Part < b.Part:
+		return -1
+	case a.Part > b.Part:
+		return 1
+	}
+	return 0
+}
+
+// outcome notes how a step ended.
+func (x *execution) outcome(end graph.Outcome[plan.Key]) {
+	s := x.steps[end.Node]
+	out := plan.Outcome{Key: s.Key, Action: s.Action, State: plan.Done}
+	switch end.Status {
+	case graph.Failed:
+		out.State, out.Err = plan.Failed, end.Err.Error()
+		out.Code, out.Request = x.Workspace.Explain(end.Err)
+		x.run.State = plan.Failed
+		var held *heldError
+		if errors.As(end.Err, &held) {
+			out.State = plan.Skipped
+		}
+	case graph.Blocked:
+		out.State = plan.Skipped
+		if len(end.By) > 0 {
+			out.By = end.By[0]
+		}
+		out.Err = "blocked by " + out.By.String()
+		x.run.State = plan.Failed
+		x.Emit(Event{Kind: StepBlocked, Step: s, Outcome: out})
+	case graph.NotStarted:
+		out.State = plan.Pending
+		x.run.State = plan.Failed
+	}
+	if s.Action != plan.NoOp {
+		x.run.Outcomes = append(x.run.Outcomes, out)
+	}
+}
+
+// heldError is why a step was not tried.
+type heldError struct{ text string }
+
+func (e *heldError) Error() string { return e.text }
+
+// step carries out one step: the intent first, then the write, then the
+// outcome, which is noted even if the run was cancelled in the meantime.
+func (x *execution) step(ctx context.Context, key plan.Key) error {
+	s := x.steps[key]
+	switch {
+	case s.Action == plan.Blocked || s.Action == plan.Unknown:
+		return &heldError{s.Blocked}
+	case x.prep.Plan.Refused(*s):
+		return &heldError{"needs the approval " + s.Needs}
+	case s.Action == plan.NoOp:
+		x.keep(s)
+		return nil
+	}
+	started := x.Now()
+	x.Emit(Event{Kind: StepStarted, Step: s})
+	intent, err := x.Journal.Intend(ctx, x.run.Generation, key, s.Action, x.digest(s))
+	if err != nil {
+		return err
+	}
+	owned, forget, err := x.do(ctx, s, intent)
+	out := plan.Outcome{Key: key, Action: s.Action, State: plan.Done, Started: started, Took: x.Now().Sub(started)}
+	if err != nil {
+		out.State, out.Err = plan.Failed, err.Error()
+		out.Code, out.Request = x.Workspace.Explain(err)
+		owned, forget = nil, false
+	}
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), settle)
+	defer cancel()
+	if ctx.Err() != nil && err != nil {
+		// The write may go on in the service: the intent stays open, and the
+		// next run looks what became of it.
+		return err
+	}
+	if jerr := x.Journal.Finish(end, x.run.Generation, End{intent, out, owned, forget}); jerr != nil {
+		return errors.Join(err, jerr)
+	}
+	if err != nil {
+		x.Emit(Event{Kind: StepFailed, Step: s, Outcome: out})
+		return err
+	}
+	x.Emit(Event{Kind: StepDone, Step: s, Outcome: out})
+	return nil
+}
+
+func (x *execution) digest(s *plan.Step) string {
+	if s.Want == nil {
+		return ""
+	}
+	return resolve.Digest(s.Want)
+}
+
+// settleOld ends the intents that earlier runs left open: the plan of this
+// run was made from what became of them.
+func (x *execution) settleOld(ctx context.Context) error {
+	open, err := x.Journal.Unfinished(ctx)
+	if err != nil {
+		return err
+	}
+	var ends []End
+	for _, in := range open {
+		ends = append(ends, End{Intent: in.ID, Outcome: plan.Outcome{Key: in.Key, State: plan.Failed,
+			Err: "interrupted; run " + x.run.ID + " looked what became of it"}})
+	}
+	return x.Journal.Finish(ctx, x.run.Generation, ends...)
+}
+
+// keep notes an asset that is as it should be and that the journal does not
+// know, or knows differently: the journal is rebuilt from what is live.
+func (x *execution) keep(s *plan.Step) {
+	if s.Want == nil || s.Key.Part != "" || !x.unknown(s) {
+		return
+	}
+	owned := x.owned(s, s.ARM, plan.Created)
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.kept = append(x.kept, *owned)
+}
+
+// unknown reports whether the journal does not know the asset as it is wanted.
+func (x *execution) unknown(s *plan.Step) bool {
+	o, ok := x.prep.Owned[s.Key.ID]
+	return !ok || o.Digest != resolve.Digest(s.Want) || o.File != s.Source.File || !maps.Equal(o.Secrets, x.prep.Fingerprints[s.Key.ID])
+}
+
+// owned is what the journal is to know of the asset of a step.
+func (x *execution) owned(s *plan.Step, arm string, origin plan.Origin) *plan.Owned {
+	if old, ok := x.prep.Owned[s.Key.ID]; ok {
+		origin = old.Origin
+	}
+	return &plan.Owned{ID: s.Key.ID, Origin: origin, Body: s.Want.Body, Digest: resolve.Digest(s.Want), Variant: s.Want.Variant, ARM: arm,
+		File: s.Source.File, Commit: x.run.Commit, At: x.Now(), Secrets: x.prep.Fingerprints[s.Key.ID], Done: kind.Of(s.Key.ID.Kind).Once}
+}
+
+// missing are the owned assets that git no longer has.
+func (x *execution) missing() []asset.ID {
+	var out []asset.ID
+	for id := range x.prep.Owned {
+		if x.prep.Want.Set.Get(id) == nil {
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
+// secrets gets every secret that the plan's writes need, before the first one.
+func (p *Pass) secrets(ctx context.Context, prep *Prepared) (map[string]asset.Secret, error) {
+	out := map[string]asset.Secret{}
+	for _, name := range prep.secretNames() {
+		s, err := p.Secret(ctx, name)
+		if err != nil {
+			return nil, fmt.Errorf("secret %s: %w", name, err)
+		}
+		out[name] = s
+	}
+	return out, nil
+}
+
+// secretNames are the secrets of the steps that write, sorted.
+func (prep *Prepared) secretNames() []string {
+	names := map[string]bool{}
+	for _, s := range prep.Plan.Steps {
+		if s.Want == nil || !s.Action.Writes() {
+			continue
+		}
+		for _, name := range secretsOf(s.Want) {
+			names[name] = true
+		}
+	}
+	out := keys(names)
+	sort.Strings(out)
+	return out
+}
+
+// secretsOf are the names of the secrets that a body refers to, anywhere.
+func secretsOf(a *asset.Asset) []string {
+	var out []string
+	var walk func(v *asset.Value)
+	walk = func(v *asset.Value) {
+		if name, ok := kind.SecretName(v); ok {
+			out = append(out, name)
+		}
+		for _, item := range v.Items() {
+			walk(item)
+		}
+	}
+	walk(a.Body)
+	return out
+}

@@ -1,0 +1,189 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"mlsync.dev/mlsync/asset"
+	"mlsync.dev/mlsync/kind"
+	"mlsync.dev/mlsync/plan"
+	"mlsync.dev/mlsync/resolve"
+)
+
+// do makes the write of a step. It returns what the journal is to know of the
+// asset from now on, or that it is to forget it.
+func (x *execution) do(ctx context.Context, s *plan.Step, intent int64) (owned *plan.Owned, forget bool, err error) {
+	switch s.Action {
+	case plan.Create, plan.NewVersion:
+		return x.put(ctx, s, intent, nil, plan.Created)
+	case plan.Update:
+		live, err := x.fresh(ctx, s)
+		if err != nil {
+			return nil, false, err
+		}
+		return x.put(ctx, s, intent, live, plan.Created)
+	case plan.Adopt:
+		live, err := x.fresh(ctx, s)
+		if err != nil {
+			return nil, false, err
+		}
+		if t := kind.Of(s.Key.ID.Kind); len(acted(s)) == 0 && (t.Tags == "" || t.StampsFixed) {
+			return x.owned(s, s.ARM, plan.Adopted), false, nil
+		}
+		return x.put(ctx, s, intent, live, plan.Adopted)
+	case plan.Replace:
+		if err := x.Workspace.Delete(ctx, s.Live, x.started(ctx, intent), x.status(s)); err != nil {
+			return nil, false, err
+		}
+		return x.put(ctx, s, intent, nil, plan.Created)
+	case plan.Delete:
+		return nil, true, x.remove(ctx, s, intent)
+	case plan.Archive:
+		return nil, true, x.Workspace.Archive(ctx, s.Key.ID)
+	case plan.Orphan:
+		return nil, true, nil
+	}
+	return nil, false, fmt.Errorf("internal error: no way to do %s", s.Action)
+}
+
+// acted are the changes of a step that are acted on.
+func acted(s *plan.Step) (released [][]string) {
+	for _, c := range s.Changes {
+		if c.Ignored == "" {
+			released = append(released, c.Path)
+		}
+	}
+	return released
+}
+
+// errMoved is returned when the live asset is not what the plan was made for.
+var errMoved = errors.New("the workspace changed since the plan was made")
+
+// fresh reads the asset again if its body is not at hand or an earlier step of
+// this run changed it.
+func (x *execution) fresh(ctx context.Context, s *plan.Step) (*asset.Asset, error) {
+	if s.Key.Part == "" && s.Live != nil && len(s.Live.Raw) > 0 {
+		return s.Live, nil
+	}
+	live, err := x.Workspace.Current(ctx, s.Key.ID)
+	if err != nil {
+		return nil, err
+	}
+	if live == nil {
+		return nil, fmt.Errorf("%s is gone: %w", s.Key.ID, errMoved)
+	}
+	return live, nil
+}
+
+// remove deletes an asset, after a last look at who owns it.
+func (x *execution) remove(ctx context.Context, s *plan.Step, intent int64) error {
+	live := s.Live
+	if t := kind.Of(s.Key.ID.Kind); t.Tags != "" {
+		now, err := x.Workspace.Current(ctx, s.Key.ID)
+		if err != nil {
+			return err
+		}
+		if now == nil {
+			return nil
+		}
+		if owner := now.Stamps["owner"]; owner != "" && owner != x.Owner {
+			return fmt.Errorf("%s belongs to %s by now: %w", s.Key.ID, owner, errMoved)
+		}
+		live = now
+	}
+	return x.Workspace.Delete(ctx, live, x.started(ctx, intent), x.status(s))
+}
+
+// put creates or changes the asset of a step.
+func (x *execution) put(ctx context.Context, s *plan.Step, intent int64, live *asset.Asset, origin plan.Origin) (*plan.Owned, bool, error) {
+	t := kind.Of(s.Key.ID.Kind)
+	w := Write{
+		Want: s.Want, Live: live, Late: s.Key.Part != "", Secret: x.secret, Uploads: x.prep.Want.Uploads[s.Key.ID],
+		Started: x.started(ctx, intent), Status: x.status(s), Sent: x.sent(s),
+		Stamps: x.stamps(t, s.Want),
+	}
+	if live != nil {
+		w.Uploads = nil
+		if x.contentChanged(s) {
+			w.Uploads = x.prep.Want.Uploads[s.Key.ID]
+		}
+	}
+	for _, c := range s.Changes {
+		if c.Ignored == "" && c.Want == nil && !c.Secret && c.Live != nil {
+			w.Released = append(w.Released, c.Path)
+		}
+	}
+	got, err := x.Workspace.Put(ctx, w)
+	if err != nil {
+		return nil, false, err
+	}
+	return x.owned(s, got.ARM, origin), false, nil
+}
+
+// contentChanged reports whether a change touches a field that stands for
+// local content.
+func (x *execution) contentChanged(s *plan.Step) bool {
+	for _, c := range s.Changes {
+		if c.Ignored == "" && c.Want != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// stamps are the tags that say who owns the asset and what it is.
+func (x *execution) stamps(t *kind.Table, want *asset.Asset) map[string]string {
+	out := map[string]string{"owner": x.Owner}
+	if x.run.Commit != "" {
+		out["commit"] = x.run.Commit
+	}
+	if t.Versioned {
+		out["content"] = resolve.ContentDigest(want)
+	}
+	return out
+}
+
+func (x *execution) secret(name string) (asset.Secret, error) {
+	s, ok := x.secrets[name]
+	if !ok {
+		return asset.Secret{}, errors.New("was not asked for before the run")
+	}
+	return s, nil
+}
+
+// started journals a long-running operation before it is waited for.
+func (x *execution) started(ctx context.Context, intent int64) func([]byte) error {
+	return func(operation []byte) error {
+		return x.Journal.Operation(context.WithoutCancel(ctx), x.run.Generation, intent, operation)
+	}
+}
+
+func (x *execution) status(s *plan.Step) func(string) {
+	return func(text string) { x.Emit(Event{Kind: StepProgress, Step: s, Text: text}) }
+}
+
+func (x *execution) sent(s *plan.Step) func(done, total int64) {
+	return func(done, total int64) { x.Emit(Event{Kind: StepUpload, Step: s, Done: done, Total: total}) }
+}
+
+// Recover looks what became of the writes that an earlier process began and
+// did not finish: it waits for their operations. What was done is seen by the
+// next plan, which compares with the live side; nothing is written here.
+func (p *Pass) Recover(ctx context.Context) (int, error) {
+	open, err := p.Journal.Unfinished(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for _, in := range open {
+		if len(in.Operation) == 0 {
+			continue
+		}
+		if err := p.Workspace.Resume(ctx, in.Operation, func(string) {}); err != nil && ctx.Err() != nil {
+			return 0, err
+		} else if err != nil {
+			p.Log.Warn("operation of an earlier run failed", "asset", in.Key.String(), "err", err)
+		}
+	}
+	return len(open), nil
+}

@@ -1,0 +1,209 @@
+package reconcile
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"io/fs"
+	"log/slog"
+	"time"
+
+	"mlsync.dev/mlsync/asset"
+	"mlsync.dev/mlsync/internal/content"
+	"mlsync.dev/mlsync/internal/problem"
+	"mlsync.dev/mlsync/kind"
+	"mlsync.dev/mlsync/plan"
+	"mlsync.dev/mlsync/resolve"
+	"mlsync.dev/mlsync/tree"
+)
+
+// Pass is one target and all that a pass over it needs. All fields but Cache
+// and Rule must be set.
+type Pass struct {
+	Target plan.Target
+	// Owner is what is stamped on the target's assets.
+	Owner     string
+	Workspace Workspace
+	Journal   Journal
+	// Read reads the tree of the target.
+	Read func(fsys fs.FS) (*tree.Tree, problem.List)
+	// Document reads a YAML file that an asset names.
+	Document func(data []byte, file string) (*asset.Value, problem.List)
+	Rule     func(id asset.ID, file string) plan.Rule
+	// Secret gets a secret from its provider.
+	Secret func(ctx context.Context, name string) (asset.Secret, error)
+	Guard  plan.Guard
+	Cache  content.Cache
+	// Parallel is how many writes are in flight.
+	Parallel int
+	Now      func() time.Time
+	Log      *slog.Logger
+	// Emit is told how a run goes on, by several goroutines.
+	Emit func(Event)
+}
+
+// Prepared is a plan with what it was made of.
+type Prepared struct {
+	Plan  *plan.Plan
+	Tree  *tree.Tree
+	Want  *resolve.Want
+	Owned map[asset.ID]plan.Owned
+	// TreeComplete says that the whole tree was read without a problem.
+	TreeComplete bool
+	// Fingerprints are keyed digests of the wanted secrets.
+	Fingerprints map[asset.ID]map[string]string
+}
+
+// Prepare reads the tree and the workspace and makes the plan. Problems of
+// the tree are in the plan; the error is for what could not be done at all.
+func (p *Pass) Prepare(ctx context.Context, c Commit, opt plan.Options, trigger Trigger) (*Prepared, error) {
+	t, bad := p.Read(c.FS)
+	owned, err := p.Journal.Owned(ctx)
+	if err != nil {
+		return nil, err
+	}
+	live := p.Workspace.Read()
+	n := needs(t.Assets, owned, opt.Full)
+	if opt.Prune || trigger.Unmanaged {
+		n.every()
+	}
+	n.read(ctx, live, ids(t.Assets))
+	if trigger.Unmanaged {
+		all(ctx, live, opt.Full, func(id asset.ID) bool { return kind.Of(id.Kind).IsSystem(id) })
+	}
+	want, more := resolve.Resolve(ctx, resolve.Input{FS: c.FS, Assets: t.Assets, Scope: p.Workspace.Scope(),
+		Facts: newFacts(ctx, live, owned, opt.Full), Cache: p.Cache, Document: p.Document})
+	bad.Append(more)
+	live.Get(ctx, changed(want, owned, live, opt.Full)...)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	prep := &Prepared{Tree: t, Want: want, Owned: owned, TreeComplete: len(bad.Errors()) == 0}
+	prep.Fingerprints = p.fingerprints(ctx, want, &bad)
+	prep.Plan = plan.Make(plan.Input{
+		Target: p.Target, Options: opt, Owner: p.Owner, Want: want.Set, Complete: prep.TreeComplete,
+		Source:   plan.Source{Repo: c.Repo, Commit: c.Hash, Dirty: c.Dirty, Tree: digestOf(want)},
+		Observed: plan.Observed{At: p.Now(), Assets: live.Set().Len(), Requests: live.Requests(), Partial: live.Failures()},
+		Problems: bad, Live: seen(live, want, owned, opt.Full), Owned: owned, Rule: p.Rule, Guard: p.Guard,
+		Uploads: uploads(want), Secrets: prep.Fingerprints, Content: resolve.ContentDigest,
+		Fingerprint: func(text string) string { return p.Journal.Fingerprint(asset.NewSecret(text)) },
+	})
+	return prep, nil
+}
+
+// Trigger is what a pass is for, beside the options of the plan.
+type Trigger struct {
+	// Name is push, drift, resync or manual.
+	Name string
+	// Unmanaged looks for assets that are neither in git nor owned.
+	Unmanaged bool
+}
+
+func ids(assets []*asset.Asset) map[asset.ID]bool {
+	out := map[asset.ID]bool{}
+	for _, a := range assets {
+		out[a.ID] = true
+	}
+	return out
+}
+
+// seen is the live side as the plan takes it.
+func seen(live Live, want *resolve.Want, owned map[asset.ID]plan.Owned, full bool) plan.Live {
+	out := plan.Live{Assets: live.Set(), Listed: map[asset.Kind]bool{}, Unknown: map[asset.ID]string{}, Known: map[asset.ID]bool{}, Versions: map[asset.ID][]string{}}
+	failed := live.Failures()
+	for _, t := range kind.All() {
+		out.Listed[t.Kind] = failed[t.Kind] == ""
+	}
+	for id, why := range want.Unresolved {
+		out.Unknown[id] = why
+	}
+	look := func(id asset.ID) {
+		t := kind.Of(id.Kind)
+		_, ok := owned[id]
+		switch {
+		case live.Asset(id) != nil || live.Status(id) == resolve.Absent:
+		case ok && !full && (t.Versioned || t.Once) && failed[id.Kind] == "" && named(live, t, id):
+			out.Known[id] = true
+		case failed[id.Kind] != "":
+			out.Unknown[id] = failed[id.Kind]
+		default:
+			out.Unknown[id] = "it was not read"
+		}
+	}
+	for id := range owned {
+		look(id)
+	}
+	for _, id := range want.Order {
+		look(id)
+	}
+	for _, id := range live.Names() {
+		if n, ok := live.Name(id); ok && n.Latest != "" {
+			out.Versions[id] = append(out.Versions[id], n.Latest)
+		}
+	}
+	return out
+}
+
+// named reports whether the name of a version is there, as far as its list says.
+func named(live Live, t *kind.Table, id asset.ID) bool {
+	if !t.Versioned || t.Collection == "codes" {
+		return true
+	}
+	_, ok := live.Name(id)
+	return ok || t.Anonymous != "" && id.Name == t.Anonymous
+}
+
+func uploads(want *resolve.Want) map[asset.ID]plan.Upload {
+	out := map[asset.ID]plan.Upload{}
+	for id, list := range want.Uploads {
+		var u plan.Upload
+		for _, up := range list {
+			u.Files += len(up.Content.Files)
+			u.Bytes += up.Content.Bytes()
+		}
+		out[id] = u
+	}
+	return out
+}
+
+// digestOf is the digest of all wanted assets.
+func digestOf(want *resolve.Want) string {
+	h := sha256.New()
+	for _, a := range want.Set.All() {
+		h.Write([]byte(a.ID.String() + " " + resolve.Digest(a) + "\n"))
+	}
+	return "sha256:" + hex.EncodeToString(h.Sum(nil))
+}
+
+// fingerprints are keyed digests of the wanted secrets by asset and path. A
+// secret that its provider does not give is a problem of the tree.
+func (p *Pass) fingerprints(ctx context.Context, want *resolve.Want, bad *problem.List) map[asset.ID]map[string]string {
+	out := map[asset.ID]map[string]string{}
+	got := map[string]string{}
+	for _, id := range want.Order {
+		a := want.Set.Get(id)
+		kind.Walk(a, func(s kind.Site) {
+			name, ok := kind.SecretName(s.Value)
+			if !ok {
+				return
+			}
+			sum, ok := got[name]
+			if !ok {
+				secret, err := p.Secret(ctx, name)
+				if err != nil {
+					bad.Hintf(s.Value.Pos(), "missing_secret", "say in mlsync.yaml where it comes from, and provide it", "%s: secret %s: %v", s.Dotted(), name, err)
+				} else {
+					sum = p.Journal.Fingerprint(secret)
+				}
+				got[name] = sum
+			}
+			if sum != "" {
+				if out[id] == nil {
+					out[id] = map[string]string{}
+				}
+				out[id][s.Dotted()] = sum
+			}
+		})
+	}
+	return out
+}

@@ -1,0 +1,204 @@
+package reconcile
+
+import (
+	"context"
+	"strings"
+
+	"mlsync.dev/mlsync/asset"
+	"mlsync.dev/mlsync/kind"
+	"mlsync.dev/mlsync/plan"
+	"mlsync.dev/mlsync/resolve"
+)
+
+// need is what must be read before the tree can be resolved.
+type need struct {
+	kinds   map[asset.Kind]bool
+	parents map[asset.Kind]map[string]bool // of contained kinds
+	names   map[asset.ID]bool              // whose versions matter
+	ids     map[asset.ID]bool              // single assets
+}
+
+// needs looks at the tree and the journal. Nothing is asked that the journal
+// answers, unless the plan is to be full.
+func needs(assets []*asset.Asset, owned map[asset.ID]plan.Owned, full bool) *need {
+	n := &need{kinds: map[asset.Kind]bool{}, parents: map[asset.Kind]map[string]bool{}, names: map[asset.ID]bool{}, ids: map[asset.ID]bool{}}
+	known := map[asset.ID]bool{}
+	for id := range owned {
+		known[id] = true
+		known[id.Container()] = true
+		n.asset(id, full || kind.Of(id.Kind) == nil, known)
+	}
+	for _, a := range assets {
+		n.asset(a.ID, full || !known[a.ID.Container()], known)
+		kind.Walk(a, func(s kind.Site) { n.site(a, s, full, known) })
+	}
+	return n
+}
+
+// asset asks for what says whether one asset is there; fresh asks for the
+// versions of its name as well.
+func (n *need) asset(id asset.ID, fresh bool, known map[asset.ID]bool) {
+	t := kind.Of(id.Kind)
+	switch {
+	case t == nil:
+	case t.Parent != "":
+		n.kinds[t.Parent] = true
+		if n.parents[id.Kind] == nil {
+			n.parents[id.Kind] = map[string]bool{}
+		}
+		n.parents[id.Kind][id.Parent] = true
+	case t.Once:
+		// The name of a job is known once it is resolved.
+	case t.Collection == "codes":
+	default:
+		n.kinds[id.Kind] = true
+		if t.Versioned && fresh {
+			n.names[id.Container()] = true
+		}
+	}
+}
+
+// site asks for what a reference of the tree points to.
+func (n *need) site(a *asset.Asset, s kind.Site, full bool, known map[asset.ID]bool) {
+	r, ok := s.Type.(kind.Ref)
+	if l, isLocal := s.Type.(kind.Local); isLocal && l.Asset != "" {
+		r, ok = kind.Ref{To: l.Asset}, true
+	}
+	if !ok || kind.Of(r.To) == nil || s.Value.Type() != asset.String {
+		return
+	}
+	ref, bad := r.Parse(s.Value.Str(), kind.Scope{})
+	if bad != "" || ref.Form != kind.Short || kind.Of(r.To).Parent != "" {
+		return
+	}
+	id := asset.ID{Kind: r.To, Name: ref.Name, Version: ref.Version}
+	if known[id] && !full {
+		return
+	}
+	if t := kind.Of(r.To); t.Once {
+		n.ids[id] = true
+		return
+	}
+	if r.To != a.ID.Kind || ref.Name != a.ID.Name {
+		n.asset(id, full, known)
+	}
+	if ref.Version != "" {
+		n.ids[id] = true
+	}
+}
+
+// every asks for the lists of all kinds.
+func (n *need) every() {
+	for _, t := range kind.All() {
+		if t.Parent == "" && !t.Once && t.Collection != "codes" {
+			n.kinds[t.Kind] = true
+		}
+	}
+}
+
+// read asks for all of n: first the collections, then what they show to exist.
+func (n *need) read(ctx context.Context, live Live, inTree map[asset.ID]bool) {
+	live.List(ctx, keys(n.kinds)...)
+	for k, parents := range n.parents {
+		var there []string
+		for p := range parents {
+			if live.Status(asset.ID{Kind: kind.Of(k).Parent, Name: p}) != resolve.Absent {
+				there = append(there, p)
+			}
+		}
+		live.Contained(ctx, k, there...)
+	}
+	var names []asset.ID
+	for id := range n.names {
+		if _, ok := live.Name(id); ok {
+			names = append(names, id)
+		}
+	}
+	live.Versions(ctx, names...)
+	var ids []asset.ID
+	for id := range n.ids {
+		name, ok := live.Name(id)
+		if inTree[id] || kind.Of(id.Kind).Versioned && (!ok || name.Latest == id.Version) {
+			continue
+		}
+		ids = append(ids, id)
+	}
+	live.Get(ctx, ids...)
+}
+
+func keys[K comparable](m map[K]bool) []K {
+	out := make([]K, 0, len(m))
+	for k := range m {
+		out = append(out, k)
+	}
+	return out
+}
+
+// all asks for everything that is in the workspace, for export and for plans
+// that look for unmanaged assets.
+func all(ctx context.Context, live Live, versions bool, skip func(asset.ID) bool) {
+	var kinds []asset.Kind
+	for _, t := range kind.All() {
+		if t.Parent == "" && !t.Once && t.Collection != "codes" {
+			kinds = append(kinds, t.Kind)
+		}
+	}
+	live.List(ctx, kinds...)
+	for _, t := range kind.All() {
+		if t.Parent == "" {
+			continue
+		}
+		var parents []string
+		for _, a := range live.Set().All() {
+			if a.ID.Kind == t.Parent {
+				parents = append(parents, a.ID.Name)
+			}
+		}
+		live.Contained(ctx, t.Kind, parents...)
+	}
+	if !versions {
+		return
+	}
+	var names []asset.ID
+	for _, id := range live.Names() {
+		if !skip(id) {
+			names = append(names, id)
+		}
+	}
+	live.Versions(ctx, names...)
+}
+
+// changed are the wanted assets whose live body must be read before they can
+// be compared: those that the journal does not know as they are wanted.
+func changed(want *resolve.Want, owned map[asset.ID]plan.Owned, live Live, full bool) []asset.ID {
+	var out []asset.ID
+	for _, id := range want.Order {
+		a := want.Set.Get(id)
+		t := kind.Of(id.Kind)
+		if live.Asset(id) != nil || live.Status(id) == resolve.Absent {
+			continue
+		}
+		o, known := owned[id]
+		if known && !full && (t.Versioned || t.Once) && o.Digest == resolve.Digest(a) {
+			continue
+		}
+		if t.Parent != "" && live.Complete(id) {
+			continue
+		}
+		out = append(out, id)
+	}
+	return out
+}
+
+// selected reports whether an id is meant by one of the patterns; none mean all.
+func selected(id asset.ID, patterns []string) bool {
+	if len(patterns) == 0 {
+		return true
+	}
+	for _, p := range patterns {
+		if p == id.String() || p == id.Container().String() || p == string(id.Kind) || strings.HasSuffix(p, "/*") && strings.HasPrefix(id.String(), strings.TrimSuffix(p, "*")) {
+			return true
+		}
+	}
+	return false
+}
