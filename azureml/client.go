@@ -207,8 +207,18 @@ func (c *Client) ours(link string) error {
 	if err != nil || u.Host == "" {
 		return fmt.Errorf("not an absolute url: %w", ErrForeignURL)
 	}
-	if !strings.EqualFold(u.Host, c.o.endpoint.Host) && !strings.EqualFold(u.Host, c.o.endpoint.Host+":443") || u.Scheme != c.o.endpoint.Scheme || u.User != nil {
+	if u.Scheme != c.o.endpoint.Scheme || hostPort(u) != hostPort(c.o.endpoint) || u.User != nil {
 		return fmt.Errorf("%s://%s: %w", u.Scheme, u.Host, ErrForeignURL)
 	}
 	return nil
+}
+
+// hostPort returns the host of a URL in lower case, with its port even if that
+// is the usual one: the service writes it now and then.
+func hostPort(u *url.URL) string {
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	return strings.ToLower(u.Hostname()) + ":" + port
 }

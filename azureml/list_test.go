@@ -46,6 +46,8 @@ func TestList(t *testing.T) {
 		{"null link", []answer{page("null", "a")}, "a", nil, 1},
 		{"empty link", []answer{page(`""`, "a")}, "a", nil, 1},
 		{"three pages", []answer{page(`"`+host+`/p?$skip=2&t=a%2Fb"`, "a"), page(`"`+host+`/p?$skip=3"`, "b"), page("", "c")}, "a b c", nil, 3},
+		{"the usual port", []answer{page(`"https://Management.azure.com:443/p"`, "a"), page("", "b")}, "a b", nil, 2},
+		{"another port", []answer{page(`"https://management.azure.com:8443/p"`, "a")}, "a", ErrForeignURL, 1},
 		{"an id twice", []answer{page(`"`+host+`/p?$skip=2"`, "a", "B"), page("", "b", "c")}, "a B c", nil, 2},
 		{"no ids", []answer{ok(`{"value":[{"name":"s1"},{"name":"s2"},{"name":"s1"},{}]}`)}, "s1 s2 ", nil, 1},
 		{"a loop", []answer{page(`"`+host+`/p?$skip=2"`, "a")}, "a", errUnknown, 2},
