@@ -17,12 +17,7 @@ var kubernetesCompute = &Variant{
 		computeIdentity,
 	},
 	Check: warnLocation,
-	ToREST: func(e *Encoder, _, rest *asset.Value) {
-		if e.Scope.Location != "" {
-			keepSetting(rest, asset.NewString(e.Scope.Location), "properties", "computeLocation")
-		}
-	},
-	Doc: "A Kubernetes cluster with the extension of Azure ML.",
+	Doc:   "A Kubernetes cluster with the extension of Azure ML.",
 }
 
 // clusterProperties are the properties of an attached Kubernetes cluster. The
