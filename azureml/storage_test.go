@@ -403,3 +403,24 @@ func TestDatastores(t *testing.T) {
 		t.Errorf("got %v, want %v", err, azureml.ErrNotFound)
 	}
 }
+
+func TestUploadIsParallel(t *testing.T) {
+	s := newService(t)
+	var mu sync.Mutex
+	waiting, three := 0, make(chan struct{})
+	s.stand(func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Method != http.MethodPut || r.URL.Query().Get("comp") != "" {
+			return false
+		}
+		mu.Lock()
+		if waiting++; waiting == 3 {
+			close(three)
+		}
+		mu.Unlock()
+		<-three // the first two files wait for a third
+		return false
+	})
+	if up, err := s.client().Storage(wsID).Upload(t.Context(), open(t, tree(), "d"), azureml.UploadOptions{}); err != nil || up.Sent != 16 {
+		t.Errorf("sent %d (%v), want 16", up.Sent, err)
+	}
+}
