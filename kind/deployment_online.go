@@ -143,7 +143,7 @@ var dataCollector = Object{
 	Fields: []Field{
 		{YAML: "collections", REST: "collections", As: Map{Of: Obj(
 			Field{YAML: "enabled", REST: "dataCollectionMode", As: Words("true", "Enabled", "false", "Disabled"), Required: true, Doc: "Whether it is kept: true or false."},
-			Field{YAML: "data", REST: "dataId", As: Ref{To: "data", Inline: true, Named: true}, Doc: "The data asset that stands for what is kept; one that is named after the deployment if not given."},
+			Field{YAML: "data", REST: "dataId", As: collected, Doc: "The data asset that stands for what is kept; one that is named after the deployment if not given."},
 			Field{YAML: "client_id", REST: "clientId", As: Str{}, Doc: "The managed identity that writes it."},
 		)}, Required: true, Doc: "What is kept, by name."},
 		{YAML: "rolling_rate", REST: "rollingRate", As: Words("year", "Year", "month", "Month", "day", "Day", "hour", "Hour", "minute", "Minute"), Doc: "How often a new file is begun."},
@@ -172,28 +172,50 @@ var dataCollector = Object{
 	},
 }
 
-// checkOnlineDeployment names the data assets of collections that name none,
-// as the reference client does.
+// collectedData is the data asset of a collection, of which anything may be
+// missing.
+type collectedData struct{ Pick }
+
+var collected = collectedData{Pick{
+	Name:   "a data asset",
+	Of:     func(*asset.Value) Type { return collectedRef },
+	OfREST: func(*asset.Value) Type { return collectedRef },
+	All:    []Type{collectedRef},
+}}
+
+var collectedRef = Ref{To: "data", Inline: true, Named: true}
+
+// Check fills in what is missing.
+func (t collectedData) Check(c *Checker, v *asset.Value) *asset.Value {
+	if v.Type() == asset.Map && len(c.path) > 1 {
+		v = dataOf(c, c.path[len(c.path)-2], v)
+	}
+	return t.Pick.Check(c, v)
+}
+
+// checkOnlineDeployment names the data assets of collections that name none.
 func checkOnlineDeployment(c *Checker, v *asset.Value) {
-	if c.id.Name == "" || c.id.Parent == "" {
-		return
-	}
 	for name, item := range v.GetPath("data_collector", "collections").Entries() {
-		text := asset.NewString
-		given := item.Get("data")
-		if given != nil && (given.Type() != asset.Map || given.Has("path")) {
-			continue
+		if item.Get("data").IsNull() && c.id.Name != "" && c.id.Parent != "" {
+			data := dataOf(c, name, asset.NewMap().At(item.Pos()))
+			data.Delete("type") // the first variant of data
+			item.Set("data", data)
 		}
-		data := asset.NewMap().At(item.Pos())
-		for key, value := range given.Entries() {
-			data.Set(key, value)
-		}
-		setDefault(data, "name", strings.Join([]string{c.id.Parent, c.id.Name, name}, "-"))
-		setDefault(data, "version", "1")
-		setDefault(data, "type", "uri_folder")
-		data.Set("path", text(strings.Join([]string{"azureml://datastores/workspaceblobstore/paths/modelDataCollector", c.id.Parent, c.id.Name, name}, "/")))
-		item.Set("data", data)
 	}
+}
+
+// dataOf completes the data asset of a collection, as the reference client
+// does: it is named after the deployment.
+func dataOf(c *Checker, collection string, given *asset.Value) *asset.Value {
+	data := asset.NewMap().At(given.Pos())
+	for key, item := range given.Entries() {
+		data.Set(key, item)
+	}
+	setDefault(data, "type", "uri_folder")
+	setDefault(data, "name", strings.Join([]string{c.id.Parent, c.id.Name, collection}, "-"))
+	setDefault(data, "version", "1")
+	setDefault(data, "path", strings.Join([]string{"azureml://datastores/workspaceblobstore/paths/modelDataCollector", c.id.Parent, c.id.Name, collection}, "/"))
+	return data
 }
 
 func onlineDeploymentToREST(_ *Encoder, _, rest *asset.Value) {
