@@ -66,7 +66,10 @@ func TestRunFromBeginToEnd(t *testing.T) {
 	})
 }
 
-func sameOwned(t testing.TB, got, want plan.Owned) {
+func sameOwned(t interface {
+	Helper()
+	Errorf(string, ...any)
+}, got, want plan.Owned) {
 	t.Helper()
 	if (got.Body == nil) != (want.Body == nil) || !got.Body.Equal(want.Body) {
 		t.Errorf("body: got %s, want %s", got.Body.Canonical(), want.Body.Canonical())

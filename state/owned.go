@@ -2,6 +2,7 @@ package state
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 
 	"mlsync.dev/mlsync/asset"
@@ -28,7 +29,7 @@ const ownedQuery = `SELECT asset, origin, variant, body, digest, arm, file, comm
 func scanOwned(r row) (plan.Owned, error) {
 	var o plan.Owned
 	var id, secrets string
-	var body []byte
+	var body sql.NullString
 	var at int64
 	var done int
 	if err := r.Scan(&id, &o.Origin, &o.Variant, &body, &o.Digest, &o.ARM, &o.File, &o.Commit, &at, &secrets, &done, &o.Missing); err != nil {
@@ -38,8 +39,8 @@ func scanOwned(r row) (plan.Owned, error) {
 		return o, err
 	}
 	o.At, o.Done = fromNanos(at), done != 0
-	if body != nil {
-		v, err := parseBody(body)
+	if body.Valid {
+		v, err := parseBody(body.String)
 		if err != nil {
 			return o, fmt.Errorf("the body of %s in the journal: %w", id, err)
 		}
