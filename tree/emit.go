@@ -18,6 +18,8 @@ type emitter struct {
 	// first line; nil for none. They write comments.
 	before func(e *emitter, v *asset.Value, indent int)
 	after  func(v *asset.Value) string
+	// flat writes lists at the column of their key.
+	flat bool
 }
 
 // emit is a map as a YAML document.
@@ -60,7 +62,7 @@ func (e *emitter) value(v *asset.Value, indent int) {
 		if v.Type() == asset.Map {
 			e.entries(v, indent+2, "")
 		} else {
-			e.items(v, indent+2)
+			e.items(v, e.listIndent(indent))
 		}
 		return
 	}
@@ -71,6 +73,13 @@ func (e *emitter) value(v *asset.Value, indent int) {
 		e.b.WriteString("\n" + rest)
 	}
 	e.b.WriteString("\n")
+}
+
+func (e *emitter) listIndent(indent int) int {
+	if e.flat {
+		return indent
+	}
+	return indent + 2
 }
 
 func (e *emitter) lineComment(v *asset.Value) string {
