@@ -231,11 +231,32 @@ func (w *Workspace) finish(ctx context.Context, res Result, started func(Operati
 	return err
 }
 
+// ErrByName is returned for a version of a kind that the service archives by
+// name only, while other versions of the name are active.
+var ErrByName = errors.New("the service archives this kind by name only, and other versions of the name are active")
+
 // Archive archives an asset: the service has no verb for it, so the whole
 // asset is sent back with isArchived. Versions of environments cannot be
-// archived by themselves: the service answers success and does nothing, so
-// the answer is read again.
+// archived by themselves: the service answers success and does nothing
+// (recorded 2023-10, 2023-11). So their name is archived when no other version
+// of it is active, and it is ErrByName otherwise.
 func (w *Workspace) Archive(ctx context.Context, id asset.ID) error {
+	if t := kind.Of(id.Kind); t.StampsFixed && id.Version != "" {
+		path := w.scope.ARM(id.Container()) + "/versions"
+		for raw, err := range w.client.List(ctx, path, mustVersion(path)) {
+			if absent(err) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			var v struct{ Name string }
+			if err := json.Unmarshal(raw, &v); err != nil || v.Name != id.Version {
+				return errors.Join(err, ErrByName)
+			}
+		}
+		id = id.Container()
+	}
 	path := w.scope.ARM(id)
 	raw, err := w.client.Get(ctx, path, mustVersion(path))
 	if absent(err) {

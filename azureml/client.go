@@ -222,3 +222,7 @@ func hostPort(u *url.URL) string {
 	}
 	return strings.ToLower(u.Hostname()) + ":" + port
 }
+
+// Credential is what tokens are got from, for other services that the same
+// identity speaks to; nil for none.
+func (c *Client) Credential() azcore.TokenCredential { return c.cred }

@@ -40,7 +40,12 @@ func (x *execution) do(ctx context.Context, s *plan.Step, intent int64) (owned *
 	case plan.Delete:
 		return nil, true, x.remove(ctx, s, intent)
 	case plan.Archive:
-		return nil, true, x.Workspace.Archive(ctx, s.Key.ID)
+		err := x.Workspace.Archive(ctx, s.Key.ID)
+		if errors.Is(err, ErrStays) {
+			x.Log.Warn("not archived, and forgotten", "asset", s.Key.String(), "why", err)
+			err = nil
+		}
+		return nil, true, err
 	case plan.Orphan:
 		return nil, true, nil
 	}
@@ -56,6 +61,10 @@ func acted(s *plan.Step) (released [][]string) {
 	}
 	return released
 }
+
+// ErrStays is returned by Archive for an asset that the service cannot archive
+// by itself: it stays active, and mlsync no longer manages it.
+var ErrStays = errors.New("it stays in the workspace")
 
 // errMoved is returned when the live asset is not what the plan was made for.
 var errMoved = errors.New("the workspace changed since the plan was made")

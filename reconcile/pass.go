@@ -74,7 +74,7 @@ func (p *Pass) Prepare(ctx context.Context, c Commit, opt plan.Options, trigger 
 	want, more := resolve.Resolve(ctx, resolve.Input{FS: c.FS, Assets: t.Assets, Scope: p.Workspace.Scope(),
 		Facts: newFacts(ctx, live, owned, opt.Full), Cache: p.Cache, Document: p.Document})
 	bad.Append(more)
-	live.Get(ctx, changed(want, owned, live, opt.Full)...)
+	live.Get(ctx, append(changed(want, owned, live, opt.Full), removed(want, owned, live)...)...)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}

@@ -2,7 +2,6 @@ package reconcile
 
 import (
 	"context"
-	"strings"
 
 	"mlsync.dev/mlsync/asset"
 	"mlsync.dev/mlsync/kind"
@@ -190,15 +189,40 @@ func changed(want *resolve.Want, owned map[asset.ID]plan.Owned, live Live, full 
 	return out
 }
 
-// selected reports whether an id is meant by one of the patterns; none mean all.
-func selected(id asset.ID, patterns []string) bool {
-	if len(patterns) == 0 {
-		return true
-	}
-	for _, p := range patterns {
-		if p == id.String() || p == id.Container().String() || p == string(id.Kind) || strings.HasSuffix(p, "/*") && strings.HasPrefix(id.String(), strings.TrimSuffix(p, "*")) {
-			return true
+// removed are the owned assets that git no longer has and that no list showed:
+// nothing is removed that was not read in the same pass. Runs of jobs and
+// inline assets are history and are not asked for.
+func removed(want *resolve.Want, owned map[asset.ID]plan.Owned, live Live) []asset.ID {
+	var out []asset.ID
+	newest := newestByFile(want)
+	for id, o := range owned {
+		t := kind.Of(id.Kind)
+		switch {
+		case t == nil || want.Set.Get(id) != nil || live.Asset(id) != nil || t.Once || t.Remove == kind.Orphan:
+		case t.Anonymous != "" && id.Name == t.Anonymous:
+		case t.Versioned && asset.CompareVersions(newest[fileName{id.Container(), o.File}], id.Version) > 0:
+		case live.Status(id) != resolve.Absent:
+			out = append(out, id)
 		}
 	}
-	return false
+	return out
+}
+
+// fileName is a name of versions and the file that holds one of them.
+type fileName struct {
+	name asset.ID
+	file string
+}
+
+// newestByFile are the highest wanted versions: what a file held before is
+// history, and not removed.
+func newestByFile(want *resolve.Want) map[fileName]string {
+	out := map[fileName]string{}
+	for _, id := range want.Order {
+		key := fileName{id.Container(), want.Set.Get(id).Pos.File}
+		if id.Version != "" && asset.CompareVersions(id.Version, out[key]) > 0 {
+			out[key] = id.Version
+		}
+	}
+	return out
 }

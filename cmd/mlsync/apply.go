@@ -1,0 +1,202 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"mlsync.dev/mlsync/plan"
+	"mlsync.dev/mlsync/reconcile"
+)
+
+func (a *app) applyCommand() *cobra.Command {
+	var f planFlags
+	var saved string
+	var yes bool
+	c := &cobra.Command{
+		Use: "apply", Short: "Make the workspace as the folder says", GroupID: "work", Args: cobra.NoArgs,
+		Long: `Make the plan and carry it out, in the order of dependencies. Independent assets
+go on when one fails. It can be repeated at any time: what is done already is
+not done again.
+
+With --plan, it refuses (exit code 5) if the folder or the workspace moved since
+the plan was saved.`,
+		Example: `  mlsync apply
+  mlsync apply --plan out.plan
+  mlsync apply --only online-endpoint/taxi
+  mlsync apply --allow replace:compute/gpu --json`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.runApply(cmd.Context(), f, saved, yes) },
+	}
+	f.register(c)
+	c.Flags().StringVar(&saved, "plan", "", "carry out only if the plan is still this saved one")
+	c.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask on a terminal")
+	return c
+}
+
+func (a *app) runApply(ctx context.Context, f planFlags, saved string, yes bool) error {
+	s, err := a.open(ctx, f.targetFlags)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return &codeError{exitRefused, err}
+	}
+	defer unlock()
+	if saved != "" {
+		allow, err := savedOptions(a.path(saved), &f)
+		if err != nil {
+			return err
+		}
+		f.allow = append(f.allow, allow...)
+	}
+	bar := a.newProgress()
+	p := s.pass(bar.event)
+	if n, err := p.Recover(ctx); err != nil {
+		return err
+	} else if n > 0 {
+		a.say("%d writes of an interrupted run: looking what became of them", n)
+	}
+	prep, err := p.Prepare(ctx, s.commit(ctx), s.planOptions(f), reconcile.Trigger{Name: "manual", Unmanaged: f.unmanaged})
+	if err != nil {
+		return err
+	}
+	if saved != "" {
+		if err := samePlan(a.path(saved), prep.Plan); err != nil {
+			return &codeError{exitRefused, err}
+		}
+	}
+	if !a.flags.json {
+		if err := a.showPlan(prep.Plan, false); err != nil {
+			return err
+		}
+	}
+	if code := prep.Plan.ExitCode(false); code == exitProblems {
+		return exitWith(code)
+	}
+	if !yes && prep.Plan.Pending() && a.streams.outTTY && a.streams.errTTY && !a.ask("Apply these changes?") {
+		return exitWith(exitInterrupted)
+	}
+	run, err := p.Apply(ctx, prep, "manual")
+	bar.done()
+	if err != nil {
+		return err
+	}
+	return a.showRun(prep.Plan, run)
+}
+
+// ask asks the user at the terminal; only yes is yes.
+func (a *app) ask(question string) bool {
+	fmt.Fprintf(a.streams.err, "%s [y/N] ", question)
+	var answer string
+	_, _ = fmt.Fscanln(a.streams.in, &answer)
+	answer = strings.ToLower(strings.TrimSpace(answer))
+	return answer == "y" || answer == "yes"
+}
+
+// lock takes the target's lock for this process.
+func (s *session) lock(ctx context.Context) (unlock func(), err error) {
+	host, _ := os.Hostname()
+	l, err := s.journal.Lock(ctx, fmt.Sprintf("mlsync on %s, process %d", host, os.Getpid()))
+	if err != nil {
+		return nil, err
+	}
+	keep, stop := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan struct{})
+	go func() { // the lock lives only while it is renewed
+		defer close(done)
+		_ = l.Keep(keep)
+	}()
+	return func() {
+		stop()
+		<-done
+		_ = l.Release(context.WithoutCancel(ctx))
+	}, nil
+}
+
+// savedOptions takes over what a saved plan was made with.
+func savedOptions(file string, f *planFlags) ([]string, error) {
+	p, err := readPlan(file)
+	if err != nil {
+		return nil, err
+	}
+	f.only, f.noPrune, f.full = p.Options.Select, !p.Options.Prune, p.Options.Full
+	return p.Options.Allow, nil
+}
+
+func readPlan(file string) (*plan.Saved, error) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	p, err := plan.ParseJSON(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return p, nil
+}
+
+// samePlan refuses a saved plan that no longer is what would be done.
+func samePlan(file string, now *plan.Plan) error {
+	saved, err := readPlan(file)
+	if err != nil {
+		return err
+	}
+	return saved.Stale(now)
+}
+
+// showRun prints how a run ended and gives its exit code.
+func (a *app) showRun(p *plan.Plan, run plan.Run) error {
+	counts := map[plan.State]int{}
+	for _, o := range run.Outcomes {
+		counts[o.State]++
+	}
+	if a.flags.json {
+		if err := a.printJSON(runJSON(p, run)); err != nil {
+			return err
+		}
+	} else {
+		for _, o := range run.Outcomes {
+			if o.State != plan.Done {
+				fmt.Fprintf(a.streams.err, "%-8s %s: %s%s\n", o.State, o.Key, printable(o.Err), requestNote(o))
+			}
+		}
+		a.printf("%s: %d done, %d failed, %d blocked\n", p.Target.Name, counts[plan.Done], counts[plan.Failed], counts[plan.Skipped]+counts[plan.Pending])
+	}
+	switch {
+	case counts[plan.Failed]+counts[plan.Pending] > 0:
+		return exitWith(exitFailed)
+	case len(p.Refusals()) > 0:
+		return exitWith(exitRefused)
+	case counts[plan.Skipped] > 0:
+		return exitWith(exitFailed)
+	case !p.Complete():
+		return exitWith(exitError)
+	}
+	return nil
+}
+
+func requestNote(o plan.Outcome) string {
+	if o.Request == "" {
+		return ""
+	}
+	return " (request " + o.Request + ")"
+}
+
+// runJSON is the result of a run for machines.
+func runJSON(p *plan.Plan, run plan.Run) map[string]any {
+	steps := []map[string]any{}
+	for _, o := range run.Outcomes {
+		step := map[string]any{"id": o.Key.String(), "action": o.Action, "state": o.State, "took_ms": o.Took.Milliseconds()}
+		if o.Err != "" {
+			step["error"] = map[string]any{"message": o.Err, "code": o.Code, "request_id": o.Request}
+		}
+		steps = append(steps, step)
+	}
+	return map[string]any{"event": "result", "run": run.ID, "target": run.Target, "commit": run.Commit, "state": run.State,
+		"plan": p.Digest(), "summary": p.Summary(), "steps": steps}
+}

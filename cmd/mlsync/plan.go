@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"mlsync.dev/mlsync/plan"
+	"mlsync.dev/mlsync/reconcile"
+)
+
+// planFlags are the flags of the commands that make a plan.
+type planFlags struct {
+	targetFlags
+	full, noPrune, unmanaged bool
+	only, allow              []string
+}
+
+func (f *planFlags) register(c *cobra.Command) {
+	f.targetFlags.register(c)
+	c.Flags().BoolVar(&f.full, "full", false, "read everything again, also what the journal knows")
+	c.Flags().BoolVar(&f.noPrune, "no-prune", false, "remove nothing")
+	c.Flags().BoolVar(&f.unmanaged, "unmanaged", false, "list assets that are not in git and not managed")
+	c.Flags().StringArrayVar(&f.only, "only", nil, "only this asset and what it needs: an id or a glob such as 'environment/*' (repeatable)")
+	c.Flags().StringArrayVar(&f.allow, "allow", nil, "approve what a guard refuses, such as replace:compute/gpu (repeatable)")
+}
+
+func (a *app) planCommand() *cobra.Command {
+	var f planFlags
+	var out string
+	var markdown, detailed bool
+	c := &cobra.Command{
+		Use: "plan", Short: "Show what apply would change", GroupID: "work", Args: cobra.NoArgs,
+		Long: `Compare the folder with the workspace and show what apply would change, with
+the reason of each change. Nothing is written.
+
+With --exit-code, the exit code is 2 if changes are pending.`,
+		Example: `  mlsync plan
+  mlsync plan --target prod --exit-code
+  mlsync plan --markdown > comment.md
+  mlsync plan --out out.plan && mlsync apply --plan out.plan
+  mlsync plan --only 'online-endpoint/*' --json`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.runPlan(cmd.Context(), f, planOutput{file: out, markdown: markdown, detailed: detailed})
+		},
+	}
+	f.register(c)
+	c.Flags().StringVarP(&out, "out", "o", "", "save the plan to this file, for apply --plan")
+	c.Flags().BoolVar(&markdown, "markdown", false, "print Markdown for a pull request")
+	c.Flags().BoolVar(&detailed, "exit-code", false, "exit with 2 if changes are pending")
+	return c
+}
+
+// planOutput says how a plan is shown.
+type planOutput struct {
+	file               string
+	markdown, detailed bool
+}
+
+func (a *app) runPlan(ctx context.Context, f planFlags, o planOutput) error {
+	s, err := a.open(ctx, f.targetFlags)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	prep, err := s.prepare(ctx, f, "manual")
+	if err != nil {
+		return err
+	}
+	if o.file != "" {
+		data, err := prep.Plan.EncodeJSON(version)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(a.path(o.file), data, 0o600); err != nil {
+			return err
+		}
+	}
+	if err := a.showPlan(prep.Plan, o.markdown); err != nil {
+		return err
+	}
+	return exitWith(prep.Plan.ExitCode(o.detailed))
+}
+
+// prepare makes the plan of the session's folder.
+func (s *session) prepare(ctx context.Context, f planFlags, trigger string) (*reconcile.Prepared, error) {
+	p := s.pass(func(reconcile.Event) {})
+	return p.Prepare(ctx, s.commit(ctx), s.planOptions(f), reconcile.Trigger{Name: trigger, Unmanaged: f.unmanaged})
+}
+
+func (s *session) planOptions(f planFlags) plan.Options {
+	return plan.Options{Prune: !f.noPrune && s.target.Prune.Mode != "off", Select: f.only, Allow: f.allow, Full: f.full}
+}
+
+// showPlan prints a plan as asked for.
+func (a *app) showPlan(p *plan.Plan, markdown bool) error {
+	a.printProblems(p.Problems)
+	for _, st := range p.Steps {
+		if st.Action == plan.NoOp { continue }
+		a.printf("%-12s %s  %s %s\n", st.Action, st.Key, st.Why, st.Blocked)
+		for _, c := range st.Changes {
+			a.printf("      %v %v -> %v %s %s\n", c.Path, string(c.Live.Canonical()), string(c.Want.Canonical()), c.Reason, c.Ignored)
+		}
+	}
+	a.printf("%v digest %s requests %d\n", p.Summary(), p.Digest(), p.Observed.Requests)
+	return nil
+}

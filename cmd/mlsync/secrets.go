@@ -1,0 +1,46 @@
+package main
+
+import (
+	"fmt"
+
+	"mlsync.dev/mlsync/azureml"
+	"mlsync.dev/mlsync/internal/config"
+	"mlsync.dev/mlsync/internal/secret"
+)
+
+// resolver finds secrets as the configuration says.
+func (a *app) resolver(cfg *config.Config, client *azureml.Client) (*secret.Resolver, error) {
+	providers := map[string]secret.Provider{}
+	for name, p := range cfg.Secrets.Providers {
+		got, err := a.provider(p, client)
+		if err != nil {
+			return nil, fmt.Errorf("secret provider %s: %w", name, err)
+		}
+		providers[name] = got
+	}
+	names := map[string]secret.Name{}
+	for name, n := range cfg.Secrets.Names {
+		names[name] = secret.Name(n)
+	}
+	return secret.NewResolver(providers, names, cfg.Secrets.Default), nil
+}
+
+func (a *app) provider(p config.Provider, client *azureml.Client) (secret.Provider, error) {
+	log := a.logger()
+	switch p.Type {
+	case "env":
+		return secret.Env(p.Prefix, a.env), nil
+	case "file":
+		if p.Dir != "" {
+			return secret.Dir(a.path(p.Dir), log), nil
+		}
+		return secret.File(a.path(p.Path), log), nil
+	case "age":
+		return secret.Age(a.path(p.Path), a.path(p.KeyFile), log), nil
+	case "sops":
+		return secret.SOPS(a.path(p.Path), a.path(p.KeyFile), log), nil
+	case "keyvault":
+		return secret.KeyVault(p.Vault, client.Credential(), secret.KeyVaultOptions{})
+	}
+	return nil, fmt.Errorf("type %q is not known", p.Type)
+}

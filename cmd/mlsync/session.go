@@ -1,0 +1,346 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"mlsync.dev/mlsync/asset"
+	"mlsync.dev/mlsync/azureml"
+	"mlsync.dev/mlsync/internal/config"
+	"mlsync.dev/mlsync/internal/gitrepo"
+	"mlsync.dev/mlsync/internal/problem"
+	"mlsync.dev/mlsync/internal/secret"
+	"mlsync.dev/mlsync/kind"
+	"mlsync.dev/mlsync/plan"
+	"mlsync.dev/mlsync/reconcile"
+	"mlsync.dev/mlsync/state"
+	"mlsync.dev/mlsync/tree"
+)
+
+// targetFlags name a workspace on the command line, in place of a target of
+// the configuration or over it.
+type targetFlags struct {
+	subscription, group, workspace   string
+	cloud, endpoint, storage, caFile string
+	identity, state                  string
+}
+
+func (f *targetFlags) register(c *cobra.Command) {
+	c.Flags().StringVarP(&f.workspace, "workspace", "w", "", "workspace: its name or its whole resource id")
+	c.Flags().StringVarP(&f.group, "resource-group", "g", "", "resource group of the workspace")
+	c.Flags().StringVarP(&f.subscription, "subscription", "s", "", "subscription id of the workspace")
+	c.Flags().StringVar(&f.cloud, "cloud", "", "public, usgovernment or china")
+	c.Flags().StringVar(&f.endpoint, "endpoint", "", "address of the management API, for an emulator")
+	c.Flags().StringVar(&f.storage, "storage-endpoint", "", "address of blob storage, for an emulator")
+	c.Flags().StringVar(&f.caFile, "ca-file", "", "certificate authority to trust beside the system's")
+	c.Flags().StringVar(&f.identity, "identity", "", "default, cli, environment, managed_identity or workload_identity")
+	c.Flags().StringVar(&f.state, "state", "", "the journal: a file or postgres://… (default: a file in the user's state folder)")
+}
+
+// session is what the commands that speak to a workspace share.
+type session struct {
+	*app
+	dir     string
+	cfg     *config.Config
+	target  *config.Target
+	files   *gitrepo.WorkTree
+	client  *azureml.Client
+	ws      *azureml.Workspace
+	store   *state.Store
+	journal *journal
+	secrets *secret.Resolver
+	log     *slog.Logger
+}
+
+// readConfig reads mlsync.yaml. A file that is not there is the default.
+func (a *app) readConfig() (*config.Config, problem.List, error) {
+	data, err := os.ReadFile(a.path(a.flags.config))
+	if errors.Is(err, fs.ErrNotExist) && a.flags.config == config.File {
+		return config.Default(), nil, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	cfg, bad := parseConfig(data, a.flags.config)
+	return cfg, bad, nil
+}
+
+func parseConfig(data []byte, file string) (*config.Config, problem.List) {
+	docs, bad := tree.Parse(data, file, tree.ParseOptions{})
+	if len(docs) == 0 {
+		return config.Default(), bad
+	}
+	cfg, more := config.Read(docs[0], kindNames()...)
+	bad.Append(more)
+	return cfg, bad
+}
+
+func kindNames() []string {
+	var out []string
+	for _, t := range kind.All() {
+		out = append(out, string(t.Kind))
+	}
+	return out
+}
+
+// path is a path relative to --dir.
+func (a *app) path(p string) string {
+	if filepath.IsAbs(p) || a.flags.dir == "" {
+		return p
+	}
+	return filepath.Join(a.flags.dir, p)
+}
+
+// open reads the configuration and prepares for one target: nothing is asked
+// of the workspace yet but its region.
+func (a *app) open(ctx context.Context, f targetFlags) (*session, error) {
+	s := &session{app: a, dir: cmp.Or(a.flags.dir, "."), log: a.logger()}
+	cfg, bad, err := a.readConfig()
+	if err != nil {
+		return nil, err
+	}
+	if err := bad.Err(); err != nil {
+		return nil, err
+	}
+	s.cfg = cfg
+	if s.target, err = a.pick(cfg, f); err != nil {
+		return nil, err
+	}
+	if s.files, err = gitrepo.OpenWorkTree(s.dir); err != nil {
+		return nil, err
+	}
+	if cfg.Owner == "" && cfg.Repository.URL == "" {
+		cfg.Repository.URL = s.origin()
+	}
+	if s.client, err = a.connect(s.target); err != nil {
+		return nil, err
+	}
+	s.ws = s.client.Workspace(scopeOf(s.target))
+	if err := s.ws.Locate(ctx); err != nil {
+		return nil, err
+	}
+	if s.secrets, err = a.resolver(cfg, s.client); err != nil {
+		return nil, err
+	}
+	return s, s.openJournal(ctx, f.state)
+}
+
+// close releases what open took.
+func (s *session) close() {
+	if s.store != nil {
+		_ = s.store.Close()
+	}
+	if s.files != nil {
+		_ = s.files.Close()
+	}
+}
+
+// origin is where the folder was cloned from or, if that is not known, its name.
+func (s *session) origin() string {
+	if u := s.files.Origin(); u != "" {
+		return u
+	}
+	abs, err := filepath.Abs(s.dir)
+	if err != nil {
+		return ""
+	}
+	return "file://" + abs
+}
+
+// pick is the target of the configuration with what the flags say over it.
+func (a *app) pick(cfg *config.Config, f targetFlags) (*config.Target, error) {
+	var t config.Target
+	switch picked, bad := cfg.Pick(a.flags.target); {
+	case picked != nil && f.workspace == "":
+		t = *picked
+	case f.workspace != "":
+		t = config.DefaultTarget()
+		t.Name = cmp.Or(a.flags.target, f.workspace[strings.LastIndex(f.workspace, "/")+1:])
+	default:
+		return nil, bad
+	}
+	if strings.HasPrefix(f.workspace, "/") {
+		parts := strings.Split(f.workspace, "/")
+		if len(parts) != 9 {
+			return nil, fmt.Errorf("%q is not the resource id of a workspace", f.workspace)
+		}
+		t.Subscription, t.ResourceGroup, t.Workspace = parts[2], parts[4], parts[8]
+	} else {
+		t.Workspace = cmp.Or(f.workspace, t.Workspace)
+	}
+	env := func(name string) string { v, _ := a.env(name); return v }
+	t.Subscription = cmp.Or(f.subscription, t.Subscription, env("AZURE_SUBSCRIPTION_ID"))
+	t.ResourceGroup = cmp.Or(f.group, t.ResourceGroup)
+	t.Cloud = cmp.Or(f.cloud, t.Cloud)
+	t.Endpoint = cmp.Or(f.endpoint, t.Endpoint)
+	t.StorageEndpoint = cmp.Or(f.storage, t.StorageEndpoint)
+	t.CAFile = cmp.Or(f.caFile, t.CAFile)
+	t.Identity.Type = cmp.Or(f.identity, t.Identity.Type)
+	for what, value := range map[string]string{"subscription": t.Subscription, "resource group": t.ResourceGroup, "workspace": t.Workspace} {
+		if value == "" {
+			return nil, fmt.Errorf("the %s is not known: give it as a flag or in %s", what, config.File)
+		}
+	}
+	return &t, nil
+}
+
+func scopeOf(t *config.Target) kind.Scope {
+	return kind.Scope{Subscription: t.Subscription, ResourceGroup: t.ResourceGroup, Workspace: t.Workspace}
+}
+
+// connect makes the client of a target. An emulator on this machine that
+// speaks plain http takes any token, so none is asked of Azure for it.
+func (a *app) connect(t *config.Target) (*azureml.Client, error) {
+	o := azureml.Options{Cloud: cloudName(t.Cloud), Endpoint: t.Endpoint, StorageEndpoint: t.StorageEndpoint, AuthorityHost: t.Authority,
+		CAFile: t.CAFile, Credential: strings.ReplaceAll(t.Identity.Type, "_", "-"), ClientID: t.Identity.ClientID, TenantID: t.Identity.TenantID,
+		UserAgent: "mlsync/" + version, Logger: a.logger(), InFlight: 10}
+	if local(t.Endpoint) {
+		o.Insecure = true
+		o.StorageEndpoint = cmp.Or(o.StorageEndpoint, t.Endpoint)
+		if o.Credential == "default" {
+			o.Credential, o.Token = "static", "emulator"
+		}
+	}
+	return azureml.New(o)
+}
+
+func cloudName(name string) string {
+	if name == "usgovernment" {
+		return "usgov"
+	}
+	return name
+}
+
+// local reports whether the address is plain http on this machine.
+func local(endpoint string) bool {
+	u, err := url.Parse(endpoint)
+	if err != nil || u.Scheme != "http" {
+		return false
+	}
+	host := u.Hostname()
+	return host == "localhost" || strings.HasPrefix(host, "127.") || host == "::1"
+}
+
+// openJournal opens the journal of the target.
+func (s *session) openJournal(ctx context.Context, where string) error {
+	if where == "" {
+		dir, err := s.stateDir()
+		if err != nil {
+			return err
+		}
+		where = dir
+	}
+	store, err := state.Open(ctx, where, state.Options{})
+	if err != nil {
+		return err
+	}
+	s.store = store
+	t, err := store.Target(ctx, s.target.Name, s.ws.Scope().WorkspaceID())
+	if err != nil {
+		return err
+	}
+	s.journal = &journal{Target: t, store: store}
+	return nil
+}
+
+// stateDir is the journal of this folder in the user's state folder.
+func (s *session) stateDir() (string, error) {
+	base, ok := s.env("XDG_STATE_HOME")
+	if !ok || base == "" {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return "", fmt.Errorf("where to keep the journal is not known (use --state): %w", err)
+		}
+		base = filepath.Join(home, ".local", "state")
+	}
+	abs, err := filepath.Abs(s.dir)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256([]byte(abs))
+	return filepath.Join(base, "mlsync", filepath.Base(abs)+"-"+hex.EncodeToString(sum[:4])+".db"), nil
+}
+
+// commit is the state of the folder.
+func (s *session) commit(ctx context.Context) reconcile.Commit {
+	c := reconcile.Commit{FS: s.files.FS(), Repo: gitrepo.RedactURL(s.cfg.Repository.URL)}
+	if head, err := s.files.Head(); err == nil {
+		c.Hash = string(head.Hash)
+		dirty, _, err := s.files.State(ctx, dirtyLimit)
+		c.Dirty = err != nil || dirty != gitrepo.Clean
+	}
+	return c
+}
+
+// dirtyLimit bounds the look for changes that are in no commit.
+const dirtyLimit = 20_000
+
+// pass is the pass over the session's target.
+func (s *session) pass(emit func(reconcile.Event)) *reconcile.Pass {
+	return newPass(s.cfg, s.target, s.client, s.ws, s.journal, s.secrets.Get, s.log, emit)
+}
+
+func newPass(cfg *config.Config, t *config.Target, client *azureml.Client, ws *azureml.Workspace, j *journal,
+	secrets func(context.Context, string) (asset.Secret, error), log *slog.Logger, emit func(reconcile.Event)) *reconcile.Pass {
+	scope := ws.Scope()
+	return &reconcile.Pass{
+		Target:    plan.Target{Name: t.Name, Cloud: t.Cloud, Subscription: scope.Subscription, ResourceGroup: scope.ResourceGroup, Workspace: scope.Workspace},
+		Owner:     cfg.OwnerOf(t.Name),
+		Workspace: &workspace{client: client, ws: ws},
+		Journal:   j,
+		Read:      func(fsys fs.FS) (*tree.Tree, problem.List) { return tree.Read(fsys, treeOptions(cfg, t)) },
+		Document:  parseDocument,
+		Rule:      func(id asset.ID, file string) plan.Rule { return ruleOf(cfg, t, id, file) },
+		Secret:    secrets,
+		Guard:     plan.Guard{Max: t.Prune.Max, Percent: t.Prune.Percent},
+		Parallel:  t.Concurrency,
+		Now:       time.Now,
+		Log:       log,
+		Emit:      emit,
+	}
+}
+
+// ruleOf is what the configuration says of one asset.
+func ruleOf(cfg *config.Config, t *config.Target, id asset.ID, file string) plan.Rule {
+	r := cfg.Match(string(id.Kind), id.Name, file)
+	out := plan.Rule{OnRemove: kind.Removal(r.OnRemove), Drift: plan.DriftMode(t.Drift.Mode), Ignore: r.Ignore, Jobs: plan.JobMode(r.Jobs)}
+	if r.DriftSet {
+		out.Drift = plan.DriftMode(r.Drift)
+	}
+	out.AllowReplace = r.Replace != nil && *r.Replace
+	out.Protect = r.Protect != nil && *r.Protect
+	return out
+}
+
+// treeOptions say how the tree of a target is read.
+func treeOptions(cfg *config.Config, t *config.Target) tree.Options {
+	o := tree.Options{Include: t.Include, Exclude: t.Exclude, Overlays: t.Overlays, Vars: t.Vars,
+		Parse: tree.ParseOptions{Limits: tree.Limits{Files: cfg.Limits.Files, Bytes: cfg.Limits.FileBytes}}}
+	for _, other := range cfg.Targets {
+		if other.Name != t.Name {
+			o.Apart = append(o.Apart, other.Overlays...)
+		}
+	}
+	for _, r := range cfg.Rules {
+		if r.Set != nil {
+			o.Sets = append(o.Sets, tree.SetRule{Kind: r.Kind, Name: r.Name, Path: r.Path, Set: r.Set})
+		}
+		if r.KindIs != "" || r.Asset != nil && !*r.Asset {
+			o.KindRules = append(o.KindRules, tree.KindRule{Path: r.Path, Kind: r.KindIs, Ignore: r.Asset != nil && !*r.Asset})
+		}
+	}
+	return o
+}
