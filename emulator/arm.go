@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -90,13 +89,13 @@ var apiPattern = regexp.MustCompile(`^20\d\d-\d\d-\d\d(-[a-zA-Z]+)?$`)
 func (c *call) apiVersion(seg []string) *refusal {
 	c.api = c.query("api-version")
 	switch {
-	case c.api == "" && slices.Contains([]string{"registrymanagement"}, seg[0]):
+	case c.api == "" && strings.EqualFold(seg[0], "registrymanagement"):
 		c.api = "2021-10-01-dataplanepreview"
 	case c.api == "":
 		return armError(http.StatusBadRequest, "MissingApiVersionParameter", "The api-version query parameter (?api-version=) is required for all requests.")
 	case !apiPattern.MatchString(c.api):
 		return armError(http.StatusBadRequest, "InvalidApiVersionParameter", "The api-version '"+c.api+"' is invalid. The supported versions are '2022-01-01' and later.")
-	case len(seg) > 6 && c.api < "2022-01-01" && !strings.HasSuffix(c.api, "dataplanepreview"):
+	case len(seg) > 6 && strings.EqualFold(seg[5], provider) && c.api < "2022-01-01" && !strings.HasSuffix(c.api, "dataplanepreview"):
 		return armError(http.StatusBadRequest, "NoRegisteredProviderFound", "No registered resource provider found for location '"+c.srv.opt.Location+
 			"' and API version '"+c.api+"' for type '"+seg[min(6, len(seg)-1)]+"'.")
 	}

@@ -17,7 +17,6 @@ func componentKind(op string) *definition {
 	d := containerKind("components", "Component", op, v)
 	d.system = sysNoBy // recorded 2026-03
 	d.fill = func(_ *call, doc obj) { emptyDescription(doc) }
-	d.listed = emptyDescription
 	return d
 }
 

@@ -65,6 +65,14 @@ func checkCompute(c *call) *refusal {
 		}
 		return userError(http.StatusBadRequest, "Property "+k+" of compute "+c.prev.name+" cannot be changed.", detail{"ImmutableProperty", k})
 	}
+	for _, block := range []string{"userAccountCredentials", "sshSettings"} {
+		had := sub(sub(old, "properties"), block)
+		for k, v := range sub(inner, block) {
+			if v != nil && k != "adminUserPassword" && !equalFold(v, had[k]) {
+				return userError(http.StatusBadRequest, "Property "+block+"."+k+" of compute "+c.prev.name+" cannot be changed.", detail{"ImmutableProperty", block})
+			}
+		}
+	}
 	if sent, had := sub(inner, "subnet"), sub(sub(old, "properties"), "subnet"); sent != nil && !equalFold(sent["id"], had["id"]) {
 		return userError(http.StatusBadRequest, "Property subnet of compute "+c.prev.name+" cannot be changed.", detail{"ImmutableProperty", "subnet"})
 	}

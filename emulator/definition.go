@@ -24,24 +24,23 @@ type definition struct {
 	names            *regexp.Regexp // what a new name must match; nil: namePattern
 	bodyless         bool           // DELETE answers without a body
 
-	rename   func(*call)                             // the service chooses another name than the path's
-	check    func(*call) *refusal                    // refuses a PUT before anything is stored
-	fill     func(*call, obj)                        // completes the shaped document
-	interim  func(*call, obj) obj                    // what a long-running PUT answers; nil: the document
-	done     func(*Server, *resource, obj)           // completes the document when the operation has succeeded
-	stored   func(*call, *resource, bool)            // after a PUT was stored; the flag says created
-	secrets  func(*call, obj) obj                    // takes the secrets out of the body
-	patch    func(*call, obj) *refusal               // merges a PATCH body into the document; nil: 405
-	refuse   func(*call, *resource) *refusal         // refuses a DELETE
-	missing  func(*call) *refusal                    // the 404
-	view     func(*call, *resource, obj, string) obj // adapts a document to an api-version; nil: rows only
-	filter   func(*call, *resource) bool             // passes a resource of a list
-	actions  map[string]func(*call) answer           // POST, by lower-case name
-	reads    map[string]func(*call) answer           // GET below the resource, by lower-case name
-	dropped  func(*Server, *resource)                // after a resource was deleted
-	listed   func(obj)                               // adapts the copy of a document that a list shows
-	newest   string                                  // api-versions from here on get the stored body
-	deleting string                                  // state while a delete runs; empty: Deleting
+	rename  func(*call)                             // the service chooses another name than the path's
+	check   func(*call) *refusal                    // refuses a PUT before anything is stored
+	fill    func(*call, obj)                        // completes the shaped document
+	interim func(*call, obj) obj                    // what a long-running PUT answers; nil: the document
+	done    func(*Server, *resource, obj)           // completes the document when the operation has succeeded
+	stored  func(*call, *resource, bool)            // after a PUT was stored; the flag says created
+	secrets func(*call, obj) obj                    // takes the secrets out of the body
+	patch   func(*call, obj) *refusal               // merges a PATCH body into the document; nil: 405
+	refuse  func(*call, *resource) *refusal         // refuses a DELETE
+	missing func(*call) *refusal                    // the 404
+	view    func(*call, *resource, obj, string) obj // adapts a document to an api-version; nil: rows only
+	viewOld bool                                    // view is for api-versions before newest only
+	filter  func(*call, *resource) bool             // passes a resource of a list
+	actions map[string]func(*call) answer           // POST, by lower-case name
+	reads   map[string]func(*call) answer           // GET below the resource, by lower-case name
+	dropped func(*Server, *resource)                // after a resource was deleted
+	newest  string                                  // api-versions from here on get the stored body
 }
 
 type systemStyle int

@@ -12,7 +12,7 @@ import (
 
 func environmentKind(op string) *definition {
 	route := []field{{name: "path"}, {name: "port"}}
-	v := &definition{created: 201, updated: 201, system: sysFull, check: checkEnvironment, fill: fillEnvironment, stored: moveLabel, view: viewEnvironment,
+	v := &definition{created: 201, updated: 201, system: sysFull, check: checkEnvironment, fill: fillEnvironment, stored: moveLabel, view: viewEnvironment, viewOld: true,
 		newest: "2023-02-01", actions: map[string]func(*call) answer{"startpendingupload": startPendingUpload},
 		fields: assetFields(
 			field{name: "autoDeleteSetting", since: "2023-02-01"},
@@ -31,11 +31,10 @@ func environmentKind(op string) *definition {
 	d := containerKind("environments", "Environment", op, v)
 	d.fill = func(_ *call, doc obj) { emptyDescription(doc) }
 	d.updated = 201
-	d.listed = emptyDescription
 	return d
 }
 
-// emptyDescription shows "" for a container's description that is not set (recorded in lists).
+// emptyDescription shows "" for a container's description that is not set (recorded).
 func emptyDescription(doc obj) {
 	if p := sub2(doc); p["description"] == nil {
 		p["description"] = ""

@@ -64,13 +64,7 @@ func (c *call) pageAnswer(items []*resource, next string) answer {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		raw := c.srv.render(c, r)
-		if listed := r.coll.def.listed; listed != nil {
-			doc := c.srv.decodeDoc(r, raw)
-			listed(doc)
-			raw = encode(doc)
-		}
-		b.Write(raw)
+		b.Write(c.srv.render(c, r))
 	}
 	b.WriteByte(']')
 	if next != "" {

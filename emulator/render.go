@@ -57,7 +57,7 @@ func (s *Server) fresh(r *resource) []byte {
 func (s *Server) render(c *call, r *resource) []byte {
 	d := r.coll.def
 	raw := s.fresh(r)
-	if d.view == nil && !before(c.api, d.newest) && !c.dataplane() {
+	if (d.view == nil || d.viewOld) && !before(c.api, d.newest) && !c.dataplane() {
 		return raw
 	}
 	doc := s.decodeDoc(r, raw)
