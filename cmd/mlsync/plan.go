@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -95,14 +96,18 @@ func (s *session) planOptions(f planFlags) plan.Options {
 
 // showPlan prints a plan as asked for.
 func (a *app) showPlan(p *plan.Plan, markdown bool) error {
-	a.printProblems(p.Problems)
-	for _, st := range p.Steps {
-		if st.Action == plan.NoOp { continue }
-		a.printf("%-12s %s  %s %s\n", st.Action, st.Key, st.Why, st.Blocked)
-		for _, c := range st.Changes {
-			a.printf("      %v %v -> %v %s %s\n", c.Path, string(c.Live.Canonical()), string(c.Want.Canonical()), c.Reason, c.Ignored)
+	switch {
+	case a.flags.json:
+		data, err := p.EncodeJSON(version)
+		if err != nil {
+			return err
 		}
+		_, err = a.streams.out.Write(append(data, '\n'))
+		return err
+	case markdown:
+		_, err := fmt.Fprint(a.streams.out, plan.Markdown(p, plan.Budget))
+		return err
 	}
-	a.printf("%v digest %s requests %d\n", p.Summary(), p.Digest(), p.Observed.Requests)
-	return nil
+	a.printProblems(p.Problems)
+	return plan.Human(a.streams.out, p, plan.Style{Color: a.colour(), Width: a.streams.width, Verbose: a.flags.verbose})
 }
