@@ -5,7 +5,7 @@ import "net/http"
 func codeKind(op string) *definition {
 	v := &definition{system: sysFull, check: checkCode,
 		stored:  func(c *call, r *resource, _ bool) { c.srv.store.indexHash(r) },
-		actions: map[string]func(*call) answer{"startpendingupload": startPendingUpload, "credentials": contentSAS, "getblobreferencesas": contentSAS},
+		actions: map[string]func(*call) answer{"startpendingupload": startPendingUpload, "publish": publish, "credentials": contentSAS, "getblobreferencesas": contentSAS},
 		fields: assetFields(
 			field{name: "codeUri"},
 			field{name: "provisioningState", def: "Succeeded", norm: always("Succeeded")},

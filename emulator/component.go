@@ -7,7 +7,7 @@ import (
 )
 
 func componentKind(op string) *definition {
-	v := &definition{system: sysFull, check: checkComponent, fill: fillComponent, rename: renameComponent,
+	v := &definition{system: sysFull, check: checkComponent, fill: fillComponent, rename: renameComponent, actions: map[string]func(*call) answer{"publish": publish},
 		fields: assetFields(
 			field{name: "autoDeleteSetting", since: "2023-02-01"},
 			field{name: "componentSpec"},

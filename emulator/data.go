@@ -8,7 +8,7 @@ import (
 
 func dataKind(op string) *definition {
 	v := &definition{system: sysDated, check: checkData, fill: fillData, filter: propertyFilter(map[string]string{"$tags": "tags"}),
-		actions: map[string]func(*call) answer{"startpendingupload": startPendingUpload, "getblobreferencesas": contentSAS},
+		actions: map[string]func(*call) answer{"startpendingupload": startPendingUpload, "publish": publish, "getblobreferencesas": contentSAS},
 		fields: assetFields(
 			field{name: "autoDeleteSetting", since: "2023-02-01"},
 			field{name: "dataType", def: "uri_folder"},

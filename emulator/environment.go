@@ -13,7 +13,7 @@ import (
 func environmentKind(op string) *definition {
 	route := []field{{name: "path"}, {name: "port"}}
 	v := &definition{created: 201, updated: 201, system: sysFull, check: checkEnvironment, fill: fillEnvironment, stored: moveLabel, view: viewEnvironment, viewOld: true,
-		newest: "2023-02-01", actions: map[string]func(*call) answer{"startpendingupload": startPendingUpload},
+		newest: "2023-02-01", actions: map[string]func(*call) answer{"startpendingupload": startPendingUpload, "publish": publish},
 		fields: assetFields(
 			field{name: "autoDeleteSetting", since: "2023-02-01"},
 			field{name: "environmentType", def: "UserCreated", norm: always("UserCreated")},

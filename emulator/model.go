@@ -5,7 +5,7 @@ import "net/http"
 func modelKind(op string) *definition {
 	v := &definition{system: sysFull, check: checkModel, fill: fillModel,
 		filter:  propertyFilter(map[string]string{"tags": "tags", "properties": "properties", "description": "description"}),
-		actions: map[string]func(*call) answer{"startpendingupload": startPendingUpload, "getblobreferencesas": contentSAS},
+		actions: map[string]func(*call) answer{"startpendingupload": startPendingUpload, "publish": publish, "getblobreferencesas": contentSAS},
 		fields: assetFields(
 			field{name: "autoDeleteSetting", since: "2023-02-01"},
 			field{name: "flavors", def: emptyMap{}},
