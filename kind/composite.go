@@ -181,7 +181,7 @@ func (m Map) Decode(d *Decoder, rest *asset.Value) *asset.Value {
 			if m.Nulls {
 				v.Set(key, item)
 			}
-		} else if got := m.Of.Decode(d, item); got != nil {
+		} else if got := decodeItem(m.Of, d, item); got != nil {
 			v.Set(key, got)
 		}
 	}
@@ -259,11 +259,21 @@ func (l List) Decode(d *Decoder, rest *asset.Value) *asset.Value {
 	}
 	v := asset.NewList()
 	for _, item := range rest.Items() {
-		if got := l.Of.Decode(d, item); got != nil {
+		if got := decodeItem(l.Of, d, item); got != nil {
 			v.Append(got)
 		}
 	}
 	return v
+}
+
+// decodeItem keeps an empty map: that it is there says something in a list or
+// under a free key.
+func decodeItem(of Type, d *Decoder, item *asset.Value) *asset.Value {
+	got := of.Decode(d, item)
+	if got == nil && item.Type() == asset.Map {
+		return asset.NewMap()
+	}
+	return got
 }
 
 func (l List) Schema() map[string]any {

@@ -51,10 +51,7 @@ var amlCompute = &Variant{
 		keepSetting(rest, asset.NewString("NotSpecified"), "properties", "properties", "remoteLoginPortPublicAccess")
 		keepSetting(rest, asset.NewBool(v.Get("ssh_settings") == nil), "properties", "disableLocalAuth")
 	},
-	FromREST: func(d *Decoder, _, v *asset.Value) {
-		if d.Scope.Location != "" && squash(v.Get("location").Text()) == squash(d.Scope.Location) {
-			v.Delete("location")
-		}
+	FromREST: func(_ *Decoder, _, v *asset.Value) {
 		nullMeans(v, map[string]bool{"enable_node_public_ip": true})
 	},
 	Doc: "A cluster of machines that grows and shrinks with the jobs.",

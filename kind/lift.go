@@ -54,7 +54,8 @@ func SameValue(t Type, want, live *asset.Value) bool {
 	case Equaler:
 		return t.Equal(want, live)
 	case Object:
-		return live.Type() == asset.Map && sameFields(t.Fields, want, live)
+		// An empty map is the same as none: the service leaves it out.
+		return (live.IsNull() || live.Type() == asset.Map) && sameFields(t.Fields, want, live)
 	case Pick:
 		if inner := t.Of(want); inner != nil {
 			return SameValue(inner, want, live)
