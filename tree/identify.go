@@ -18,6 +18,7 @@ const ConfigFile = "mlsync.yaml"
 var (
 	schemaLine    = regexp.MustCompile(`(?m)^\$schema:[ \t]*["']?([^\s"'#]+)`)
 	schemaComment = regexp.MustCompile(`(?m)^#[ \t]*yaml-language-server:[ \t]*\$schema=(\S+)`)
+	schemaRow     = regexp.MustCompile(`(?m)^#[ \t]*yaml-language-server:[ \t]*\$schema=.*$`)
 	topLevel      = regexp.MustCompile(`(?m)^["']?([A-Za-z_][A-Za-z0-9_-]*)["']?:[ \t]*([^\r\n]*)`)
 )
 
