@@ -1,6 +1,7 @@
 package kind
 
 import (
+	"path"
 	"strings"
 
 	"mlsync.dev/mlsync/asset"
@@ -96,11 +97,22 @@ func checkEnvironment(c *Checker, v *asset.Value) {
 	}
 }
 
-// upgradeEnvironment reads docker.image and conda.inline of the preview.
+// upgradeEnvironment reads docker.image, docker.build and conda.inline of the
+// preview. A Dockerfile was named alone; its folder becomes the build context.
 func upgradeEnvironment(u *Upgrade) []*asset.Value {
 	out := asset.NewMap().At(u.Doc.Pos())
 	u.Rest(out, u.Doc, "docker", "conda")
 	u.Move(out, "docker.image", "image", nil)
+	if file := u.Doc.GetPath("docker", "build", "dockerfile"); file != nil {
+		dir, base := path.Split(strings.TrimPrefix(file.Text(), "file:"))
+		dir = strings.TrimSuffix(dir, "/")
+		if dir == "" {
+			dir = "."
+		}
+		out.Set("build", asset.NewMap().At(file.Pos()).
+			Set("path", asset.NewString(dir).At(file.Pos())).
+			Set("dockerfile_path", asset.NewString(base).At(file.Pos())))
+	}
 	u.Move(out, "conda.inline", "conda_file", nil)
 	for _, file := range []string{"conda.conda_dependencies_file", "conda.file"} {
 		u.Move(out, file, "conda_file", nil)
@@ -110,7 +122,7 @@ func upgradeEnvironment(u *Upgrade) []*asset.Value {
 	}
 	for _, block := range []string{"docker", "conda"} {
 		for k, v := range u.Doc.Get(block).Entries() {
-			if !contains([]string{"image", "inline", "interpreter_path", "conda_dependencies_file", "file"}, k) {
+			if !contains([]string{"image", "build", "inline", "interpreter_path", "conda_dependencies_file", "file"}, k) {
 				u.Lost(block+"."+k, v, "remove it")
 			}
 		}
