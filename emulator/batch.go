@@ -67,16 +67,16 @@ func finishBatchEndpoint(_ *Server, r *resource, doc obj) {
 
 func batchDeploymentKind() *definition {
 	return &definition{collection: "deployments", label: "Deployment", op: "bd", deleteOp: true, updated: 201, service: mfeBatch, system: sysBatch, class: "endpoint", missing: notFoundEndpoint,
-		envelope: []field{{name: "location", keep: true}, {name: "tags", def: emptyMap{}, norm: stringMap}, {name: "identity", def: omit}, {name: "kind"}, {name: "sku", def: omit}},
+		envelope: []field{{name: "location", keep: true}, {name: "tags", def: emptyMap{}, norm: stringMap}, {name: "identity", object: true, def: omit}, {name: "kind"}, {name: "sku", object: true, def: omit}},
 		check:    checkBatchDeployment, fill: fillBatchDeployment, patch: patchDeployment,
-		fields: []field{{name: "model"}, {name: "environmentId"}, {name: "codeConfiguration", fields: []field{{name: "codeId"}, {name: "scoringScript"}}}, {name: "compute"},
+		fields: []field{{name: "model", object: true}, {name: "environmentId"}, {name: "codeConfiguration", fields: []field{{name: "codeId"}, {name: "scoringScript"}}}, {name: "compute"},
 			{name: "resources", fields: batchResources, def: obj{"instanceCount": json.Number("1"), "instanceType": nil, "properties": nil}},
 			{name: "miniBatchSize", def: json.Number("10")}, {name: "maxConcurrencyPerInstance", def: json.Number("1")},
 			{name: "outputAction", norm: oneOf("AppendRow", "SummaryOnly"), def: "AppendRow"}, {name: "outputFileName", def: "predictions.csv"},
 			{name: "errorThreshold", def: json.Number("-1")}, {name: "loggingLevel", norm: oneOf("Info", "Warning", "Debug"), def: "Info"},
 			{name: "retrySettings", fields: []field{{name: "maxRetries", def: json.Number("3")}, {name: "timeout", def: "PT30S"}}, def: obj{"maxRetries": json.Number("3"), "timeout": "PT30S"}},
 			{name: "environmentVariables", def: emptyMap{}, norm: stringMap}, {name: "description"}, {name: "properties", def: emptyMap{}, norm: stringMap},
-			{name: "deploymentConfiguration", since: "2023-04-01", norm: batchConfiguration}, {name: "dataReferences", def: omit}}}
+			{name: "deploymentConfiguration", object: true, since: "2023-04-01", norm: batchConfiguration}, {name: "dataReferences", def: omit}}}
 }
 
 var batchResources = []field{{name: "instanceCount", def: json.Number("1")}, {name: "instanceType"}, {name: "properties"}}

@@ -10,7 +10,7 @@ func componentKind(op string) *definition {
 	v := &definition{system: sysFull, check: checkComponent, fill: fillComponent, rename: renameComponent, actions: map[string]func(*call) answer{"publish": publish},
 		fields: assetFields(
 			field{name: "autoDeleteSetting", since: "2023-02-01"},
-			field{name: "componentSpec"},
+			field{name: "componentSpec", object: true},
 			field{name: "provisioningState", def: "Succeeded", norm: always("Succeeded")},
 			field{name: "stage", since: "2022-12-01"},
 		)}

@@ -13,9 +13,9 @@ var attached = map[string]bool{"Kubernetes": true, "VirtualMachine": true, "Syna
 
 func computeKind() *definition {
 	return &definition{collection: "computes", label: "Compute", op: "c", deleteOp: true, bodyless: true, service: computeStatus, system: sysNone, missing: notFoundEmpty,
-		envelope: []field{{name: "location", keep: true}, {name: "tags", def: emptyMap{}, norm: stringMap}, {name: "identity", keep: true}, {name: "sku", def: omit, keep: true}},
+		envelope: []field{{name: "location", keep: true}, {name: "tags", def: emptyMap{}, norm: stringMap}, {name: "identity", object: true, keep: true}, {name: "sku", object: true, def: omit, keep: true}},
 		fields: []field{{name: "computeType", norm: computeTypes}, {name: "description"}, {name: "disableLocalAuth", def: false}, {name: "resourceId"},
-			{name: "computeLocation", norm: always(nil)}, {name: "properties"}},
+			{name: "computeLocation", norm: always(nil)}, {name: "properties", object: true}},
 		check: checkCompute, fill: fillCompute, interim: creatingCompute, done: finishCompute, patch: patchCompute, refuse: refuseComputeDelete,
 		secrets: computeSecrets,
 		actions: map[string]func(*call) answer{"start": powerAction("Running"), "stop": powerAction("Stopped"), "restart": powerAction("Running"),

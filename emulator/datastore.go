@@ -15,12 +15,12 @@ func datastoreKind() *definition {
 		fields: []field{
 			{name: "description"}, {name: "tags", norm: stringMap}, {name: "properties", norm: stringMap}, {name: "isDefault", def: false, keep: true, norm: always(false)},
 			{name: "datastoreType", norm: oneOf("AzureBlob", "AzureFile", "AzureDataLakeGen1", "AzureDataLakeGen2", "OneLake", "Hdfs")},
-			{name: "credentials", def: obj{"credentialsType": "None"}},
+			{name: "credentials", object: true, def: obj{"credentialsType": "None"}},
 			{name: "subscriptionId"}, {name: "resourceGroup"},
 			{name: "serviceDataAccessAuthIdentity", def: "None", norm: oneOf("None", "WorkspaceSystemAssignedIdentity", "WorkspaceUserAssignedIdentity")},
 			{name: "accountName", def: omit}, {name: "containerName", def: omit}, {name: "fileShareName", def: omit}, {name: "filesystem", def: omit},
 			{name: "endpoint", def: omit}, {name: "protocol", def: omit}, {name: "storeName", def: omit},
-			{name: "artifact", def: omit}, {name: "oneLakeWorkspaceName", def: omit}, {name: "hdfsServerCertificate", def: omit}, {name: "nameNodeAddress", def: omit},
+			{name: "artifact", object: true, def: omit}, {name: "oneLakeWorkspaceName", def: omit}, {name: "hdfsServerCertificate", def: omit}, {name: "nameNodeAddress", def: omit},
 		}}
 }
 

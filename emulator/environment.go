@@ -20,7 +20,7 @@ func environmentKind(op string) *definition {
 			field{name: "image", def: omit},
 			field{name: "condaFile", def: omit},
 			field{name: "build", def: omit, fields: []field{{name: "contextUri"}, {name: "dockerfilePath", def: "Dockerfile"}}},
-			field{name: "inferenceConfig", def: omit, fields: []field{{name: "livenessRoute", fields: route}, {name: "readinessRoute", fields: route},
+			field{name: "inferenceConfig", object: true, def: omit, fields: []field{{name: "livenessRoute", fields: route}, {name: "readinessRoute", fields: route},
 				{name: "scoringRoute", fields: route}, {name: "startupRoute", def: omit, fields: route, since: "2025-01-01"}}},
 			field{name: "osType", def: "Linux", norm: oneOf("Linux", "Windows")},
 			field{name: "autoRebuild", def: "Disabled", since: "2022-10-01", norm: oneOf("Disabled", "OnBaseImageUpdate")},

@@ -16,6 +16,8 @@ type field struct {
 	fields []field
 	// each are the rows of the objects in a map (or list).
 	each []field
+	// object refuses a value that is no object; rows with nested rows do so anyway.
+	object bool
 	// keep makes an update without the field keep the stored value.
 	keep bool
 }
@@ -86,6 +88,33 @@ func (f field) value(v any) any {
 		return out
 	}
 	return v
+}
+
+// wrongTypes lists the rows whose value has to be an object and is none, at any depth.
+func wrongTypes(rows []field, in obj, path string) (bad []string) {
+	for _, f := range rows {
+		v := in[f.name]
+		if v == nil {
+			continue
+		}
+		_, isMap := f.def.(emptyMap)
+		o, ok := v.(obj)
+		if !ok {
+			if f.object || isMap || f.fields != nil || f.each != nil {
+				bad = append(bad, path+f.name)
+			}
+			continue
+		}
+		bad = append(bad, wrongTypes(f.fields, o, path+f.name+".")...)
+		for k, e := range o {
+			if eo, ok := e.(obj); ok {
+				bad = append(bad, wrongTypes(f.each, eo, path+f.name+"."+k+".")...)
+			} else if f.each != nil && e != nil {
+				bad = append(bad, path+f.name+"."+k)
+			}
+		}
+	}
+	return bad
 }
 
 // newest is the latest since of the rows: an answer for an api-version at or after it is the stored body.

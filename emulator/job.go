@@ -16,22 +16,22 @@ func jobKind() *definition {
 		fields: []field{
 			{name: "jobType"}, {name: "displayName"}, {name: "description"}, {name: "experimentName", def: "Default"},
 			{name: "tags", def: emptyMap{}, norm: stringMap}, {name: "properties", def: emptyMap{}, norm: stringMap},
-			{name: "isArchived", def: false}, {name: "computeId"}, {name: "componentId"}, {name: "identity"}, {name: "parentJobName", since: "2024-01-01", norm: always(nil)},
+			{name: "isArchived", def: false}, {name: "computeId"}, {name: "componentId"}, {name: "identity", object: true}, {name: "parentJobName", since: "2024-01-01", norm: always(nil)},
 			{name: "notificationSetting", since: "2023-02-01"}, {name: "services", def: emptyMap{}, norm: jobServices},
-			{name: "inputs", def: emptyMap{}, each: ios}, {name: "outputs", def: emptyMap{}, each: ios}, {name: "secretsConfiguration", def: omit},
+			{name: "inputs", def: emptyMap{}, each: ios}, {name: "outputs", def: emptyMap{}, each: ios}, {name: "secretsConfiguration", object: true, def: omit},
 			// command
-			{name: "command", def: omit}, {name: "codeId", def: omit}, {name: "environmentId", def: omit}, {name: "environmentVariables", def: omit},
-			{name: "distribution", def: omit}, {name: "limits", def: omit}, {name: "parameters", def: omit},
-			{name: "resources", def: omit}, {name: "queueSettings", def: omit}, {name: "autologgerSettings", def: omit},
+			{name: "command", def: omit}, {name: "codeId", def: omit}, {name: "environmentId", def: omit}, {name: "environmentVariables", object: true, def: omit},
+			{name: "distribution", object: true, def: omit}, {name: "limits", object: true, def: omit}, {name: "parameters", def: omit},
+			{name: "resources", object: true, def: omit}, {name: "queueSettings", object: true, def: omit}, {name: "autologgerSettings", object: true, def: omit},
 			// sweep
-			{name: "trial", def: omit}, {name: "searchSpace", def: omit}, {name: "samplingAlgorithm", def: omit}, {name: "objective", def: omit},
-			{name: "earlyTermination", def: omit}, {name: "componentConfiguration", def: omit},
+			{name: "trial", object: true, def: omit}, {name: "searchSpace", object: true, def: omit}, {name: "samplingAlgorithm", object: true, def: omit}, {name: "objective", object: true, def: omit},
+			{name: "earlyTermination", object: true, def: omit}, {name: "componentConfiguration", object: true, def: omit},
 			// pipeline
-			{name: "jobs", def: omit}, {name: "settings", def: omit}, {name: "sourceJobId", def: omit},
+			{name: "jobs", object: true, def: omit}, {name: "settings", object: true, def: omit}, {name: "sourceJobId", def: omit},
 			// automl
-			{name: "taskDetails", def: omit},
+			{name: "taskDetails", object: true, def: omit},
 			// spark
-			{name: "archives", def: omit}, {name: "args", def: omit}, {name: "conf", def: omit}, {name: "entry", def: omit}, {name: "files", def: omit},
+			{name: "archives", def: omit}, {name: "args", def: omit}, {name: "conf", object: true, def: omit}, {name: "entry", object: true, def: omit}, {name: "files", def: omit},
 			{name: "jars", def: omit}, {name: "pyFiles", def: omit},
 			// finetuning, distillation
 			{name: "fineTuningDetails", def: omit}, {name: "dataGenerationDetails", def: omit}, {name: "finetuningDetails", def: omit},

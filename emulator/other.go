@@ -9,7 +9,7 @@ func serverlessKind() *definition {
 	return &definition{collection: "serverlessEndpoints", label: "Endpoint", op: "sle", deleteOp: true, updated: 200, system: sysFull, missing: notFoundEndpoint,
 		envelope: trackedFields(nil), check: checkServerless, fill: fillServerless, done: finishServerless, patch: patchEndpoint, secrets: endpointKeys,
 		actions: map[string]func(*call) answer{"listkeys": listKeys, "regeneratekeys": regenerateKeys},
-		fields: []field{{name: "authMode", def: "Key", norm: authModes, keep: true}, {name: "modelSettings"}, {name: "contentSafety"},
+		fields: []field{{name: "authMode", def: "Key", norm: authModes, keep: true}, {name: "modelSettings", object: true}, {name: "contentSafety", object: true},
 			{name: "marketplaceSubscriptionId", norm: always(nil)}, {name: "inferenceEndpoint", norm: always(nil)}, {name: "endpointState", norm: always(nil)}}}
 }
 
@@ -52,7 +52,7 @@ func featureSetKind() *definition {
 	v := &definition{system: sysFull, actions: map[string]func(*call) answer{"backfill": func(c *call) answer {
 		return c.withOperation(jsonAnswer(http.StatusAccepted, obj{"jobIds": []any{}}), c.newOperation("fs", "Updating", c.prev))
 	}}, reads: map[string]func(*call) answer{"features": func(*call) answer { return jsonAnswer(http.StatusOK, obj{"value": []any{}}) }},
-		fields: assetFields(field{name: "entities", def: emptyList{}}, field{name: "specification"}, field{name: "materializationSettings"}, field{name: "stage", def: "Development"})}
+		fields: assetFields(field{name: "entities", def: emptyList{}}, field{name: "specification", object: true}, field{name: "materializationSettings", object: true}, field{name: "stage", def: "Development"})}
 	return containerKind("featuresets", "Featureset", "fs", v)
 }
 

@@ -18,7 +18,7 @@ func scheduleKind() *definition {
 				{name: "interval", def: omit}, {name: "schedule", def: omit, fields: []field{{name: "hours", def: emptyList{}}, {name: "minutes", def: emptyList{}},
 					{name: "weekDays", norm: weekDays}, {name: "monthDays"}}},
 				{name: "startTime"}, {name: "endTime"}, {name: "timeZone", def: "UTC"}}},
-			{name: "action"},
+			{name: "action", object: true},
 			{name: "provisioningState", def: "Succeeded", norm: always("Succeeded")},
 		}}
 }

@@ -144,6 +144,10 @@ func (c *call) putScope(probe scope) answer {
 	if str(c.sent, "location") == "" {
 		return armError(http.StatusBadRequest, "LocationRequired", "The location property is required for this definition.").answer(c)
 	}
+	c.coll = &collection{def: c.srv.store.kinds.scope(probe.kind)}
+	if bad := c.types(); bad != nil {
+		return bad.answer(c)
+	}
 	s := c.srv.store.newScope(probe.sub, probe.group, probe.kind, probe.name)
 	c.scope, c.coll, c.name = s, s.self.coll, s.name
 	a := c.storeScope(c.def().created)

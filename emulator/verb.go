@@ -3,6 +3,7 @@ package emulator
 import (
 	"net/http"
 	"regexp"
+	"sort"
 	"strings"
 	"time"
 )
@@ -42,6 +43,22 @@ func (c *call) body() *refusal {
 		}
 	}
 	c.props = sub(sent, "properties")
+	if c.coll == nil { // a resource group, or a scope that does not exist yet
+		return nil
+	}
+	return c.types()
+}
+
+// types refuses values of a wrong type, one detail per field.
+func (c *call) types() *refusal {
+	var details []detail
+	for _, path := range append(wrongTypes(c.def().envelope, c.sent, ""), wrongTypes(c.def().fields, c.props, "properties.")...) {
+		details = append(details, detail{"InvalidInput", "Property '" + path + "' must be an object."})
+	}
+	if details != nil {
+		sort.Slice(details, func(i, j int) bool { return details[i].message < details[j].message })
+		return userError(http.StatusBadRequest, "The request is invalid.", details...)
+	}
 	return nil
 }
 

@@ -8,7 +8,7 @@ import (
 // trackedFields are the top-level rows of resources with a location.
 func trackedFields(kind any) []field {
 	return []field{{name: "location", keep: true}, {name: "tags", def: emptyMap{}, norm: stringMap},
-		{name: "identity", keep: true}, {name: "kind", def: kind, keep: true}, {name: "sku", keep: true}}
+		{name: "identity", object: true, keep: true}, {name: "kind", def: kind, keep: true}, {name: "sku", object: true, keep: true}}
 }
 
 func workspaceResource() *definition {
