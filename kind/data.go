@@ -84,7 +84,7 @@ func tellDataset(doc *asset.Value) bool {
 		return doc.Has("assetPaths")
 	}
 	return hasAny(doc, "assetPaths", "linked_service", "linkedServiceId") ||
-		hasAny(doc, "directory", "file", "local_path") && hasAny(doc, "datastore", "version")
+		doc.Has("name") && hasAny(doc, "directory", "file", "local_path") && hasAny(doc, "datastore", "version")
 }
 
 // upgradeDataset reads assetPaths with linked_service of October 2020, file or
