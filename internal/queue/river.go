@@ -1,0 +1,254 @@
+package queue
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"math/rand/v2"
+	"time"
+
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver"
+	"github.com/riverqueue/river/rivermigrate"
+	"github.com/riverqueue/river/rivertype"
+)
+
+// transaction is a transaction of either database.
+type transaction[T any] struct {
+	tx       T
+	commit   func(context.Context) error
+	rollback func() error
+}
+
+// base is River on a database with transactions of type T.
+type base[T any] struct {
+	driver riverdriver.Driver[T]
+	insert *river.Client[T]
+	begin  func(context.Context) (transaction[T], error)
+	life   life
+	shut   func() error
+}
+
+// life tells living processes from dead ones.
+type life interface {
+	// begin makes tasks that dead processes left running available again. id
+	// is the client that is about to start.
+	begin(ctx context.Context, id string) error
+	// watch does the same from time to time until ctx ends.
+	watch(ctx context.Context)
+	// end says that this process runs no task any more.
+	end(ctx context.Context)
+}
+
+// migrate makes River's tables and the client that enqueues.
+func (b *base[T]) open(ctx context.Context, logger *slog.Logger) error {
+	m, err := rivermigrate.New(b.driver, &rivermigrate.Config{Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return err
+	}
+	if _, err := m.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
+		return fmt.Errorf("make the tables of the queue: %w", err)
+	}
+	b.insert, err = river.NewClient(b.driver, &river.Config{Logger: logger})
+	return err
+}
+
+func (b *base[T]) close() error { return b.shut() }
+
+// uniqueStates are the states in which a task keeps out others of its name
+// and key: all that are not final.
+func uniqueStates() []rivertype.JobState {
+	return []rivertype.JobState{
+		rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRetryable,
+		rivertype.JobStateRunning, rivertype.JobStateScheduled,
+	}
+}
+
+func insertOpts(attempts int, at time.Time) *river.InsertOpts {
+	if attempts == 0 {
+		attempts = math.MaxInt16
+	}
+	return &river.InsertOpts{MaxAttempts: attempts, ScheduledAt: at, UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: uniqueStates()}}
+}
+
+// again is the output of a running task that has to run once more.
+const again = "again"
+
+// enqueue inserts the task, or changes the one that is there already. That
+// one may begin or end meanwhile, so it tries until it meets it in one state.
+func (b *base[T]) enqueue(ctx context.Context, t task, attempts int, at time.Time) error {
+	for {
+		res, err := b.insert.Insert(ctx, t, insertOpts(attempts, at))
+		if err != nil || !res.UniqueSkippedAsDuplicate {
+			return err
+		}
+		done, err := b.change(ctx, res.Job, at)
+		if done || err != nil {
+			return err
+		}
+	}
+}
+
+// change marks a running task to run again, or brings a waiting one forward;
+// false if the task is no longer as it was.
+func (b *base[T]) change(ctx context.Context, job *rivertype.JobRow, at time.Time) (bool, error) {
+	if job.State != rivertype.JobStateRunning {
+		if job.State == rivertype.JobStateAvailable || time.Until(at) > 0 || time.Until(job.ScheduledAt) <= 0 {
+			return true, nil
+		}
+		now, err := b.insert.JobRetry(ctx, job.ID)
+		if errors.Is(err, rivertype.ErrNotFound) {
+			return false, nil
+		}
+		return err == nil && now.State == rivertype.JobStateAvailable, err
+	}
+	t, err := b.begin(ctx)
+	if err != nil {
+		return false, err
+	}
+	now, err := b.insert.JobUpdateTx(ctx, t.tx, job.ID, &river.JobUpdateParams{Output: again})
+	if err == nil && now.State == rivertype.JobStateRunning {
+		return true, t.commit(ctx)
+	}
+	if errors.Is(err, rivertype.ErrNotFound) {
+		err = nil
+	}
+	return false, errors.Join(err, t.rollback())
+}
+
+// cancelled is how long a task may take to return once its context is
+// cancelled.
+const cancelled = 30 * time.Second
+
+// run does tasks until ctx ends.
+func (b *base[T]) run(ctx context.Context, q *Queue) error {
+	client, err := river.NewClient(b.driver, b.config(q))
+	if err != nil {
+		return err
+	}
+	lasting := context.WithoutCancel(ctx)
+	if err := b.life.begin(ctx, client.ID()); err != nil {
+		return fmt.Errorf("take over the tasks of dead processes: %w", err)
+	}
+	defer b.life.end(lasting)
+	if err := client.Start(lasting); err != nil {
+		return err
+	}
+	b.life.watch(ctx)
+	soft, cancel := context.WithTimeout(lasting, q.opts.Grace)
+	defer cancel()
+	if err := client.Stop(soft); err == nil {
+		return nil
+	}
+	hard, cancel := context.WithTimeout(lasting, cancelled)
+	defer cancel()
+	if err := client.StopAndCancel(hard); err != nil {
+		return fmt.Errorf("tasks go on although they were cancelled: %w", err)
+	}
+	return nil
+}
+
+func (b *base[T]) config(q *Queue) *river.Config {
+	workers := river.NewWorkers()
+	river.AddWorker(workers, &worker[T]{base: b, q: q})
+	longest := time.Hour
+	for _, r := range q.tasks {
+		longest = max(longest, r.opts.Timeout)
+	}
+	c := &river.Config{
+		Queues:               map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: q.opts.Workers}},
+		Workers:              workers,
+		Logger:               q.opts.Logger,
+		RescueStuckJobsAfter: longest + time.Hour,
+		ErrorHandler:         &remark{logger: q.opts.Logger},
+	}
+	for _, p := range q.periodic {
+		attempts := q.tasks[p.task.Name].opts.Attempts
+		c.PeriodicJobs = append(c.PeriodicJobs, river.NewPeriodicJob(p.schedule, func() (river.JobArgs, *river.InsertOpts) {
+			return p.task, insertOpts(attempts, time.Time{})
+		}, nil))
+	}
+	return c
+}
+
+// worker does tasks for River.
+type worker[T any] struct {
+	river.WorkerDefaults[task]
+	base *base[T]
+	q    *Queue
+}
+
+// Timeout is that of the task.
+func (w *worker[T]) Timeout(job *river.Job[task]) time.Duration {
+	return w.q.tasks[job.Args.Name].opts.Timeout
+}
+
+// NextRetry doubles the wait with each failure, give or take a fifth.
+func (w *worker[T]) NextRetry(job *river.Job[task]) time.Time {
+	opts := w.q.tasks[job.Args.Name].opts
+	wait := opts.MaxBackoff
+	if n := len(job.Errors); n < 32 && opts.Backoff<<n < opts.MaxBackoff && opts.Backoff<<n > 0 {
+		wait = opts.Backoff << n
+	}
+	return time.Now().Add(time.Duration(float64(wait) * (0.8 + 0.4*rand.Float64())))
+}
+
+// Work does the task. A task that was enqueued while it ran runs once more.
+func (w *worker[T]) Work(ctx context.Context, job *river.Job[task]) error {
+	r, ok := w.q.tasks[job.Args.Name]
+	if !ok {
+		return river.JobCancel(fmt.Errorf("no task is called %q", job.Args.Name))
+	}
+	var args []byte
+	if err := json.Unmarshal(job.Args.Args, &args); err != nil {
+		return river.JobCancel(fmt.Errorf("the arguments of the task: %w", err))
+	}
+	if wantsAgain(job.JobRow) { // this is the run that was wanted
+		if _, err := w.base.insert.JobUpdate(ctx, job.ID, &river.JobUpdateParams{Output: "running"}); err != nil {
+			return err
+		}
+	}
+	if err := r.work(ctx, args); err != nil {
+		return err
+	}
+	return w.complete(context.WithoutCancel(ctx), job)
+}
+
+// complete ends the task, unless it has to run again.
+func (w *worker[T]) complete(ctx context.Context, job *river.Job[task]) error {
+	t, err := w.base.begin(ctx)
+	if err != nil {
+		return err
+	}
+	done, err := river.JobCompleteTx[riverdriver.Driver[T], T, task](ctx, t.tx, job)
+	if err != nil {
+		return errors.Join(err, t.rollback())
+	}
+	if wantsAgain(done.JobRow) {
+		return errors.Join(t.rollback(), river.JobSnooze(0))
+	}
+	return t.commit(ctx)
+}
+
+func wantsAgain(job *rivertype.JobRow) bool {
+	var text string
+	return json.Unmarshal(job.Output(), &text) == nil && text == again
+}
+
+// remark logs what tasks fail with.
+type remark struct{ logger *slog.Logger }
+
+// HandleError logs an error; the task is tried again.
+func (r *remark) HandleError(ctx context.Context, job *rivertype.JobRow, err error) *river.ErrorHandlerResult {
+	r.logger.WarnContext(ctx, "task failed", "task", string(job.EncodedArgs), "attempt", job.Attempt, "error", err)
+	return nil
+}
+
+// HandlePanic logs a panic; the task is tried again.
+func (r *remark) HandlePanic(ctx context.Context, job *rivertype.JobRow, value any, trace string) *river.ErrorHandlerResult {
+	r.logger.ErrorContext(ctx, "task panicked", "task", string(job.EncodedArgs), "attempt", job.Attempt, "panic", fmt.Sprint(value), "trace", trace)
+	return nil
+}
