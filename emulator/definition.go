@@ -17,7 +17,7 @@ type definition struct {
 	op               string // prefix of the long-running operation, empty when PUT is synchronous
 	deleteOp         bool   // DELETE is long-running
 	service          opService
-	state            string // interim provisioningState of an update; a create says Creating
+	creating, state  string // provisioningState while a create and an update run; Creating and Updating when empty
 	system           systemStyle
 	oldestFirst      bool // order of lists
 	class            string
@@ -113,6 +113,9 @@ func complete(defs []*definition) []*definition {
 			}
 			if d.updated == 0 {
 				d.updated = 200
+			}
+			if d.creating == "" {
+				d.creating = "Creating"
 			}
 			if d.state == "" {
 				d.state = "Updating"

@@ -11,7 +11,8 @@ var probeRows = []field{{name: "failureThreshold", def: json.Number("30")}, {nam
 
 func onlineDeploymentKind() *definition {
 	onOff := oneOf("Enabled", "Disabled")
-	return &definition{collection: "deployments", label: "Deployment", op: "od", deleteOp: true, updated: 201, system: sysFull, class: "endpoint", missing: notFoundEndpoint,
+	return &definition{collection: "deployments", label: "Deployment", op: "od", deleteOp: true, updated: 201, creating: "Updating", // recorded 2022-10
+		system: sysFull, class: "endpoint", missing: notFoundEndpoint,
 		envelope: []field{{name: "location", keep: true}, {name: "tags", def: emptyMap{}, norm: stringMap}, {name: "identity", object: true, def: omit}, {name: "kind", def: "Managed", norm: always("Managed")},
 			{name: "sku", object: true, def: obj{"name": "Default", "capacity": json.Number("1")}}},
 		check: checkOnlineDeployment, fill: fillOnlineDeployment, done: finishOnlineDeployment, patch: patchDeployment, refuse: refuseLiveDeployment,

@@ -190,6 +190,9 @@ func TestOperationBodies(t *testing.T) {
 	if !strings.HasPrefix(aao, s.url+"/subscriptions/"+subID+"/providers/Microsoft.MachineLearningServices/locations/eastus2/mfeOperationsStatus/oe:") {
 		t.Errorf("AAO = %s", aao)
 	}
+	if !strings.HasPrefix(loc, s.url) || r.header.Get("x-ms-async-operation-timeout") != "PT30M" {
+		t.Errorf("headers %v", r.header)
+	}
 	running := s.do("GET", aao, "")
 	if running.header.Get("Retry-After") != "1" || at(running.body, "status") != "Creating" || !strings.Contains(running.text, `"percentComplete":0.0`) || at(running.body, "endTime") != "0001-01-01T00:00:00+00:00" {
 		t.Errorf("running = %v %s", running.header, running.text)

@@ -123,9 +123,11 @@ func (s *Server) route(w *recorder, r *http.Request) string {
 		return "canceled"
 	}
 	account, path, isBlob := blobTarget(r)
-	collection := "blobs"
-	if !isBlob {
-		collection = collectionOf(r.URL.Path)
+	collection, isLogin := collectionOf(r.URL.Path), false
+	if isBlob {
+		collection = "blobs"
+	} else if isLogin = loginRoute(r.URL.Path) != ""; isLogin {
+		collection = "login"
 	}
 	m := s.faults.match(r, collection)
 	if !s.wait(r.Context(), m.delay) {
@@ -143,8 +145,8 @@ func (s *Server) route(w *recorder, r *http.Request) string {
 	switch {
 	case isBlob:
 		s.blob(out, r, account, path)
-	case s.login(out, r):
-		collection = "login"
+	case isLogin:
+		s.login(out, r)
 	default:
 		s.arm(out, r, m)
 	}

@@ -70,6 +70,13 @@ func TestToken(t *testing.T) {
 	if r := s.do("POST", s.url+"/t1/oauth2/v2.0/token", "", "Content-Type", "application/x-www-form-urlencoded"); r.status != 400 {
 		t.Errorf("token without a grant = %d", r.status)
 	}
+	s.fault("status=503,collection=login,times=1")
+	if r := s.do("GET", s.url+"/t1/v2.0/.well-known/openid-configuration", ""); r.status != 503 {
+		t.Errorf("fault on the token service = %d", r.status)
+	}
+	if r := s.do("GET", s.url+"/metadata/endpoints?api-version=2022-09-01", ""); !strings.Contains(r.text, `"resourceManager":"`+s.url) {
+		t.Errorf("metadata %s", r.text)
+	}
 	r := s.do("GET", s.url+"/common/discovery/instance?api-version=1.1&authorization_endpoint="+url.QueryEscape("https://x/t9/oauth2/v2.0/authorize"), "")
 	if r.body["tenant_discovery_endpoint"] != s.url+"/t9/v2.0/.well-known/openid-configuration" {
 		t.Errorf("discovery %s", r.text)

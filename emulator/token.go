@@ -68,14 +68,24 @@ func makeToken(tenant, audience, client, user string, now time.Time) string {
 	return part(obj{"typ": "JWT", "alg": "RS256", "kid": "emulator"}) + "." + part(claims) + "." + base64.RawURLEncoding.EncodeToString([]byte("emulator"))
 }
 
-// login serves the routes of the token service; ok is false when the path is none of them.
-func (s *Server) login(w http.ResponseWriter, r *http.Request) (ok bool) {
-	seg := strings.Split(strings.Trim(strings.ToLower(r.URL.Path), "/"), "/")
+// loginRoute names the route of the token service that a path is for; empty when it is none of them. The first segment
+// is the tenant.
+func loginRoute(path string) string {
+	path = strings.Trim(strings.ToLower(path), "/")
+	if path == "metadata/endpoints" {
+		return "metadata"
+	}
+	_, rest, _ := strings.Cut(path, "/")
+	return map[string]string{"v2.0/.well-known/openid-configuration": "configuration", ".well-known/openid-configuration": "configuration",
+		"discovery/instance": "instance", "discovery/v2.0/keys": "keys", "oauth2/v2.0/token": "token", "oauth2/token": "token"}[rest]
+}
+
+// login serves the routes of the token service.
+func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 	base := baseOf(r)
-	tenant := strings.Split(strings.Trim(r.URL.Path, "/"), "/")[0]
-	path := "/" + strings.Join(seg[1:], "/")
-	switch {
-	case path == "/v2.0/.well-known/openid-configuration", path == "/.well-known/openid-configuration":
+	tenant, _, _ := strings.Cut(strings.Trim(r.URL.Path, "/"), "/")
+	switch loginRoute(r.URL.Path) {
+	case "configuration":
 		writeJSON(w, http.StatusOK, obj{
 			"token_endpoint": base + "/" + tenant + "/oauth2/v2.0/token", "authorization_endpoint": base + "/" + tenant + "/oauth2/v2.0/authorize",
 			"device_authorization_endpoint": base + "/" + tenant + "/oauth2/v2.0/devicecode", "issuer": base + "/" + tenant + "/v2.0",
@@ -83,19 +93,16 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) (ok bool) {
 			"response_types_supported": []any{"code", "id_token"}, "subject_types_supported": []any{"pairwise"},
 			"id_token_signing_alg_values_supported": []any{"RS256"}, "token_endpoint_auth_methods_supported": []any{"client_secret_post", "private_key_jwt"},
 			"tenant_region_scope": "NA", "cloud_instance_name": r.Host})
-	case path == "/discovery/instance":
+	case "instance":
 		writeJSON(w, http.StatusOK, obj{"api-version": "1.1", "tenant_discovery_endpoint": base + "/" + s.tenantIn(r) + "/v2.0/.well-known/openid-configuration",
 			"metadata": []any{obj{"preferred_network": r.Host, "preferred_cache": r.Host, "aliases": []any{r.Host}}}})
-	case path == "/discovery/v2.0/keys":
+	case "keys":
 		writeJSON(w, http.StatusOK, obj{"keys": []any{}})
-	case path == "/oauth2/v2.0/token", path == "/oauth2/token":
+	case "token":
 		s.token(w, r, tenant)
-	case strings.Join(seg, "/") == "metadata/endpoints":
+	case "metadata":
 		s.metadata(w, base)
-	default:
-		return false
 	}
-	return true
 }
 
 func (s *Server) tenantIn(r *http.Request) string {

@@ -184,7 +184,7 @@ func (c *call) begin(r *resource, doc obj, created bool, status int) answer {
 	}
 	state := d.state
 	if created {
-		state = "Creating"
+		state = d.creating
 	}
 	sub(now, "properties")["provisioningState"] = state
 	op := c.newOperation(d.op, state, r)
