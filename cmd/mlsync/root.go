@@ -53,7 +53,9 @@ func (a *app) root() *cobra.Command {
 func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
 		a.planCommand(), a.applyCommand(),
-		a.renderCommand(),
+		a.daemonCommand(),
+		a.checkCommand(), a.renderCommand(), a.schemaCommand(),
+		a.kindsCommand(),
 		a.emulatorCommand(),
 		a.versionCommand(),
 	}

@@ -1,0 +1,256 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"mlsync.dev/mlsync/internal/config"
+	"mlsync.dev/mlsync/internal/queue"
+	"mlsync.dev/mlsync/state"
+)
+
+// daemonFlags are the flags of mlsync daemon.
+type daemonFlags struct {
+	data, listen, database      string
+	repository, branch          string
+	endpoint, storage, identity string
+	poll                        time.Duration
+}
+
+func (a *app) daemonCommand() *cobra.Command {
+	var f daemonFlags
+	c := &cobra.Command{
+		Use: "daemon", Short: "Watch a repository and keep its workspaces as it says", GroupID: "run", Args: cobra.NoArgs,
+		Long: `Watch a git repository, or a local folder, and apply every new commit to the
+targets of its mlsync.yaml; look for drift and compare everything again on
+schedule. It can be killed at any time: the next start takes up where it was.
+
+GET /healthz says that it lives, /readyz that it has read the repository,
+/metrics is for Prometheus. Logs go to stderr, one JSON object a line.`,
+		Example: `  mlsync daemon --data /var/lib/mlsync
+  mlsync daemon --repository https://github.com/contoso/ml-assets --branch main --data /var/lib/mlsync --listen :8080
+  mlsync daemon -C ./ml-assets --data /tmp/mlsync   # watches the local folder`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.runDaemon(cmd.Context(), f) },
+	}
+	c.Flags().StringVar(&f.data, "data", "mlsync-data", "folder for the journal and the mirror of the repository")
+	c.Flags().StringVar(&f.database, "database", "", "journal elsewhere: a file or postgres://…")
+	c.Flags().StringVar(&f.listen, "listen", "127.0.0.1:8080", "address of /healthz, /readyz and /metrics; empty for none")
+	c.Flags().StringVar(&f.repository, "repository", "", "git repository to watch (over the configuration)")
+	c.Flags().StringVar(&f.branch, "branch", "", "branch to watch (over the configuration)")
+	c.Flags().DurationVar(&f.poll, "poll", 0, "how often to ask for new commits (over the configuration)")
+	c.Flags().StringVar(&f.endpoint, "endpoint", "", "management API of all targets, for an emulator")
+	c.Flags().StringVar(&f.storage, "storage-endpoint", "", "blob storage of all targets, for an emulator")
+	c.Flags().StringVar(&f.identity, "identity", "", "identity of all targets (over the configuration)")
+	return c
+}
+
+// daemon is one running daemon.
+type daemon struct {
+	*app
+	flags   daemonFlags
+	cfg     *config.Config
+	store   *state.Store
+	queue   *queue.Queue
+	source  source
+	metrics *metrics
+	log     *slog.Logger
+	workers map[string]*worker
+}
+
+func (a *app) runDaemon(ctx context.Context, f daemonFlags) (err error) {
+	d := &daemon{app: a, flags: f, workers: map[string]*worker{}, metrics: newMetrics()}
+	d.log = slog.New(slog.NewJSONHandler(a.streams.err, &slog.HandlerOptions{Level: slog.LevelInfo}))
+	if err := d.setUp(ctx); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.close()) }()
+	g, ctx := errgroup.WithContext(ctx)
+	if f.listen != "" {
+		listener, err := net.Listen("tcp", f.listen)
+		if err != nil {
+			return err
+		}
+		d.log.Info("listening", "address", listener.Addr().String())
+		g.Go(func() error { return d.serve(ctx, listener) })
+	}
+	g.Go(func() error { return d.queue.Run(ctx) })
+	g.Go(func() error { return d.watch(ctx) })
+	d.log.Info("started", "version", version, "targets", len(d.workers))
+	err = g.Wait()
+	d.log.Info("stopped")
+	return err
+}
+
+// setUp opens everything that the daemon needs. Nothing is asked of Azure yet.
+func (d *daemon) setUp(ctx context.Context) error {
+	if err := os.MkdirAll(d.flags.data, 0o700); err != nil {
+		return err
+	}
+	cfg, bad, err := d.readConfig()
+	if err != nil {
+		return err
+	}
+	if err := bad.Err(); err != nil {
+		return err
+	}
+	d.cfg = cfg
+	d.override(cfg)
+	if d.source, err = d.openSource(cfg); err != nil {
+		return err
+	}
+	if len(cfg.Targets) == 0 {
+		if cfg, err = d.firstConfig(ctx); err != nil {
+			return err
+		}
+		d.cfg = cfg
+	}
+	where := d.flags.database
+	if where == "" {
+		where = filepath.Join(d.flags.data, "mlsync.db")
+	}
+	if d.store, err = state.Open(ctx, where, state.Options{}); err != nil {
+		return err
+	}
+	opts := queue.Options{Workers: max(2, min(8, len(cfg.Targets))), Logger: d.log}
+	if state.IsPostgres(where) {
+		d.queue, err = queue.OpenPostgres(ctx, where, opts)
+	} else {
+		d.queue, err = queue.OpenSQLite(ctx, d.store.DB(), opts)
+	}
+	if err != nil {
+		return err
+	}
+	return d.register()
+}
+
+// firstConfig reads the configuration out of the repository, for daemons that
+// are given only its address.
+func (d *daemon) firstConfig(ctx context.Context) (*config.Config, error) {
+	commit, err := d.source.fetch(ctx, d.refOf(nil))
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := d.configAt(commit)
+	if err != nil {
+		return nil, err
+	}
+	if len(cfg.Targets) == 0 {
+		return nil, fmt.Errorf("%s of the repository names no targets", config.File)
+	}
+	return cfg, nil
+}
+
+// override lays the flags over the configuration.
+func (d *daemon) override(cfg *config.Config) {
+	if d.flags.repository != "" {
+		cfg.Repository.URL = d.flags.repository
+	}
+	if d.flags.branch != "" {
+		cfg.Repository.Branch = d.flags.branch
+	}
+	for i := range cfg.Targets {
+		t := &cfg.Targets[i]
+		if d.flags.endpoint != "" {
+			t.Endpoint = d.flags.endpoint
+		}
+		if d.flags.storage != "" {
+			t.StorageEndpoint = d.flags.storage
+		}
+		if d.flags.identity != "" {
+			t.Identity.Type = d.flags.identity
+		}
+	}
+}
+
+// The names of the tasks in the queue.
+const (
+	taskSync   = "sync"
+	taskDrift  = "drift"
+	taskResync = "resync"
+)
+
+// register says how tasks are done and when they come by themselves.
+func (d *daemon) register() error {
+	for i := range d.cfg.Targets {
+		t := &d.cfg.Targets[i]
+		d.workers[t.Name] = &worker{daemon: d, name: t.Name}
+	}
+	for _, task := range []string{taskSync, taskDrift, taskResync} {
+		err := d.queue.Register(task, func(ctx context.Context, args []byte) error { return d.work(ctx, task, string(args)) }, queue.TaskOptions{Timeout: d.deadline()})
+		if err != nil {
+			return err
+		}
+	}
+	for i := range d.cfg.Targets {
+		t := &d.cfg.Targets[i]
+		if s := t.Drift.Schedule; s != "" && t.Drift.Mode != config.Off {
+			if err := d.queue.Periodic(taskDrift, t.Name, s, []byte(t.Name)); err != nil {
+				return err
+			}
+		}
+		if t.Resync != "" {
+			if err := d.queue.Periodic(taskResync, t.Name, t.Resync, []byte(t.Name)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// deadline bounds one task: that of the slowest target and a little more.
+func (d *daemon) deadline() time.Duration {
+	longest := time.Minute
+	for _, t := range d.cfg.Targets {
+		longest = max(longest, t.Deadline)
+	}
+	return longest + time.Minute
+}
+
+// work does one task of the queue.
+func (d *daemon) work(ctx context.Context, task, target string) error {
+	w := d.workers[target]
+	if w == nil {
+		d.log.Warn("task of a target that is not configured any more", "task", task, "target", target)
+		return nil
+	}
+	return w.run(ctx, task)
+}
+
+func (d *daemon) close() error {
+	var err error
+	if d.queue != nil {
+		err = errors.Join(err, d.queue.Close())
+	}
+	if d.store != nil {
+		err = errors.Join(err, d.store.Close())
+	}
+	if d.source != nil {
+		err = errors.Join(err, d.source.close())
+	}
+	return err
+}
+
+// serve answers on the listener until ctx is cancelled.
+func (d *daemon) serve(ctx context.Context, listener net.Listener) error {
+	server := &http.Server{Handler: d.handler(), ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10}
+	stop := context.AfterFunc(ctx, func() {
+		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		_ = server.Shutdown(end)
+	})
+	defer stop()
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"mlsync.dev/mlsync/plan"
+)
+
+// metrics are the numbers of the daemon. Labels are bounded by the
+// configuration: targets, tasks, actions and states, never names of assets.
+type metrics struct {
+	registry *prometheus.Registry
+	runs     *prometheus.CounterVec
+	seconds  *prometheus.HistogramVec
+	steps    *prometheus.CounterVec
+	drift    *prometheus.GaugeVec
+	pending  *prometheus.GaugeVec
+	synced   *prometheus.GaugeVec
+	last     *prometheus.GaugeVec
+	requests *prometheus.CounterVec
+	fetches  *prometheus.CounterVec
+	ready    atomic.Bool
+}
+
+func newMetrics() *metrics {
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		runs:     prometheus.NewCounterVec(prometheus.CounterOpts{Name: "mlsync_runs_total", Help: "Passes over a target, by how they ended."}, []string{"target", "task", "state"}),
+		seconds:  prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "mlsync_run_seconds", Help: "How long passes take.", Buckets: []float64{.1, .5, 1, 5, 15, 60, 300, 900, 1800}}, []string{"target", "task"}),
+		steps:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: "mlsync_steps_total", Help: "Steps carried out, by action and how they ended."}, []string{"target", "action", "state"}),
+		drift:    prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "mlsync_drift_assets", Help: "Assets that were changed behind git's back, at the last look."}, []string{"target"}),
+		pending:  prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "mlsync_approvals_pending", Help: "Steps that wait for an approval."}, []string{"target"}),
+		synced:   prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "mlsync_in_sync", Help: "1 if the last pass compared everything and left nothing undone."}, []string{"target"}),
+		last:     prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "mlsync_last_success_timestamp_seconds", Help: "When a pass ended well last."}, []string{"target"}),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "mlsync_read_requests_total", Help: "Requests that plans took to read the workspace."}, []string{"target"}),
+		fetches:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "mlsync_fetches_total", Help: "Looks at the repository, by how they ended."}, []string{"state"}),
+	}
+	m.registry.MustRegister(m.runs, m.seconds, m.steps, m.drift, m.pending, m.synced, m.last, m.requests, m.fetches,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+func (m *metrics) fetched(err error) {
+	state := "ok"
+	if err != nil {
+		state = "failed"
+	}
+	m.fetches.WithLabelValues(state).Inc()
+}
+
+// looked notes that the repository was read once.
+func (m *metrics) looked() { m.ready.Store(true) }
+
+// ran notes a pass.
+func (m *metrics) ran(target, task string, run plan.Run, p *plan.Plan, err error, took time.Duration) {
+	state := string(run.State)
+	if err != nil || state == "" {
+		state = string(plan.Failed)
+	}
+	m.runs.WithLabelValues(target, task, state).Inc()
+	m.seconds.WithLabelValues(target, task).Observe(took.Seconds())
+	for _, o := range run.Outcomes {
+		m.steps.WithLabelValues(target, string(o.Action), string(o.State)).Inc()
+	}
+	inSync := 0.0
+	if p != nil {
+		m.drift.WithLabelValues(target).Set(float64(len(p.Drift)))
+		m.pending.WithLabelValues(target).Set(float64(len(p.Refusals())))
+		m.requests.WithLabelValues(target).Add(float64(p.Observed.Requests))
+		if err == nil && run.State == plan.Done && p.Complete() && len(p.Refusals()) == 0 {
+			inSync = 1
+			m.last.WithLabelValues(target).SetToCurrentTime()
+		}
+	}
+	m.synced.WithLabelValues(target).Set(inSync)
+}
+
+// handler answers health checks and metrics.
+func (d *daemon) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		if err := d.store.Ping(r.Context()); err != nil {
+			http.Error(w, "the journal does not answer", http.StatusServiceUnavailable)
+			return
+		}
+		if !d.metrics.ready.Load() {
+			http.Error(w, "the repository has not been read yet", http.StatusServiceUnavailable)
+			return
+		}
+		_, _ = w.Write([]byte("ready\n"))
+	})
+	mux.Handle("GET /metrics", promhttp.HandlerFor(d.metrics.registry, promhttp.HandlerOpts{}))
+	return mux
+}

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"time"
+
+	"mlsync.dev/mlsync/internal/config"
+	"mlsync.dev/mlsync/internal/gitrepo"
+	"mlsync.dev/mlsync/reconcile"
+)
+
+// source is where the daemon gets the files from.
+type source interface {
+	// fetch is the newest state of the ref.
+	fetch(ctx context.Context, ref gitrepo.Ref) (reconcile.Commit, error)
+	// wait returns when there may be something new.
+	wait(ctx context.Context) error
+	close() error
+}
+
+// openSource opens the repository of the configuration, else the local folder.
+func (d *daemon) openSource(cfg *config.Config) (source, error) {
+	r := cfg.Repository
+	if r.URL == "" {
+		w, err := gitrepo.OpenWorkTree(cmp.Or(d.app.flags.dir, "."))
+		if err != nil {
+			return nil, err
+		}
+		cfg.Repository.URL = cmp.Or(w.Origin(), "file://"+w.Dir())
+		return &folder{tree: w, changed: make(chan struct{}, 1)}, nil
+	}
+	o := gitrepo.Options{URL: r.URL, Dir: filepath.Join(d.flags.data, "mirror"), Depth: 1}
+	if r.Auth.TokenEnv != "" {
+		o.Credential = func(context.Context) (gitrepo.Credential, error) {
+			token, _ := d.env(r.Auth.TokenEnv)
+			return gitrepo.Credential{Username: r.Auth.Username, Password: gitrepo.Secret(token)}, nil
+		}
+	}
+	if r.Auth.SSHKey != "" {
+		key, err := os.ReadFile(d.path(r.Auth.SSHKey))
+		if err != nil {
+			return nil, err
+		}
+		o.SSH.PrivateKey = gitrepo.Secret(key)
+	}
+	if r.Auth.KnownHosts != "" {
+		o.SSH.KnownHosts = []string{d.path(r.Auth.KnownHosts)}
+	}
+	o.SSH.AgentSocket, _ = d.env("SSH_AUTH_SOCK")
+	repo, err := gitrepo.Open(o)
+	if err != nil {
+		return nil, err
+	}
+	return &mirror{repo: repo, path: r.Path, every: cmp.Or(d.flags.poll, r.Poll, time.Minute)}, nil
+}
+
+// mirror is a remote repository that is asked for new commits.
+type mirror struct {
+	repo  *gitrepo.Repo
+	path  string
+	every time.Duration
+}
+
+func (m *mirror) fetch(ctx context.Context, ref gitrepo.Ref) (reconcile.Commit, error) {
+	c, err := m.repo.Fetch(ctx, ref)
+	if err != nil {
+		return reconcile.Commit{}, err
+	}
+	tree, err := m.repo.Tree(c.Hash)
+	if err != nil {
+		return reconcile.Commit{}, err
+	}
+	out := reconcile.Commit{FS: tree, Hash: string(c.Hash), Repo: m.repo.URL()}
+	if m.path != "" {
+		out.FS, err = fs.Sub(tree, m.path)
+	}
+	return out, err
+}
+
+// wait sleeps for the poll interval, give or take a tenth, so that many
+// daemons do not ask at the same moment.
+func (m *mirror) wait(ctx context.Context) error {
+	d := m.every + time.Duration((rand.Float64()-0.5)*0.2*float64(m.every))
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+func (m *mirror) close() error { return m.repo.Close() }
+
+// folder is a local working tree that is watched.
+type folder struct {
+	tree    *gitrepo.WorkTree
+	changed chan struct{}
+	started bool
+}
+
+func (f *folder) fetch(ctx context.Context, _ gitrepo.Ref) (reconcile.Commit, error) {
+	c := reconcile.Commit{FS: f.tree.FS(), Repo: f.tree.Origin()}
+	head, err := f.tree.Head()
+	switch {
+	case errors.Is(err, gitrepo.ErrNotFound), errors.Is(err, gitrepo.ErrEmpty):
+		c.Dirty = true
+		return c, nil
+	case err != nil:
+		return c, err
+	}
+	c.Hash = string(head.Hash)
+	dirty, _, err := f.tree.State(ctx, dirtyLimit)
+	c.Dirty = err != nil || dirty != gitrepo.Clean
+	return c, nil
+}
+
+// settled is how long a folder must be quiet before it is read.
+const settled = 500 * time.Millisecond
+
+func (f *folder) wait(ctx context.Context) error {
+	if !f.started {
+		f.started = true
+		go func() { // lives as long as the daemon; an error ends with it
+			_ = f.tree.Watch(ctx, settled, f.changed)
+		}()
+		select { // Watch tells once at its start
+		case <-f.changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-f.changed:
+		return nil
+	}
+}
+
+func (f *folder) close() error { return f.tree.Close() }
+
+// refOf is the ref that a target follows; that of the repository for nil.
+func (d *daemon) refOf(t *config.Target) gitrepo.Ref {
+	text := d.cfg.Repository.Branch
+	if t != nil {
+		switch {
+		case t.Branch != "":
+			text = t.Branch
+		case t.Tag != "":
+			text = "refs/tags/" + t.Tag
+		case t.Semver != "":
+			text = "semver:" + t.Semver
+		}
+	}
+	ref, err := gitrepo.ParseRef(text)
+	if err != nil {
+		d.log.Error("ref", "ref", text, "err", err)
+	}
+	return ref
+}
+
+// configAt is the configuration of a commit, with the flags laid over it; that
+// of the daemon if the commit has none.
+func (d *daemon) configAt(c reconcile.Commit) (*config.Config, error) {
+	data, err := fs.ReadFile(c.FS, config.File)
+	if errors.Is(err, fs.ErrNotExist) {
+		return d.cfg, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	cfg, bad := parseConfig(data, config.File)
+	if err := bad.Err(); err != nil {
+		return nil, err
+	}
+	cfg.Repository = d.cfg.Repository
+	cfg.Owner = cmp.Or(d.cfg.Owner, cfg.Owner)
+	d.override(cfg)
+	return cfg, nil
+}
