@@ -228,7 +228,7 @@ func (c *Checker) unknown(key string, item *asset.Value, rows []Field, skip []st
 	hint := problem.DidYouMean(key, known)
 	if hint == "" {
 		slices.Sort(known)
-		hint = "known here: " + strings.Join(known, ", ")
+		hint = "known here: " + strings.Join(slices.Compact(known), ", ")
 	}
 	c.Badf(item, "unknown_field", hint, "unknown field %q", key)
 }

@@ -15,7 +15,7 @@ var batchDeployment = &Table{
 	Parent:     "batch-endpoint",
 	ParentKey:  "endpoint_name",
 	LowerName:  true,
-	Names:      endpointName,
+	Names:      NameRule{Pattern: job.Names.Pattern, Text: job.Names.Text},
 	Tags:       "tags",
 	Location:   true,
 	Remove:     Delete,
@@ -42,13 +42,12 @@ var batchDeployment = &Table{
 		{YAML: "code_configuration", REST: "properties.codeConfiguration", As: codeConfiguration, Doc: "The code that reads the files; MLflow models need none."},
 		{YAML: "environment", REST: "properties.environmentId", As: Ref{To: "environment", Inline: true, File: true, Named: true}, Doc: "What the code runs in."},
 		{YAML: "environment_variables", REST: "properties.environmentVariables", As: Map{Of: Text{}}, Doc: "Variables of the process, sent as texts."},
-		{YAML: "compute", REST: "properties.compute", As: Ref{To: "compute", Bare: true}, Required: true, Doc: "Where it runs."},
+		{YAML: "compute", REST: "properties.compute", As: Ref{To: "compute", Bare: true}, Doc: "Where it runs; deployments of type model must say it."},
 		{YAML: "resources", REST: "properties.resources", As: jobResources, Doc: "The machines."},
 		{YAML: "settings", As: Object{Fields: append(batchSettings("properties."),
 			Field{YAML: "instance_count", As: Int{}, Doc: "The same as resources.instance_count."},
 			Field{YAML: "environment_variables", As: Map{Of: Text{}}, Doc: "The same as environment_variables of the deployment."},
 		)}, Doc: "How the files are handed to the model."},
-		{YAML: "location", As: Str{}, ReadOnly: true, Doc: "That of the workspace."},
 		{YAML: "id", As: Str{}, ReadOnly: true, Doc: "Set by Azure."},
 		{YAML: "provisioning_state", As: Str{}, ReadOnly: true, Doc: "Set by Azure."},
 		{YAML: "creation_context", As: Any{}, ReadOnly: true, Doc: "Set by Azure."},
@@ -109,21 +108,27 @@ func checkBatchDeployment(c *Checker, v *asset.Value) {
 	if settings := v.Get("settings"); settings != nil && !typed {
 		c.Problems.Hintf(settings.Pos(), "unknown_field", "add type: model", "settings: is for deployments of type model")
 	}
+	if typed && v.Get("compute").IsNull() {
+		c.Problems.Hintf(v.Pos(), "missing_field", "add compute: and the name of a cluster", "compute: is missing")
+	}
 	moved := asset.NewMap().At(v.Pos())
 	for _, row := range batchSettings("") {
 		item := v.Get(row.YAML)
 		if item == nil {
 			continue
 		}
-		if typed {
+		if typed && row.YAML != "error_threshold" {
 			c.Problems.Hintf(item.Pos(), "unknown_field", "move it into settings", "unknown field %q: deployments of type model have it in settings", row.YAML)
 		}
 		moved.Set(row.YAML, item)
 		v.Delete(row.YAML)
 	}
 	settings := v.Get("settings")
-	if settings == nil && moved.Len() > 0 {
-		v.Set("settings", moved)
+	if settings == nil {
+		settings = moved
+		v.Set("settings", settings)
+	} else if item := moved.Get("error_threshold"); item != nil && !settings.Has("error_threshold") {
+		settings.Set("error_threshold", item)
 	}
 	if n := settings.Get("instance_count"); n != nil {
 		if v.GetPath("resources", "instance_count").IsNull() {
@@ -135,7 +140,7 @@ func checkBatchDeployment(c *Checker, v *asset.Value) {
 		v.SetPath(item, "environment_variables", key)
 	}
 	dropEntry(settings, "environment_variables")
-	if settings != nil && settings.Len() == 0 {
+	if settings.Len() == 0 {
 		v.Delete("settings")
 	}
 }

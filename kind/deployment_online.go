@@ -37,7 +37,7 @@ var onlineDeployment = &Table{
 				{YAML: "instance_type", REST: "properties.instanceType", As: Fold{}, Required: true, Change: Replace, Doc: "The size of the machines."},
 				{YAML: "scale_settings", REST: "properties.scaleSettings", As: byType("scale settings: default", "scaleType", map[string]Type{"default": defaultScale}), Doc: "default only: managed deployments are scaled by Azure Monitor."},
 				{YAML: "egress_public_network_access", REST: "properties.egressPublicNetworkAccess", As: Words("enabled", "Enabled", "disabled", "Disabled"), Change: Replace, Service: asset.NewString("enabled"), Doc: "Whether the machines can reach the internet."},
-				{YAML: "private_network_connection", REST: "properties.privateNetworkConnection", As: Bool{}, Change: Replace, Doc: "An older form of egress_public_network_access."},
+				{YAML: "private_network_connection", REST: "properties.properties." + privateConnection, As: Words("true", "True", "false", "False"), Change: Replace, Doc: "An older form of egress_public_network_access."},
 			},
 		},
 		{
@@ -78,12 +78,14 @@ var onlineDeployment = &Table{
 		{YAML: "liveness_probe", REST: "properties.livenessProbe", As: probe, Doc: "How it is found out that a container lives."},
 		{YAML: "readiness_probe", REST: "properties.readinessProbe", As: probe, Doc: "How it is found out that a container is ready."},
 		{YAML: "data_collector", REST: "properties.dataCollector", As: dataCollector, Doc: "What is kept of requests and answers."},
-		{YAML: "location", As: Str{}, ReadOnly: true, Doc: "That of the workspace."},
 		{YAML: "id", As: Str{}, ReadOnly: true, Doc: "Set by Azure."},
 		{YAML: "provisioning_state", As: Str{}, ReadOnly: true, Doc: "Set by Azure."},
 		{YAML: "creation_context", As: Any{}, ReadOnly: true, Doc: "Set by Azure."},
 	},
 }
+
+// privateConnection is the property that holds private_network_connection.
+const privateConnection = "private-network-connection"
 
 // codeConfiguration is the code of a deployment and its script.
 var codeConfiguration = Object{
@@ -130,10 +132,10 @@ var containerResources = Object{
 		}
 	},
 	Fields: []Field{
-		{YAML: "cpu", REST: "cpu", As: Text{}, Doc: "Processors, such as 0.5 or 500m."},
-		{YAML: "memory", REST: "memory", As: Text{}, Doc: "Memory, such as 0.5Gi."},
-		{YAML: "gpu", REST: "gpu", As: Text{}, Doc: "Graphics processors."},
-		{YAML: "nvidia.com/gpu", As: Text{}, Doc: "The name that Kubernetes has for gpu."},
+		{YAML: "cpu", REST: "cpu", As: Str{}, Doc: "Processors, such as 0.5 or 500m."},
+		{YAML: "memory", REST: "memory", As: Str{}, Doc: "Memory, such as 0.5Gi."},
+		{YAML: "gpu", REST: "gpu", As: Str{}, Doc: "Graphics processors."},
+		{YAML: "nvidia.com/gpu", As: Str{}, Doc: "The name that Kubernetes has for gpu."},
 	},
 }
 
@@ -142,7 +144,7 @@ var containerResources = Object{
 var dataCollector = Object{
 	Fields: []Field{
 		{YAML: "collections", REST: "collections", As: Map{Of: Obj(
-			Field{YAML: "enabled", REST: "dataCollectionMode", As: Words("true", "Enabled", "false", "Disabled"), Required: true, Doc: "Whether it is kept: true or false."},
+			Field{YAML: "enabled", REST: "dataCollectionMode", As: quotedWord{Words("true", "Enabled", "false", "Disabled")}, Required: true, Doc: "Whether it is kept: \"true\" or \"false\", in quotes."},
 			Field{YAML: "data", REST: "dataId", As: collected, Doc: "The data asset that stands for what is kept; one that is named after the deployment if not given."},
 			Field{YAML: "client_id", REST: "clientId", As: Str{}, Doc: "The managed identity that writes it."},
 		)}, Required: true, Doc: "What is kept, by name."},
@@ -170,6 +172,17 @@ var dataCollector = Object{
 			v.Set("sampling_rate", rate)
 		}
 	},
+}
+
+// quotedWord is an Enum that must be written as a text.
+type quotedWord struct{ Enum }
+
+// Check refuses what is no text.
+func (q quotedWord) Check(c *Checker, v *asset.Value) *asset.Value {
+	if v.Type() != asset.String {
+		return Str{}.Check(c, v)
+	}
+	return q.Enum.Check(c, v)
 }
 
 // collectedData is the data asset of a collection, of which anything may be

@@ -37,7 +37,7 @@ var batchEndpoint = &Table{
 		{YAML: "properties", REST: "properties.properties", As: Tags, Change: Append, Doc: "Properties may be added, not changed or removed."},
 		{YAML: "auth_mode", REST: "properties.authMode", As: Words("aad_token", "AADToken", "key", "Key", "aml_token", "AMLToken"), Send: asset.NewString("aad_token"), Doc: "How callers show who they are; the service knows aad_token only."},
 		{YAML: "identity", REST: "identity", As: assignedIdentity, Doc: "Who the endpoint acts as."},
-		{YAML: "location", REST: "location", As: Fold{}, Change: Replace, Doc: "The region; that of the workspace if not given."},
+		{YAML: "location", As: Str{}, ReadOnly: true, Doc: "That of the workspace; the reference client sends no other."},
 		{YAML: "defaults", REST: "properties.defaults", Late: true, As: Obj(
 			Field{YAML: "deployment_name", REST: "deploymentName", As: Ref{To: "batch-deployment", Bare: true, NameOnly: true, Siblings: true}, Doc: "The deployment that requests go to which name none."},
 		), Doc: "What is used when a request does not say."},

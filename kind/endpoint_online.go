@@ -47,7 +47,7 @@ var onlineEndpoint = &Table{
 			Check:    checkOnlineEndpoint,
 			FromREST: onlineEndpointFromREST,
 			Fields: []Field{
-				{YAML: "compute", REST: "properties.compute", As: Ref{To: "compute", Bare: true}, Required: true, Change: Replace, Doc: "The cluster."},
+				{YAML: "compute", REST: "properties.compute", As: Ref{To: "compute"}, Required: true, Change: Replace, Doc: "The cluster."},
 			},
 		},
 	},
@@ -57,7 +57,7 @@ var onlineEndpoint = &Table{
 		{YAML: "properties", REST: "properties.properties", As: Tags, Change: Append, Doc: "Properties may be added, not changed or removed."},
 		{YAML: "auth_mode", REST: "properties.authMode", As: Words("key", "Key", "aml_token", "AMLToken", "aad_token", "AADToken"), Send: asset.NewString("key"), Doc: "How callers show who they are."},
 		{YAML: "identity", REST: "identity", As: assignedIdentity, Send: asset.NewMap().Set("type", asset.NewString("system_assigned")), Doc: "Who the endpoint acts as."},
-		{YAML: "location", REST: "location", As: Fold{}, Change: Replace, Doc: "The region; that of the workspace if not given."},
+		{YAML: "location", As: Str{}, ReadOnly: true, Doc: "That of the workspace; the reference client sends no other."},
 		{YAML: "traffic", REST: "properties.traffic", As: Map{Of: Int{}}, Late: true, Doc: "The percentage of the requests that each deployment answers: 100 in all, or 0. A deployment that is not named gets none."},
 		{YAML: "mirror_traffic", REST: "properties.mirrorTraffic", As: Map{Of: Int{}}, Late: true, Doc: "The percentage of the requests, at most 50, that one deployment without traffic gets copies of."},
 		{YAML: "id", As: Str{}, ReadOnly: true, Doc: "Set by Azure."},

@@ -21,7 +21,7 @@ var job = &Table{
 	Doc:        "One run of a command, or a sweep of runs over hyperparameters.",
 	Variants:   []*Variant{commandJob, sweepJob},
 	Fields: []Field{
-		{YAML: "display_name", REST: "properties.displayName", As: Text{}, Doc: "The name that is shown; the name of the job if not given."},
+		{YAML: "display_name", REST: "properties.displayName", As: Str{}, Doc: "The name that is shown; the name of the job if not given."},
 		{YAML: "description", REST: "properties.description", As: Str{}, Doc: "What it is for."},
 		{YAML: "experiment_name", REST: "properties.experimentName", As: Str{}, Change: Once, Service: asset.NewString("Default"), Doc: "The experiment that the run belongs to."},
 		{YAML: "tags", REST: "properties.tags", As: Tags, Doc: "Tags of the run."},
@@ -30,7 +30,6 @@ var job = &Table{
 		{YAML: "identity", REST: "properties.identity", As: jobIdentity, Change: Once, Doc: "Who the run acts as."},
 		{YAML: "services", REST: "properties.services", As: jobServices, Change: Once, Doc: "Ways into the running job."},
 		{YAML: "queue_settings", REST: "properties.queueSettings", As: queueSettings, Change: Once, Doc: "How the run is queued on serverless compute."},
-		{YAML: "notification_settings", REST: "properties.notificationSetting", As: notificationSettings, Doc: "Who is told what about the run."},
 		{YAML: "inputs", REST: "properties.inputs", As: jobInputs, Change: Once, Doc: "What the command reads; literals are sent as texts."},
 		{YAML: "outputs", REST: "properties.outputs", As: jobOutputs, Change: Once, Doc: "What the command writes."},
 		{YAML: "parent_job_name", REST: "properties.parentJobName", As: Str{}, Change: Once, Doc: "The run that this one is a child of."},
@@ -42,9 +41,14 @@ var job = &Table{
 }
 
 var jobIdentity = Object{
-	After: func(_ *Checker, v *asset.Value) {
+	After: func(c *Checker, v *asset.Value) {
 		if v.Get("type").Str() == "managed_identity" {
 			v.Set("type", asset.NewString("managed").At(v.Get("type").Pos()))
+		}
+		for _, key := range []string{"client_id", "object_id", "msi_resource_id"} {
+			if item := v.Get(key); item != nil && v.Get("type").Str() != "managed" {
+				c.Badf(item, "conflict", "remove it", "%s is for type managed only", key)
+			}
 		}
 	},
 	Fields: []Field{
@@ -118,12 +122,6 @@ var queueSettings = Object{
 	},
 }
 
-var notificationSettings = Obj(
-	Field{YAML: "email_on", REST: "emailOn", As: List{Of: Words("job_completed", "JobCompleted", "job_failed", "JobFailed", "job_cancelled", "JobCancelled")}, Doc: "What a mail is sent of."},
-	Field{YAML: "emails", REST: "emails", As: List{Of: Str{}}, Doc: "Who gets the mail."},
-	Field{YAML: "webhooks", REST: "webhooks", As: Map{Of: Any{}}, Doc: "What is called, by name."},
-)
-
 // jobResources are the machines of a run.
 var jobResources = Object{
 	After: func(_ *Checker, v *asset.Value) { superComputer(v) },
@@ -171,10 +169,10 @@ func superComputer(v *asset.Value) {
 	out := asset.NewMap().At(props.Pos())
 	for key, item := range props.Entries() {
 		switch strings.ToLower(key) {
-		case "aisupercomputer", "singularity", "itp":
+		case "aisupercomputer", "singularity":
 			key = "AISuperComputer"
-		case "target_selector", "targetselector":
-			key = "targetSelector"
+		case "itp", "target_selector":
+			key = strings.ToLower(key)
 		}
 		out.Set(key, item)
 	}
@@ -182,8 +180,8 @@ func superComputer(v *asset.Value) {
 }
 
 // finishJob is the part of the check that all jobs share.
-func finishJob(_ *Checker, v *asset.Value) {
-	fillPorts(v)
+func finishJob(c *Checker, v *asset.Value) {
+	fillPorts(c, v)
 	switch compute := v.Get("compute"); {
 	case strings.EqualFold(compute.Str(), "serverless"):
 		v.Delete("compute")

@@ -19,7 +19,10 @@ var commandJob = &Variant{
 	FromREST: jobFromREST,
 	Check: func(c *Checker, v *asset.Value) {
 		finishJob(c, v)
-		c.in("command", func() { doubleBraces(c, v) })
+		c.in("command", func() {
+			doubleBraces(c, v)
+			checkInputsOf(c, v.Get("command"), v.Get("inputs"))
+		})
 	},
 	Fields: append(commandFields("properties."),
 		Field{YAML: "limits", REST: "properties.limits", As: commandLimits, Change: Once, Doc: "When the run is stopped."}),
@@ -48,18 +51,10 @@ func commandFields(at string) []Field {
 	}
 }
 
-// commandLimits: the service takes less than a minute for 60 days, so the
-// reference client sends a minute.
+// commandLimits are sent as written; only those of sweeps are raised.
 var commandLimits = Object{
-	Fields: []Field{{YAML: "timeout", REST: "timeout", As: Duration{}, Change: Once, Doc: "Seconds, at least 60."}},
-	After:  func(_ *Checker, v *asset.Value) { atLeastMinute(v, "timeout") },
+	Fields: []Field{{YAML: "timeout", REST: "timeout", As: Duration{}, Change: Once, Doc: "Seconds."}},
 	ToREST: func(_ *Encoder, _, rest *asset.Value) { rest.Set("jobLimitsType", asset.NewString("Command")) },
-}
-
-func atLeastMinute(v *asset.Value, key string) {
-	if n, ok := v.Get(key).Int64(); ok && n < 60 {
-		v.Set(key, asset.NewInt(60).At(v.Get(key).Pos()))
-	}
 }
 
 var processCount = Field{YAML: "process_count_per_instance", REST: "processCountPerInstance", As: Int{}, Change: Once, Doc: "Processes on one machine."}
@@ -99,7 +94,7 @@ func byType(name, key string, types map[string]Type) Pick {
 	return p
 }
 
-var singleBrace = regexp.MustCompile(`\{(?:inputs|outputs|search_space)\.[A-Za-z_][A-Za-z0-9_.]*\}`)
+var singleBrace = regexp.MustCompile(`\{(?:inputs|outputs|search_space)\.[^}]*\}`)
 
 // doubleBraces rewrites {inputs.x}, which the preview wrote, to ${{inputs.x}},
 // as the reference client does.
@@ -113,11 +108,12 @@ func doubleBraces(c *Checker, v *asset.Value) {
 	v.Set("command", asset.NewString(text).At(command.Pos()))
 }
 
+// rewriteBraces leaves alone what stands in braces already.
 func rewriteBraces(text string) string {
 	var b strings.Builder
 	last := 0
 	for _, m := range singleBrace.FindAllStringIndex(text, -1) {
-		if m[0] > 0 && strings.ContainsRune("{$", rune(text[m[0]-1])) || m[1] < len(text) && text[m[1]] == '}' {
+		if m[0] > 0 && text[m[0]-1] == '{' || m[1] < len(text) && text[m[1]] == '}' {
 			continue
 		}
 		b.WriteString(text[last:m[0]] + "${{" + text[m[0]+1:m[1]-1] + "}}")

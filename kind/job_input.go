@@ -1,20 +1,21 @@
 package kind
 
 import (
+	"regexp"
 	"strings"
 
 	"mlsync.dev/mlsync/asset"
+	"mlsync.dev/mlsync/internal/problem"
 )
 
 // portName is what inputs and outputs of a job may be called.
 const portName = `[a-zA-Z_]+[a-zA-Z0-9_]*`
 
 var (
-	dataTypes  = []string{"uri_file", "uri_file", "uri_folder", "uri_folder", "mltable", "mltable"}
-	modelTypes = []string{"custom_model", "custom_model", "mlflow_model", "mlflow_model", "triton_model", "triton_model"}
-	portTypes  = Words(append(append([]string{}, dataTypes...), modelTypes...)...)
-	inputModes = Words("ro_mount", "ReadOnlyMount", "mount", "ReadOnlyMount", "rw_mount", "ReadWriteMount", "download", "Download",
-		"direct", "Direct", "eval_mount", "EvalMount", "eval_download", "EvalDownload")
+	dataTypes   = []string{"uri_file", "uri_file", "uri_folder", "uri_folder", "mltable", "mltable"}
+	modelTypes  = []string{"custom_model", "custom_model", "mlflow_model", "mlflow_model", "triton_model", "triton_model"}
+	portTypes   = Words(append(append([]string{}, dataTypes...), modelTypes...)...)
+	inputModes  = Words("ro_mount", "ReadOnlyMount", "download", "Download", "direct", "Direct", "eval_mount", "EvalMount", "eval_download", "EvalDownload")
 	outputModes = Words("rw_mount", "ReadWriteMount", "mount", "ReadWriteMount", "upload", "Upload", "direct", "Direct")
 )
 
@@ -23,11 +24,11 @@ var (
 var jobInputs = Map{Keys: portName, Nulls: true, Of: Pick{
 	Name: "a literal, or a map with a path",
 	Of: func(v *asset.Value) Type {
+		if v.Type() == asset.Time || v.Type() == asset.List {
+			return nil
+		}
 		if v.IsScalar() || v.Has("value") && !v.Has("path") {
 			return literalInput
-		}
-		if v.Type() != asset.Map {
-			return nil
 		}
 		return inputOf(v.Get("type").Text())
 	},
@@ -78,9 +79,6 @@ func remoteInput(text string) bool {
 
 func finishInput(c *Checker, v *asset.Value) {
 	setDefault(v, "type", "uri_folder")
-	if v.Get("mode").Str() == "mount" {
-		v.Set("mode", asset.NewString("ro_mount").At(v.Get("mode").Pos()))
-	}
 	if mode := v.Get("mode"); strings.HasPrefix(mode.Str(), "eval_") && v.Get("type").Str() != "mltable" {
 		c.Badf(mode, "bad_value", "write type: mltable, or another mode", "mode %s is for mltable only", mode.Str())
 	}
@@ -120,14 +118,19 @@ var jobOutputs = Map{Keys: portName, Nulls: true, Of: Object{
 		{YAML: "type", REST: "jobOutputType", As: portTypes, Change: Once, Doc: "What the job writes; uri_folder if not given."},
 		{YAML: "path", REST: "uri", As: Str{}, Change: Once, Doc: "Where it is kept, an azureml://datastores/… address; a folder of the run if not given."},
 		{YAML: "mode", REST: "mode", As: outputModes, Change: Once, Doc: "How the job writes it."},
-		{YAML: "path_on_compute", REST: "pathOnCompute", As: Str{}, Change: Once, Doc: "Where the job writes it."},
 		{YAML: "name", REST: "assetName", As: Str{}, Change: Once, Doc: "The data or model asset that the job makes of it."},
 		{YAML: "version", REST: "assetVersion", As: Text{}, Change: Once, Doc: "The version of that asset."},
 	},
 }}
 
-// fillPorts gives inputs and outputs without content their normal form.
-func fillPorts(v *asset.Value) {
+// fillPorts gives outputs without content their normal form. Inputs must have
+// some.
+func fillPorts(c *Checker, v *asset.Value) {
+	for key, item := range v.Get("inputs").Entries() {
+		if item.IsNull() {
+			c.Problems.Hintf(item.Pos(), "wrong_type", "write a value, or remove it", "inputs.%s has no value", key)
+		}
+	}
 	outputs := v.Get("outputs")
 	for key, item := range outputs.Entries() {
 		if item.IsNull() {
@@ -142,6 +145,25 @@ func nullInputs(props *asset.Value) {
 	for key, item := range inputs.Entries() {
 		if item.IsNull() {
 			inputs.Set(key, asset.NewMap().Set("jobInputType", asset.NewString("literal")))
+		}
+	}
+}
+
+var (
+	usedInput     = regexp.MustCompile(`\$\{\{inputs\.([\w.-]+)\}\}`)
+	optionalInput = regexp.MustCompile(`\[[\w.\s-]*\$\{\{inputs\.([\w.-]+)\}\}\]`)
+)
+
+// checkInputsOf looks whether the job has the inputs that a command names,
+// save those in [ ], which are optional.
+func checkInputsOf(c *Checker, command, inputs *asset.Value) {
+	optional := map[string]bool{}
+	for _, m := range optionalInput.FindAllStringSubmatch(command.Str(), -1) {
+		optional[m[1]] = true
+	}
+	for _, m := range usedInput.FindAllStringSubmatch(command.Str(), -1) {
+		if !optional[m[1]] && !inputs.Has(m[1]) {
+			c.Badf(command, "missing_input", problem.DidYouMean(m[1], inputs.Keys()), "the job has no input %q", m[1])
 		}
 	}
 }

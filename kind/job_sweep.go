@@ -17,7 +17,12 @@ var sweepJob = &Variant{
 	Check: func(c *Checker, v *asset.Value) {
 		finishJob(c, v)
 		if trial := v.Get("trial"); trial != nil {
-			c.in("trial", func() { c.in("command", func() { doubleBraces(c, trial) }) })
+			c.in("trial", func() {
+				c.in("command", func() {
+					doubleBraces(c, trial)
+					checkInputsOf(c, trial.Get("command"), v.Get("inputs"))
+				})
+			})
 		}
 	},
 	Fields: []Field{
@@ -61,7 +66,16 @@ func evaluationInterval(send int64) Field {
 	return Field{YAML: "evaluation_interval", REST: "evaluationInterval", As: Int{}, Change: Once, Send: asset.NewInt(send), Doc: "How often the runs are looked at."}
 }
 
+// sweepLimits: the service takes less than a minute for 60 days, so the
+// reference client sends a minute.
 var sweepLimits = Object{
+	After: func(_ *Checker, v *asset.Value) {
+		for _, key := range []string{"timeout", "trial_timeout"} {
+			if n, ok := v.Get(key).Int64(); ok && n < 60 {
+				v.Set(key, asset.NewInt(60).At(v.Get(key).Pos()))
+			}
+		}
+	},
 	Fields: []Field{
 		{YAML: "max_total_trials", REST: "maxTotalTrials", As: Int{}, Required: true, Change: Once, Doc: "Runs in all."},
 		{YAML: "max_concurrent_trials", REST: "maxConcurrentTrials", As: Int{}, Change: Once, Doc: "Runs at a time."},

@@ -30,7 +30,11 @@ func upgradeOnlineEndpoint(u *Upgrade) []*asset.Value {
 	out.Set("$schema", schemaURL(form+"OnlineEndpoint"))
 	u.Move(out, "name", "name", nil)
 	if form == "kubernetes" {
-		out.Set("compute", PreviewRef(compute))
+		compute = PreviewRef(compute)
+		if !strings.Contains(compute.Str(), ":") {
+			compute = asset.NewString("azureml:" + compute.Str()).At(compute.Pos())
+		}
+		out.Set("compute", compute)
 	}
 	u.Move(out, "auth_mode", "auth_mode", func(v *asset.Value) *asset.Value {
 		if squash(v.Str()) == "token" {

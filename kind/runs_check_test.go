@@ -37,6 +37,11 @@ func TestRunsProblems(t *testing.T) {
 		{commandDoc + "command: c\nenvironment: azureml:e:1\ninputs: {x: {path: p, mode: eval_mount}}", "inputs.x: mode eval_mount is for mltable only"},
 		{commandDoc + "command: c\nenvironment: azureml:e:1\nservices: {x: {type: vs_code, log_dir: a}}", "services.x: log_dir is for type tensor_board only"},
 		{commandDoc + "command: c\nenvironment: azureml:e:1\nservices: {x: {nodes: all}}", "services.x: type is missing"},
+		{commandDoc + "command: c\nenvironment: azureml:e:1\ninputs: {x: }", "inputs.x has no value"},
+		{commandDoc + "command: c\nenvironment: azureml:e:1\ninputs: {x: {path: p, mode: mount}}", "inputs.x.mode: \"mount\" is not a value"},
+		{commandDoc + "command: c ${{inputs.dta}}\nenvironment: azureml:e:1\ninputs: {data: 1}", "command: the job has no input \"dta\" (did you mean \"data\"?)"},
+		{commandDoc + "command: c\nenvironment: azureml:e:1\nidentity: {type: aml_token, client_id: c}", "identity: client_id is for type managed only"},
+		{commandDoc + "command: c\nenvironment: azureml:e:1\noutputs: {x: {path_on_compute: p}}", "outputs.x: unknown field \"path_on_compute\""},
 		{sweepDoc, "search_space: is missing"},
 		{sweepDoc + "search_space: {x: {type: gauss}}", "search_space.x.type: there is no such distribution"},
 		{sweepDoc + "search_space: {x: {type: uniform, min_value: 1}}", "search_space.x.max_value: is missing"},
@@ -52,17 +57,19 @@ func TestRunsProblems(t *testing.T) {
 		{endpointDoc + "mirror_traffic: {blue: 10, green: 10}", "only one deployment can get copies"},
 		{endpointDoc + "mirror_traffic: {blue: 60}", "mirror_traffic.blue: 60 per cent is too much"},
 		{endpointDoc + "traffic: {blue: 100}\nmirror_traffic: {blue: 10}", "mirror_traffic.blue: the deployment has traffic of its own"},
-		{clusterDoc + "compute: k\nmirror_traffic: {blue: 10}", "mirror_traffic: Kubernetes endpoints cannot mirror"},
+		{clusterDoc + "compute: azureml:k\nmirror_traffic: {blue: 10}", "mirror_traffic: Kubernetes endpoints cannot mirror"},
 		{clusterDoc, "compute: is missing"},
 		{managedDoc + "code_configuration: {code: a}", "code_configuration.scoring_script: is missing"},
 		{managedDoc + "scale_settings: {type: target_utilization}", "scale_settings: want scale settings: default"},
 		{managedDoc + "resources: {limits: {cpu: 1}}", "unknown field \"resources\""},
 		{managedDoc + "data_collector: {collections: {a: {enabled: maybe}}}", "data_collector.collections.a.enabled: \"maybe\" is not a value"},
+		{managedDoc + "data_collector: {collections: {a: {enabled: true}}}", "data_collector.collections.a.enabled: want a text, not a bool (put it in quotes: \"True\")"},
+		{clusterDoc + "compute: k", "compute: \"k\" does not refer to a compute"},
 		{managedDoc + "data_collector: {rolling_rate: hour}", "data_collector.collections: is missing"},
 		{"$schema: https://x/managedOnlineDeployment.schema.json\nname: blue\ninstance_type: s", "endpoint_name is missing"},
 		{"$schema: https://x/managedOnlineDeployment.schema.json\nname: my_blue\nendpoint_name: e\ninstance_type: s", "\"my_blue\" cannot be the name"},
 		{"$schema: https://x/managedOnlineDeployment.schema.json\nname: blue\nendpoint_name: e", "instance_type: is missing"},
-		{batchDoc, "compute: is missing"},
+		{batchDoc + "type: model", "compute: is missing"},
 		{batchDoc + "compute: c\nsettings: {mini_batch_size: 1}", "settings: is for deployments of type model"},
 		{batchDoc + "compute: c\ntype: model\nmini_batch_size: 1", "unknown field \"mini_batch_size\": deployments of type model have it in settings"},
 		{batchDoc + "compute: c\noutput_action: drop", "output_action: \"drop\" is not a value"},
@@ -81,7 +88,7 @@ func TestRunsProblems(t *testing.T) {
 
 // TestSingleBraces: the form of the preview is rewritten with a warning.
 func TestSingleBraces(t *testing.T) {
-	_, bad := tryRead(t, readYAML(t, commandDoc+"command: x {inputs.a}\nenvironment: azureml:e:1"))
+	_, bad := tryRead(t, readYAML(t, commandDoc+"command: x {inputs.a}\nenvironment: azureml:e:1\ninputs: {a: 1}"))
 	if len(bad) != 1 || bad[0].Severity != problem.Warning || bad[0].Code != "old_expression" || bad[0].Pos.Line != 2 {
 		t.Errorf("got %v, want one warning", bad)
 	}

@@ -55,7 +55,7 @@ traffic: {Blue: 100, green: 0}`, "onlineEndpoints/end", `
 		{"kubernetes endpoint", `
 name: end
 auth_mode: key
-compute: k1`, "onlineEndpoints/end", `
+compute: azureml:k1`, "onlineEndpoints/end", `
 {"location":"eastus2","kind":"K8S","properties":{"authMode":"key","compute":"{ws}/computes/k1","traffic":{}}}`},
 		{"managed deployment", `
 name: blue
