@@ -1,0 +1,40 @@
+package rooms
+
+// Table is the table of ARCHITECTURE.md.
+func Table() map[string]Room {
+	return map[string]Room{
+		"internal/problem": {Pure: true},
+		"internal/graph":   {},
+		"internal/glob":    {Pure: true},
+		"internal/content": {},
+		"internal/gitrepo": {},
+		"internal/queue":   {},
+		"internal/pgtest":  {},
+		"internal/deps":    {},
+		"internal/rooms":   {},
+		"emulator":         {Sealed: true},
+
+		// log/slog: a secret says how it is logged, and logs nothing.
+		"asset":   {Pure: true, Imports: []string{"internal/problem"}, Except: []string{"log/slog"}},
+		"kind":    {Pure: true, Imports: []string{"asset", "internal/problem"}},
+		"tree":    {Pure: true, Imports: []string{"asset", "kind", "internal/problem", "internal/glob"}},
+		"resolve": {Pure: true, Imports: []string{"asset", "kind", "internal/content", "internal/problem"}},
+		"diff":    {Pure: true, Imports: []string{"asset", "kind"}},
+		"plan":    {Pure: true, Imports: []string{"asset", "kind", "diff", "internal/graph", "internal/problem"}},
+		"export":  {Pure: true, Imports: []string{"asset", "kind", "tree", "internal/problem"}},
+		"promote": {Pure: true, Imports: []string{"asset", "kind", "tree", "internal/graph", "internal/problem"}},
+
+		"internal/config": {Imports: []string{"asset", "internal/glob", "internal/problem"}},
+		"internal/secret": {Imports: []string{"asset"}},
+		"internal/bench":  {Imports: []string{All}},
+
+		"azureml": {Imports: []string{"asset", "kind", "internal/content"}},
+		"state":   {Imports: []string{"asset", "plan"}},
+		"web":     {Imports: []string{"asset", "diff", "plan"}},
+		"notify":  {Imports: []string{"asset", "diff", "plan"}},
+		"reconcile": {Imports: []string{
+			"asset", "kind", "tree", "resolve", "diff", "plan", "internal/content", "internal/graph", "internal/problem",
+		}},
+		"cmd/mlsync": {Imports: []string{All}},
+	}
+}
