@@ -54,13 +54,16 @@ func dataVariant(name, doc string) *Variant {
 }
 
 // sendAssetState sends what the client sends for every version of an asset,
-// and the URIs that an MLTable refers to.
+// and the URIs that an MLTable refers to. What git wants is not archived: the
+// service restores a version that is sent without the stage Archived.
 func sendAssetState(_ *Encoder, v, rest *asset.Value) {
 	props := rest.Get("properties")
-	for _, flag := range []string{"isArchived", "isAnonymous"} {
-		if !props.Has(flag) {
-			props.Set(flag, asset.NewBool(false))
-		}
+	if props.Get("isArchived").Bool() && v.Get("stage") == nil {
+		props.Delete("stage")
+	}
+	props.Set("isArchived", asset.NewBool(false))
+	if !props.Has("isAnonymous") {
+		props.Set("isAnonymous", asset.NewBool(false))
 	}
 	if props.Get("properties").IsNull() {
 		props.Set("properties", asset.NewMap())
