@@ -88,8 +88,15 @@ func (m *maker) split(s *Step) {
 	if len(later) == 0 {
 		return
 	}
-	m.add(&Step{Key: Key{ID: s.Key.ID, Part: Late}, Action: Update, Changes: later, Want: s.Want, Live: s.Live, Source: s.Source, ARM: s.ARM,
+	last := m.add(&Step{Key: Key{ID: s.Key.ID, Part: Late}, Action: Update, Changes: later, Want: s.Want, Live: s.Live, Source: s.Source, ARM: s.ARM,
 		Why: "after what is in it"})
+	for _, l := range lateOf(s.Want) {
+		for _, name := range slices.Sorted(maps.Keys(l.names())) {
+			if ok, _ := m.willBe(s.Key.ID, name); !ok {
+				last.Action, last.Code, last.Blocked = Unknown, NotRead, "nobody knows whether "+name+" exists"
+			}
+		}
+	}
 }
 
 // checkNames finds late fields that name contained assets which will not be there.
@@ -132,7 +139,7 @@ func (m *maker) willBe(box asset.ID, name string) (ok, known bool) {
 // insideRead reports whether the contents of a container are known.
 func (m *maker) insideRead(box asset.ID) bool {
 	for _, t := range kind.All() {
-		if t.Parent == box.Kind && !m.Live.Listed[t.Kind] {
+		if t.Parent == box.Kind && (!m.Live.Listed[t.Kind] || m.Observed.Partial[t.Kind] != "") {
 			return false
 		}
 	}

@@ -7,6 +7,7 @@ import (
 )
 
 const (
+	k8s   = "online-endpoint/end#kubernetes"
 	end   = "online-endpoint/end#managed"
 	blue  = "online-deployment/end/blue#managed"
 	green = "online-deployment/end/green#managed"
@@ -131,12 +132,12 @@ func TestChoreography(t *testing.T) {
 		}, `online-deployment/end/blue replace instance_type:git !replace:online-deployment/end/blue
 			online-endpoint/end noop`},
 		{"replacement of an endpoint", func(w *world) {
-			w.want(end, `'location':'b','traffic':{'blue':100}`)
-			w.owned(end, `'location':'a','traffic':{'blue':100}`, `'location':'a','traffic':{'blue':100}`)
+			w.want(k8s, `'compute':'azureml:b','traffic':{'blue':100}`)
+			w.owned(k8s, `'compute':'azureml:a','traffic':{'blue':100}`, `'compute':'azureml:a','traffic':{'blue':100}`)
 			w.want(blue, dep)
 			w.owned(blue, dep, dep)
 			w.in.Options.Allow = []string{"replace:online-endpoint/end"}
-		}, `online-endpoint/end replace location:git !replace:online-endpoint/end
+		}, `online-endpoint/end replace compute:git !replace:online-endpoint/end
 			online-deployment/end/blue create <- online-endpoint/end
 			online-endpoint/end#late update traffic:git <- online-deployment/end/blue, online-endpoint/end`},
 		{"drift of traffic is corrected", func(w *world) {

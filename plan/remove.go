@@ -162,24 +162,38 @@ func (m *maker) keepReferenced() {
 // removes reports whether the step takes its asset out of the workspace.
 func (s *Step) removes() bool { return s.Action == Archive || s.Action == Delete }
 
-// users are the assets that refer to an asset, sorted. Of an asset that will
-// be written, what git says counts; of others, what is live. Jobs that ran
-// are history and hold nothing.
+// users are the assets that refer to an asset, sorted: what git says, and of
+// what is live all that no step is going to change. Jobs that ran are history
+// and hold nothing.
 func (m *maker) users() map[asset.ID][]asset.ID {
 	out := map[asset.ID][]asset.ID{}
-	note := func(a *asset.Asset) {
-		for _, site := range references(a) {
-			out[site.to] = append(out[site.to], a.ID)
+	note := func(a *asset.Asset, gone map[string]bool) {
+		for _, r := range references(a) {
+			if !gone[r.path] {
+				out[r.to] = append(out[r.to], a.ID)
+			}
 		}
 	}
 	for _, a := range m.Want.All() {
-		note(a)
+		note(a, nil)
 	}
 	for _, a := range m.Live.Assets.All() {
-		if s := m.steps[Key{ID: a.ID}]; kind.Of(a.ID.Kind).Once || s != nil && s.Want != nil && s.Action.Writes() && s.Action != Adopt {
+		if kind.Of(a.ID.Kind).Once {
 			continue
 		}
-		note(a)
+		s := m.steps[Key{ID: a.ID}]
+		if s == nil || !s.Action.Writes() {
+			note(a, nil)
+			continue
+		}
+		if s.Action == Replace {
+			continue
+		}
+		gone := map[string]bool{}
+		for _, ch := range acting(s.Changes) {
+			gone[ch.Dotted()] = true
+		}
+		note(a, gone)
 	}
 	for id, list := range out {
 		slices.SortFunc(list, asset.ID.Compare)
