@@ -45,6 +45,5 @@ var batchEndpoint = &Table{
 		{YAML: "provisioning_state", As: Str{}, ReadOnly: true, Doc: "Set by Azure."},
 		{YAML: "scoring_uri", As: Str{}, ReadOnly: true, Doc: "Set by Azure."},
 		{YAML: "openapi_uri", As: Str{}, ReadOnly: true, Doc: "Set by Azure."},
-		{YAML: "creation_context", As: Any{}, ReadOnly: true, Doc: "Set by Azure."},
 	},
 }

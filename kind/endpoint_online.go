@@ -65,7 +65,6 @@ var onlineEndpoint = &Table{
 		{YAML: "provisioning_state", As: Str{}, ReadOnly: true, Doc: "Set by Azure."},
 		{YAML: "scoring_uri", As: Str{}, ReadOnly: true, Doc: "Set by Azure."},
 		{YAML: "openapi_uri", As: Str{}, ReadOnly: true, Doc: "Set by Azure."},
-		{YAML: "creation_context", As: Any{}, ReadOnly: true, Doc: "Set by Azure."},
 	},
 }
 
@@ -82,7 +81,7 @@ func tellOnlineEndpoint(doc *asset.Value) bool {
 }
 
 var onlineEndpointKeys = []string{"$schema", "name", "description", "tags", "properties", "auth_mode", "identity", "location", "traffic", "mirror_traffic",
-	"public_network_access", "compute", "id", "kind", "provisioning_state", "scoring_uri", "openapi_uri", "creation_context"}
+	"public_network_access", "compute", "id", "kind", "provisioning_state", "scoring_uri", "openapi_uri"}
 
 func isKubernetesEndpoint(rest *asset.Value) bool {
 	return rest.GetPath("properties", "compute").Str() != ""

@@ -46,6 +46,7 @@ func TestRunsProblems(t *testing.T) {
 		{sweepDoc + "search_space: {x: {type: gauss}}", "search_space.x.type: there is no such distribution"},
 		{sweepDoc + "search_space: {x: {type: uniform, min_value: 1}}", "search_space.x.max_value: is missing"},
 		{sweepDoc + "search_space: {x: {type: randint, upper: a}}", "search_space.x.upper: want a whole number"},
+		{sweepDoc + "search_space: {x: {type: choice, values: [true]}}", "search_space.x.values.0: want a text, a number or a map, not a bool"},
 		{sweepDoc + "search_space: {x: 3}", "search_space.x: want a map"},
 		{sweepDoc + "search_space: {x: {type: randint, upper: 2}}\nearly_termination: {type: luck}", "early_termination: want a policy"},
 		{sweepDoc + "search_space: {x: {type: randint, upper: 2}}\nsampling_algorithm: luck", "sampling_algorithm.type: \"luck\" is not a value"},

@@ -144,6 +144,10 @@ func (t choiceValue) each(v *asset.Value, f func(*asset.Value) *asset.Value) *as
 }
 
 func (t choiceValue) Check(c *Checker, v *asset.Value) *asset.Value {
+	if v.Type() == asset.Bool {
+		c.Badf(v, "wrong_type", quoteHint(v), "want a text, a number or a map, not a %s", v.Type())
+		return nil
+	}
 	return t.each(v, func(item *asset.Value) *asset.Value {
 		if item.Type() == asset.Map {
 			return SearchSpace{}.Check(c, item)
