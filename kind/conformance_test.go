@@ -194,3 +194,36 @@ func TestAnonymousEnvironmentsOfTheCorpus(t *testing.T) {
 		t.Errorf("only %d environments were named", checked)
 	}
 }
+
+// TestSeedsOfPlainKinds: a sample of the first draft means what its released
+// form means.
+func TestSeedsOfPlainKinds(t *testing.T) {
+	for name, kind := range map[string]string{"compute": "compute", "dataset": "data", "environment": "environment", "model": "model"} {
+		draft, err := os.ReadFile(filepath.Join(conformance, "seed", name+".yml"))
+		if errors.Is(err, fs.ErrNotExist) {
+			t.Skip("no seed samples beside the repository")
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		released, err := os.ReadFile(filepath.Join(conformance, "seed", name+".released.yml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		v := Identify(ParseDocument(string(draft)), "")
+		if v.Variant == nil || !v.Preview {
+			t.Errorf("%s: identified as %+v", name, v)
+			continue
+		}
+		out, problems := v.Variant.Preview.Run(ParseDocument(string(draft)))
+		got, bad := readNormal(kind, out[0])
+		want, worse := readNormal(kind, ParseDocument(string(released)))
+		if bad != nil || worse != nil || problems.Err() != nil {
+			t.Errorf("%s: %v, %v, %v", name, bad, worse, problems)
+			continue
+		}
+		if got.ID != want.ID || got.Variant != want.Variant || !got.Body.Equal(want.Body) {
+			t.Errorf("%s:\n got %s %q %s\nwant %s %q %s", name, got.ID, got.Variant, got.Body.Canonical(), want.ID, want.Variant, want.Body.Canonical())
+		}
+	}
+}

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"mlsync.dev/mlsync/asset"
-	"mlsync.dev/mlsync/internal/problem"
 )
 
 // Form says how a reference is written.
@@ -401,9 +400,4 @@ func (l Local) Describe() string {
 		return "path of a file"
 	}
 	return "path, address or reference"
-}
-
-// hintFor is the cure for a path that does not exist.
-func hintFor(pos problem.Pos) string {
-	return "paths are relative to the folder of " + pos.File
 }
