@@ -1,0 +1,77 @@
+package export
+
+import (
+	"strings"
+
+	"mlsync.dev/mlsync/asset"
+	"mlsync.dev/mlsync/kind"
+)
+
+// tidy leaves out of a body what nobody wrote: nulls, empty maps and what the
+// service would fill in by itself. A new asset of the result is the same as
+// one of the whole body.
+func tidy(v *kind.Variant, body *asset.Value, s kind.Scope) *asset.Value {
+	out := rows(v.AllFields(), body)
+	if at := out.Get("location"); at != nil && s.Location != "" && v.Field("location") != nil && region(at.Text()) == region(s.Location) {
+		out.Delete("location")
+	}
+	return out
+}
+
+// region is the name of a region as the service compares it.
+func region(name string) string { return strings.ToLower(strings.ReplaceAll(name, " ", "")) }
+
+// rows tidies a map with known fields.
+func rows(fields []kind.Field, v *asset.Value) *asset.Value {
+	return value(kind.Object{Fields: fields}, v).Clone()
+}
+
+// value tidies the parts of v that have rows.
+func value(t kind.Type, v *asset.Value) *asset.Value {
+	parent, ok := t.(kind.Parent)
+	if !ok {
+		return v
+	}
+	out := v
+	parent.Children(v, func(c kind.Child) {
+		switch got := part(c); {
+		case got == c.Value:
+		case c.Key == "": // another type for the same value
+			out = got
+		default:
+			out = parent.With(out, c.Key, got)
+		}
+	})
+	return out
+}
+
+// part tidies one part; nil if it goes.
+func part(c kind.Child) *asset.Value {
+	f := c.Field
+	if f == nil {
+		return value(c.Type, c.Value)
+	}
+	switch {
+	case f.ReadOnly, c.Value.IsNull():
+		return nil
+	case f.Required || f.Secret:
+		return value(c.Type, c.Value)
+	case filled(f, c.Value):
+		return nil
+	}
+	got := value(c.Type, c.Value)
+	if (got.Type() == asset.Map || got.Type() == asset.List) && got.Len() == 0 {
+		return nil
+	}
+	return got
+}
+
+// filled reports whether a field has the value that it gets when the file is
+// silent: what the client sends then, else what the service fills in.
+func filled(f *kind.Field, v *asset.Value) bool {
+	def := f.Send
+	if def == nil {
+		def = f.Service
+	}
+	return def != nil && def.Equal(v)
+}
