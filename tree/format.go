@@ -20,10 +20,11 @@ func Format(original []byte, file string) ([]byte, problem.List) {
 	if len(bad) > 0 {
 		return original, bad
 	}
-	if out := format(original, docs); sameContent(original, out) {
-		return out, nil
+	out := format(original, docs)
+	if again, bad := parseNodes(out, file, ParseOptions{}); len(bad) > 0 || !sameContent(original, out) || !bytes.Equal(format(out, again), out) {
+		return original, nil // rare syntax, such as keys that begin with a ?
 	}
-	return original, nil
+	return out, nil
 }
 
 // sameContent reports whether two files say the same, comments aside.

@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -201,6 +202,9 @@ func FuzzReadTree(f *testing.F) {
 	f.Add("a.yml", []byte(envFile), "over/b.yml", []byte("name: train\nimage: z\n"))
 	f.Add("online-endpoints/e/deployments/d.yml", []byte(deployment), "x.yml", []byte(previewEnv))
 	f.Fuzz(func(t *testing.T, p1 string, d1 []byte, p2 string, d2 []byte) {
+		if !fs.ValidPath(p1) || !fs.ValidPath(p2) || p1 == "." || p2 == "." {
+			return // no file system has them
+		}
 		m := fstest.MapFS{p1: &fstest.MapFile{Data: d1}, p2: &fstest.MapFile{Data: d2}}
 		tr, _ := Read(m, Options{Overlays: []string{"over"}})
 		for _, a := range tr.Assets {
