@@ -32,6 +32,7 @@ var batchDeployment = &Table{
 		},
 		Preview: &Preview{Tell: tellPreviewBatch, Upgrade: upgradeBatchDeployment},
 		Check:   checkBatchDeployment,
+		Inspect: inspectScript,
 	}},
 	Fields: append([]Field{
 		{YAML: "type", As: Words("model", "model"), Doc: "model has the tuning in settings; without it, it stands in the deployment itself."},

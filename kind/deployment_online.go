@@ -1,10 +1,12 @@
 package kind
 
 import (
+	"path"
 	"slices"
 	"strings"
 
 	"mlsync.dev/mlsync/asset"
+	"mlsync.dev/mlsync/internal/problem"
 )
 
 var onlineDeployment = &Table{
@@ -30,9 +32,11 @@ var onlineDeployment = &Table{
 			Tell: func(doc *asset.Value) bool {
 				return hasAll(doc, "endpoint_name", "instance_type") && !doc.Has("type") && !doc.Has("compute")
 			},
-			Doc:    "A deployment on machines of Azure.",
-			Check:  checkOnlineDeployment,
-			ToREST: onlineDeploymentToREST,
+			Doc:      "A deployment on machines of Azure.",
+			Check:    checkOnlineDeployment,
+			Inspect:  inspectScript,
+			ToREST:   onlineDeploymentToREST,
+			FromREST: func(_ *Decoder, _, v *asset.Value) { dropEntry(v, privateConnection, "properties") },
 			Fields: []Field{
 				{YAML: "instance_type", REST: "properties.instanceType", As: Fold{}, Required: true, Change: Replace, Doc: "The size of the machines."},
 				{YAML: "scale_settings", REST: "properties.scaleSettings", As: byType("scale settings: default", "scaleType", map[string]Type{"default": defaultScale}), Doc: "default only: managed deployments are scaled by Azure Monitor."},
@@ -48,6 +52,7 @@ var onlineDeployment = &Table{
 			Tell:    func(doc *asset.Value) bool { return doc.Has("endpoint_name") && typeIs(doc, "kubernetes") },
 			Doc:     "A deployment on an attached Kubernetes cluster.",
 			Check:   checkOnlineDeployment,
+			Inspect: inspectScript,
 			ToREST:  onlineDeploymentToREST,
 			Fields: []Field{
 				{YAML: "instance_type", REST: "properties.instanceType", As: Fold{}, Change: Replace, Doc: "An instance type of the cluster."},
@@ -100,6 +105,19 @@ var codeConfiguration = Object{
 		{YAML: "code", REST: "codeId", As: Local{What: Code, Asset: "code"}, Doc: "The folder of the code, an address, or a code asset."},
 		{YAML: "scoring_script", REST: "scoringScript", As: Str{}, Doc: "The script, relative to code."},
 	},
+}
+
+// inspectScript looks whether the script is in the code folder.
+func inspectScript(in *Inspection, body *asset.Value) {
+	const code = "code_configuration.code"
+	script := body.GetPath("code_configuration", "scoring_script")
+	files, ok := in.Files(code)
+	if !ok || script.IsNull() || !in.Folder(code) {
+		return
+	}
+	if name := path.Clean(script.Str()); !slices.Contains(files, name) {
+		in.Bad(script, "missing_file", problem.DidYouMean(name, files), "code_configuration.scoring_script: %q is not in the code folder", script.Str())
+	}
 }
 
 var (

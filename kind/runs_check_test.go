@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"mlsync.dev/mlsync/asset"
 	"mlsync.dev/mlsync/internal/problem"
 	"mlsync.dev/mlsync/kind"
 )
@@ -106,6 +107,33 @@ func TestCollectedData(t *testing.T) {
 		data := a.Body.GetPath("data_collector", "collections", name, "data")
 		if got := [3]string{data.Get("name").Str(), data.Get("version").Text(), data.Get("path").Str()}; got != want {
 			t.Errorf("%s: got %v, want %v", name, got, want)
+		}
+	}
+}
+
+// TestScoringScript: the script must be in the code folder, where that is
+// local.
+func TestScoringScript(t *testing.T) {
+	a := read(t, readYAML(t, managedDoc+"code_configuration: {code: ./src, scoring_script: ./inner/scor.py}"))
+	for _, tt := range []struct {
+		files []string
+		local bool
+		want  string
+	}{
+		{[]string{"inner/scor.py"}, true, ""},
+		{[]string{"inner/score.py"}, true, `code_configuration.scoring_script: "./inner/scor.py" is not in the code folder (did you mean "inner/score.py"?)`},
+		{nil, false, ""},
+	} {
+		var bad problem.List
+		kind.VariantOf(a).Inspect(&kind.Inspection{
+			Files:  func(path string) ([]string, bool) { return tt.files, tt.local && path == "code_configuration.code" },
+			Folder: func(string) bool { return tt.local },
+			Bad: func(_ *asset.Value, code, hint, format string, args ...any) {
+				bad.Hintf(problem.Pos{}, code, hint, format, args...)
+			},
+		}, a.Body)
+		if got := bad.Error(); got != tt.want {
+			t.Errorf("%v: got %q, want %q", tt.files, got, tt.want)
 		}
 	}
 }

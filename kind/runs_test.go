@@ -79,3 +79,15 @@ func TestFlatBatchDeployment(t *testing.T) {
 		t.Errorf("settings %s\nflat     %s", one.Body.Canonical(), two.Body.Canonical())
 	}
 }
+
+// TestPrivateConnection: the property that holds the field is not shown twice.
+func TestPrivateConnection(t *testing.T) {
+	a := read(t, readYAML(t, mustRead(t, "testdata/runs/online-deployment-managed.yml")))
+	live := fromREST(t, a, toREST(t, a))
+	if got := live.Body.Get("private_network_connection").Str(); got != "true" {
+		t.Errorf("private_network_connection is %q, want true", got)
+	}
+	if props := live.Body.Get("properties"); !props.Equal(a.Body.Get("properties")) {
+		t.Errorf("properties are %s", props.Canonical())
+	}
+}
