@@ -125,8 +125,8 @@ func (c *call) common(h http.Header, a answer) {
 	h.Set("x-ms-request-id", guidOf("r"+c.correlation))
 	h.Set("x-ms-routing-request-id", "EASTUS2:"+c.now.UTC().Format("20060102T150405Z")+":"+guidOf("t"+c.correlation))
 	h.Set("x-request-time", strconv.FormatFloat(0.01, 'f', 3, 64))
-	h.Set("azureml-served-by-cluster", "vienna-"+c.region()+"-01")
-	h.Set("x-aml-cluster", "vienna-"+c.region()+"-01")
+	h.Set("azureml-served-by-cluster", "vienna-"+c.served+"-01")
+	h.Set("x-aml-cluster", "vienna-"+c.served+"-01")
 	if id := c.req.Header.Get("x-ms-client-request-id"); id != "" {
 		h.Set("x-ms-client-request-id", id)
 	}

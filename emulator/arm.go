@@ -42,6 +42,7 @@ func (c *call) serve(h http.Header) answer {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	defer func() { c.served = c.region() }()
 	c.correlation = strings.ReplaceAll(s.store.freshGUID("correlation"), "-", "")
 	if bad := c.authorised(); bad != nil {
 		return bad.answer(c)
@@ -58,7 +59,11 @@ func (c *call) serve(h http.Header) answer {
 		return armError(http.StatusRequestEntityTooLarge, "RequestContentTooLarge", "The request content size exceeds the maximum size of 4 MB.").answer(c)
 	}
 	s.settle(c.now)
-	return c.dispatch(seg)
+	a := c.dispatch(seg)
+	if err := s.store.log.failure(); err != nil { // what could not be kept was not done
+		return armError(http.StatusInternalServerError, "InternalServerError", "The emulator could not write its data folder: "+err.Error()).answer(c)
+	}
+	return a
 }
 
 // normalPath strips the prefix of the registry data plane and decodes the rest.

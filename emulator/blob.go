@@ -64,6 +64,10 @@ func (s *Server) blob(w http.ResponseWriter, r *http.Request, account, path stri
 		blobError(w, http.StatusUnauthorized, "NoAuthenticationInformation", "Server failed to authenticate the request. Please refer to the information in the www-authenticate header.")
 		return
 	}
+	if err := s.blobs.failure(); err != nil {
+		blobError(w, http.StatusInternalServerError, "InternalError", "The emulator could not write its data folder: "+err.Error())
+		return
+	}
 	q := r.URL.Query()
 	switch {
 	case q.Get("restype") == "account":
@@ -227,7 +231,10 @@ func (b *blobCall) commit(chunks []chunk, blocks []blockInfo, sum []byte) {
 			item.MD5 = raw
 		}
 	}
-	st.keep(item)
+	if st.keep(item); st.log.failure() != nil {
+		blobError(b.w, http.StatusInternalServerError, "InternalError", "The emulator could not write its data folder.")
+		return
+	}
 	if old == nil {
 		c.dirty = true
 	} else {

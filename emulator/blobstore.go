@@ -175,6 +175,13 @@ func (s *blobStore) close() error {
 	return err
 }
 
+// failure is the first error of the journal.
+func (s *blobStore) failure() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.log.failure()
+}
+
 func (s *blobStore) keep(v any) {
 	if s.log != nil {
 		s.log.append(v)

@@ -16,6 +16,7 @@ type call struct {
 	who         principal
 	correlation string
 	fault       *modifier
+	served      string // the region, for the headers, which are set without the lock
 
 	scope *scope
 	coll  *collection

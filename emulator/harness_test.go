@@ -31,10 +31,11 @@ const (
 	regID = "/subscriptions/" + subID + "/resourceGroups/" + group + "/providers/Microsoft.MachineLearningServices/registries/reg1"
 )
 
-// clock is a time that only moves when a test says so.
+// clock is a time that only moves when a test says so: by add, or by a step each time it is read.
 type clock struct {
-	mu sync.Mutex
-	t  time.Time
+	mu   sync.Mutex
+	t    time.Time
+	step time.Duration
 }
 
 func newClock() *clock { return &clock{t: time.Date(2026, 3, 26, 19, 14, 47, 480057700, time.UTC)} }
@@ -42,7 +43,15 @@ func newClock() *clock { return &clock{t: time.Date(2026, 3, 26, 19, 14, 47, 480
 func (c *clock) now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.t = c.t.Add(c.step)
 	return c.t
+}
+
+// each sets the step.
+func (c *clock) each(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.step = d
 }
 
 func (c *clock) add(d time.Duration) {

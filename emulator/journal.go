@@ -105,6 +105,14 @@ func (j *journal) append(v any) {
 	}
 }
 
+// failure is the first error of any write; nothing is kept after it.
+func (j *journal) failure() error {
+	if j == nil {
+		return nil
+	}
+	return j.err
+}
+
 // compact rewrites the file with what is alive and puts it in place in one step.
 func (j *journal) compact() error {
 	tmp := j.path + ".tmp"

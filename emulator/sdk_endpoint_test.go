@@ -27,7 +27,9 @@ func deployment() ml.OnlineDeployment {
 
 func TestSDKOnlineEndpoint(t *testing.T) {
 	defer guard(t)
-	s := start(t, emulator.Options{LRO: 30 * time.Millisecond})
+	clk := newClock()
+	clk.each(time.Minute) // an operation is over when it is polled, except where the clock stands
+	s := start(t, emulator.Options{LRO: time.Minute, Now: clk.now})
 	f := s.clients()
 	e, d := f.NewOnlineEndpointsClient(), f.NewOnlineDeploymentsClient()
 	_, err := d.BeginCreateOrUpdate(ctx, group, space, "ep1", "blue", deployment(), nil)
@@ -42,12 +44,14 @@ func TestSDKOnlineEndpoint(t *testing.T) {
 	if p := dep.Properties.(*ml.ManagedOnlineDeployment); *p.LivenessProbe.Timeout != "PT2S" || *p.RequestSettings.RequestTimeout != "PT5S" {
 		t.Errorf("defaults did not materialise: %+v", p)
 	}
+	clk.each(0)
 	poller := must(e.BeginCreateOrUpdate(ctx, group, space, "ep1", endpoint(map[string]int32{"blue": 100}), nil))
 	if got := must(e.Get(ctx, group, space, "ep1", nil)); *got.Properties.Traffic["blue"] != 0 {
 		t.Errorf("traffic moved before the operation was over")
 	}
 	_, err = d.BeginCreateOrUpdate(ctx, group, space, "ep1", "green", deployment(), nil)
 	wantStatus(t, err, http.StatusConflict)
+	clk.each(time.Minute)
 	if got := done(poller, nil); *got.Properties.Traffic["blue"] != 100 {
 		t.Errorf("traffic = %d", *got.Properties.Traffic["blue"])
 	}
