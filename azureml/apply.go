@@ -301,3 +301,36 @@ func (w *Workspace) Resume(ctx context.Context, op Operation, progress func(stri
 	}
 	return err
 }
+
+// Unstamp removes mlsync's tags from an asset and changes nothing else of it.
+// Kinds without tags, with fixed tags, and assets that are gone are left alone.
+func (w *Workspace) Unstamp(ctx context.Context, id asset.ID) error {
+	t := kind.Of(id.Kind)
+	if t == nil || t.Tags == "" || t.StampsFixed {
+		return nil
+	}
+	path := w.scope.ARM(id)
+	raw, err := w.client.Get(ctx, path, mustVersion(path))
+	if absent(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	rest, err := asset.ParseJSON(raw)
+	if err != nil {
+		return err
+	}
+	if !t.Unstamp(rest) {
+		return nil
+	}
+	data, err := rest.MarshalJSON()
+	if err != nil {
+		return err
+	}
+	res, err := w.client.Put(ctx, path, mustVersion(path), data)
+	if err != nil {
+		return err
+	}
+	return w.finish(ctx, res, nil, nil)
+}

@@ -3,6 +3,7 @@ package kind
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"mlsync.dev/mlsync/asset"
 )
@@ -123,4 +124,31 @@ func (e *Encoder) release(rows []Field, path []string, rest *asset.Value) {
 	if m := rest.GetPath(at[:len(at)-1]...); m.Type() == asset.Map && slices.Contains(m.Keys(), at[len(at)-1]) {
 		m.Delete(at[len(at)-1])
 	}
+}
+
+// RemovePath takes the value at path out of a body; nothing if it is not there.
+func RemovePath(body *asset.Value, path []string) {
+	if len(path) == 0 {
+		return
+	}
+	if m := body.GetPath(path[:len(path)-1]...); m.Type() == asset.Map {
+		m.Delete(path[len(path)-1])
+	}
+}
+
+// Unstamp removes mlsync's tags, and what the service makes and does not take
+// back, from a live body; false if there are no such tags.
+func (t *Table) Unstamp(rest *asset.Value) bool {
+	tags := rest.GetPath(splitPath(t.Tags)...)
+	found := false
+	for _, k := range slices.Clone(tags.Keys()) {
+		if strings.HasPrefix(k, StampPrefix) {
+			tags.Delete(k)
+			found = true
+		}
+	}
+	for _, k := range serverMembers {
+		rest.Delete(k)
+	}
+	return found
 }

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"strings"
 
 	"mlsync.dev/mlsync/asset"
@@ -185,4 +186,17 @@ func (m *maker) explain(s *Step) {
 			ch.Reason = diff.Reference
 		}
 	}
+}
+
+// Needs are the assets of the workspace that a refers to, in order.
+func Needs(a *asset.Asset) []asset.ID {
+	var out []asset.ID
+	for _, r := range references(a) {
+		out = append(out, r.to)
+	}
+	if p := parentOf(a.ID); !p.IsZero() {
+		out = append(out, p)
+	}
+	slices.SortFunc(out, asset.ID.Compare)
+	return slices.Compact(out)
 }

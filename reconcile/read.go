@@ -200,7 +200,7 @@ func removed(want *resolve.Want, owned map[asset.ID]plan.Owned, live Live) []ass
 		switch {
 		case t == nil || want.Set.Get(id) != nil || live.Asset(id) != nil || t.Once || t.Remove == kind.Orphan:
 		case t.Anonymous != "" && id.Name == t.Anonymous:
-		case t.Versioned && asset.CompareVersions(newest[fileName{id.Container(), o.File}], id.Version) > 0:
+		case t.Versioned && later(newest[fileName{id.Container(), o.File}], id.Version):
 		case live.Status(id) != resolve.Absent:
 			out = append(out, id)
 		}
@@ -220,9 +220,12 @@ func newestByFile(want *resolve.Want) map[fileName]string {
 	out := map[fileName]string{}
 	for _, id := range want.Order {
 		key := fileName{id.Container(), want.Set.Get(id).Pos.File}
-		if id.Version != "" && asset.CompareVersions(id.Version, out[key]) > 0 {
+		if id.Version != "" && (out[key] == "" || later(id.Version, out[key])) {
 			out[key] = id.Version
 		}
 	}
 	return out
 }
+
+// later reports whether version a is there and after b.
+func later(a, b string) bool { return a != "" && asset.CompareVersions(a, b) > 0 }

@@ -121,7 +121,7 @@ func (d *daemon) setUp(ctx context.Context) error {
 	if d.store, err = state.Open(ctx, where, state.Options{}); err != nil {
 		return err
 	}
-	opts := queue.Options{Workers: max(2, min(8, len(cfg.Targets))), Logger: d.log}
+	opts := queue.Options{Workers: max(2, min(8, len(cfg.Targets))), Logger: d.quiet()}
 	if state.IsPostgres(where) {
 		d.queue, err = queue.OpenPostgres(ctx, where, opts)
 	} else {
@@ -131,6 +131,11 @@ func (d *daemon) setUp(ctx context.Context) error {
 		return err
 	}
 	return d.register()
+}
+
+// quiet is the log of the queue: its failures, not its heartbeat.
+func (d *daemon) quiet() *slog.Logger {
+	return slog.New(slog.NewJSONHandler(d.streams.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
 }
 
 // firstConfig reads the configuration out of the repository, for daemons that

@@ -51,7 +51,9 @@ func readFacts(file string) (*renderFacts, error) {
 func (f *renderFacts) Exists(asset.ID) resolve.Status { return resolve.Present }
 
 // Latest implements resolve.Facts.
-func (f *renderFacts) Latest(id asset.ID) (string, resolve.Status) { return f.version(f.LatestVersion, id) }
+func (f *renderFacts) Latest(id asset.ID) (string, resolve.Status) {
+	return f.version(f.LatestVersion, id)
+}
 
 // Versions implements resolve.Facts: nothing exists yet.
 func (f *renderFacts) Versions(asset.ID) ([]*asset.Asset, resolve.Status) { return nil, resolve.Absent }

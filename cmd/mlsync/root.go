@@ -47,15 +47,17 @@ func (a *app) root() *cobra.Command {
 		&cobra.Group{ID: "run", Title: "Servers:"}, &cobra.Group{ID: "help", Title: "Help:"})
 	root.SetHelpCommandGroupID("help")
 	root.AddCommand(a.commands()...)
+	_ = root.RegisterFlagCompletionFunc("target", a.completeTargets) // the flag is there
 	return root
 }
 
 func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
-		a.planCommand(), a.applyCommand(),
+		a.planCommand(), a.applyCommand(), a.driftCommand(), a.statusCommand(), a.historyCommand(), a.whyCommand(),
+		a.adoptCommand(), a.disownCommand(), a.approveCommand(), a.exportCommand(),
 		a.daemonCommand(),
-		a.checkCommand(), a.renderCommand(), a.schemaCommand(),
-		a.kindsCommand(),
+		a.checkCommand(), a.fmtCommand(), a.initCommand(), a.renderCommand(), a.schemaCommand(),
+		a.kindsCommand(), a.completionCommand(),
 		a.emulatorCommand(),
 		a.versionCommand(),
 	}

@@ -237,11 +237,10 @@ func local(endpoint string) bool {
 // openJournal opens the journal of the target.
 func (s *session) openJournal(ctx context.Context, where string) error {
 	if where == "" {
-		dir, err := s.stateDir()
-		if err != nil {
+		var err error
+		if where, err = s.statePath(); err != nil {
 			return err
 		}
-		where = dir
 	}
 	store, err := state.Open(ctx, where, state.Options{})
 	if err != nil {
@@ -256,9 +255,9 @@ func (s *session) openJournal(ctx context.Context, where string) error {
 	return nil
 }
 
-// stateDir is the journal of this folder in the user's state folder.
-func (s *session) stateDir() (string, error) {
-	base, ok := s.env("XDG_STATE_HOME")
+// statePath is the journal of this folder in the user's state folder.
+func (a *app) statePath() (string, error) {
+	base, ok := a.env("XDG_STATE_HOME")
 	if !ok || base == "" {
 		home, err := os.UserHomeDir()
 		if err != nil {
@@ -266,7 +265,7 @@ func (s *session) stateDir() (string, error) {
 		}
 		base = filepath.Join(home, ".local", "state")
 	}
-	abs, err := filepath.Abs(s.dir)
+	abs, err := filepath.Abs(cmp.Or(a.flags.dir, "."))
 	if err != nil {
 		return "", err
 	}

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"mlsync.dev/mlsync/plan"
+	"mlsync.dev/mlsync/state"
+)
+
+func (a *app) statusCommand() *cobra.Command {
+	var where string
+	c := &cobra.Command{
+		Use: "status", Short: "Show the last runs and what is managed", GroupID: "work", Args: cobra.NoArgs,
+		Long: `Show for each target what the journal knows: the commit that was applied last,
+when, how many assets are managed, what failed, and what drifted. Nothing is
+asked of the workspace.`,
+		Example: "  mlsync status\n  mlsync status --state /var/lib/mlsync/mlsync.db --json",
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.runStatus(cmd.Context(), where) },
+	}
+	c.Flags().StringVar(&where, "state", "", "the journal (default: that of this folder)")
+	return c
+}
+
+// openStore opens the journal of the folder, or the one that is named.
+func (a *app) openStore(ctx context.Context, where string) (*state.Store, error) {
+	if where == "" {
+		var err error
+		if where, err = a.statePath(); err != nil {
+			return nil, err
+		}
+	}
+	return state.Open(ctx, where, state.Options{})
+}
+
+// targetStatus is the state of one target for people and machines.
+type targetStatus struct {
+	Target    string         `json:"target"`
+	Workspace string         `json:"workspace"`
+	Managed   int            `json:"managed"`
+	Commit    string         `json:"commit,omitempty"`
+	Applied   *time.Time     `json:"applied,omitempty"`
+	LastRun   string         `json:"last_run,omitempty"`
+	State     plan.State     `json:"state,omitempty"`
+	Error     string         `json:"error,omitempty"`
+	Failed    []string       `json:"failed,omitempty"`
+	Drifted   []string       `json:"drifted,omitempty"`
+	Held      string         `json:"held,omitempty"`
+	Busy      string         `json:"busy,omitempty"`
+	Summary   map[string]int `json:"summary,omitempty"`
+}
+
+func (a *app) runStatus(ctx context.Context, where string) error {
+	store, err := a.openStore(ctx, where)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = store.Close() }()
+	targets, err := store.Targets(ctx)
+	if err != nil {
+		return err
+	}
+	list := []targetStatus{}
+	for _, t := range targets {
+		if a.flags.target != "" && t.Name != a.flags.target {
+			continue
+		}
+		s, err := statusOf(ctx, store, t)
+		if err != nil {
+			return err
+		}
+		list = append(list, s)
+	}
+	if a.flags.json {
+		return a.printJSON(list)
+	}
+	if len(list) == 0 {
+		a.printf("nothing was applied yet\n")
+	}
+	for _, s := range list {
+		a.showStatus(s)
+	}
+	return nil
+}
+
+func statusOf(ctx context.Context, store *state.Store, info state.TargetInfo) (targetStatus, error) {
+	s := targetStatus{Target: info.Name, Workspace: info.Workspace, Managed: info.Owned, Held: info.Hold.Why, Busy: info.Holder}
+	t, err := store.Target(ctx, info.Name, info.Workspace)
+	if err != nil {
+		return s, err
+	}
+	switch good, err := t.LastApplied(ctx); {
+	case err == nil:
+		s.Commit, s.Applied = good.Commit, &good.Ended
+	case !errors.Is(err, state.ErrNotFound):
+		return s, err
+	}
+	runs, err := t.Runs(ctx, 1, 0)
+	if err != nil || len(runs) == 0 {
+		return s, err
+	}
+	run, err := store.Run(ctx, runs[0].ID)
+	if err != nil {
+		return s, err
+	}
+	s.LastRun, s.State, s.Error, s.Summary = run.ID, run.State, run.Err, run.Summary
+	for _, o := range run.Outcomes {
+		if o.State == plan.Failed {
+			s.Failed = append(s.Failed, o.Key.String()+": "+o.Err)
+		}
+	}
+	drift, err := t.Drift(ctx, run.Started)
+	for _, d := range drift {
+		s.Drifted = append(s.Drifted, d.ID.String())
+	}
+	return s, err
+}
+
+func (a *app) showStatus(s targetStatus) {
+	a.printf("%s  %s\n", s.Target, s.Workspace)
+	applied := "never"
+	if s.Applied != nil {
+		applied = s.Applied.Local().Format("2006-01-02 15:04:05")
+	}
+	commit := s.Commit
+	if commit == "" {
+		commit = "(no commit)"
+	}
+	a.printf("  applied   %s  %.12s\n", applied, commit)
+	a.printf("  managed   %d assets\n", s.Managed)
+	if s.LastRun != "" {
+		a.printf("  last run  %s: %s%s\n", s.LastRun, s.State, note(s.Error))
+	}
+	for _, f := range s.Failed {
+		a.printf("  failed    %s\n", printable(f))
+	}
+	for _, d := range s.Drifted {
+		a.printf("  drifted   %s\n", d)
+	}
+	if s.Held != "" {
+		a.printf("  held      %s\n", printable(s.Held))
+	}
+	if s.Busy != "" {
+		a.printf("  busy      %s\n", printable(s.Busy))
+	}
+}
+
+func note(text string) string {
+	if text == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (%s)", printable(text))
+}
