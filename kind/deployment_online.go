@@ -224,6 +224,9 @@ func (t collectedData) Check(c *Checker, v *asset.Value) *asset.Value {
 	return t.Pick.Check(c, v)
 }
 
+// Equal compares references.
+func (collectedData) Equal(want, live *asset.Value) bool { return collectedRef.Equal(want, live) }
+
 // checkOnlineDeployment names the data assets of collections that name none.
 func checkOnlineDeployment(c *Checker, v *asset.Value) {
 	for name, item := range v.GetPath("data_collector", "collections").Entries() {
