@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"encoding/json"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -226,4 +227,49 @@ func FuzzRead(f *testing.F) {
 			c.OwnerOf("t")
 		}
 	})
+}
+
+// Every key of the schema is explained in the reference.
+func TestReferenceIsComplete(t *testing.T) {
+	data, err := os.ReadFile("../../docs/reference/mlsync-yaml.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(data)
+	var walk func(schema map[string]any)
+	walk = func(schema map[string]any) {
+		for _, k := range []string{"anyOf"} {
+			for _, s := range anys(schema[k]) {
+				walk(s.(map[string]any))
+			}
+		}
+		for _, k := range []string{"items", "additionalProperties"} {
+			if s, ok := schema[k].(map[string]any); ok {
+				walk(s)
+			}
+		}
+		props, _ := schema["properties"].(map[string]any)
+		for key, s := range props {
+			if !strings.Contains(text, key) {
+				t.Errorf("%s is not explained", key)
+			}
+			walk(s.(map[string]any))
+		}
+	}
+	walk(config.Schema())
+	// The larger example is a good file.
+	_, after, _ := strings.Cut(text, "A larger one:\n\n```yaml\n")
+	example, _, _ := strings.Cut(after, "```")
+	docs, bad := tree.Parse([]byte(example), config.File, tree.ParseOptions{})
+	if len(bad) > 0 {
+		t.Fatal(bad)
+	}
+	if _, bad := config.Read(docs[0]); len(bad) > 0 {
+		t.Error(bad)
+	}
+}
+
+func anys(v any) []any {
+	list, _ := v.([]any)
+	return list
 }
