@@ -50,7 +50,7 @@ func (m *maker) allowed(need string) bool { return slices.Contains(m.Options.All
 // fingerprint is the digest of all that was read of the live side.
 func (m *maker) fingerprint() string {
 	h := sha256.New()
-	for _, a := range m.Live.Assets.All() {
+	for _, a := range m.liveAll {
 		_, _ = fmt.Fprintln(h, a.ID, diff.Digest(a), a.Stamps["owner"], m.Live.Archived[a.ID])
 	}
 	for _, id := range sortedIDs(m.Live.Known) {

@@ -186,7 +186,7 @@ func (m *maker) offTraffic(s *Step, p asset.ID) {
 	switch {
 	case s.Action == Replace:
 		s.stop(LiveTraffic, "it receives live traffic, and a replacement would interrupt it: make another one and move the traffic")
-	case moved != nil && !receiving(want)[name] && len(lateOf(want)) > 0:
+	case moved != nil && moved.Action == Update && !receiving(after(live, moved.Changes))[name]:
 		s.Requires = append(s.Requires, moved.Key)
 	case want == nil && box != nil && box.removes():
 		s.Requires = append(s.Requires, m.clear(box, live).Key)
@@ -195,6 +195,20 @@ func (m *maker) offTraffic(s *Step, p asset.ID) {
 	default:
 		s.stop(LiveTraffic, "it receives live traffic; say in "+p.String()+" where the traffic goes")
 	}
+}
+
+// after is the live asset once the changes are made.
+func after(live *asset.Asset, changes []diff.Change) *asset.Asset {
+	out := *live
+	out.Body = live.Body.Clone()
+	for _, ch := range changes {
+		if !ch.Want.IsNull() {
+			out.Body.SetPath(ch.Want, ch.Path...)
+		} else if m := out.Body.GetPath(ch.Path[:len(ch.Path)-1]...); m.Type() == asset.Map {
+			m.Delete(ch.Path[len(ch.Path)-1])
+		}
+	}
+	return &out
 }
 
 // allGo reports whether everything that receives live traffic is removed.

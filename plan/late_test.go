@@ -149,6 +149,28 @@ func TestChoreography(t *testing.T) {
 		}, `online-deployment/end/blue noop
 			online-endpoint/end noop
 			online-endpoint/end#late update traffic.blue:drift traffic.green:drift`},
+		{"traffic changes as a whole", func(w *world) {
+			w.rule(Rule{Drift: Report})
+			w.want(end, `'traffic':{'blue':100}`)
+			w.owned(end, `'traffic':{'green':100}`, ``)
+			w.change("online-endpoint/end", func(o *Owned) { o.Body = w.body(`'traffic':{'red':1}`) })
+			w.want(blue, dep)
+			w.owned(blue, dep, dep)
+			w.owned(green, dep, dep)
+		}, `online-deployment/end/blue noop
+			online-endpoint/end noop
+			online-endpoint/end#late update traffic.blue:git traffic.green:drift
+			online-deployment/end/green delete <- online-endpoint/end#late !delete:online-deployment/end/green`},
+		{"traffic is ignored as a whole", func(w *world) {
+			w.rule(Rule{Ignore: []string{"traffic.green"}})
+			w.want(end, `'traffic':{'blue':100}`)
+			w.owned(end, `'traffic':{'green':100}`, `'traffic':{'green':100}`)
+			w.want(blue, dep)
+			w.owned(blue, dep, dep)
+			w.owned(green, dep, dep)
+		}, `online-deployment/end/blue noop
+			online-deployment/end/green blocked(live_traffic)
+			online-endpoint/end noop ~traffic.blue:git ~traffic.green:git`},
 		{"batch: deployment, then default", func(w *world) {
 			w.want("batch-endpoint/bat", `'defaults':{'deployment_name':'azureml:one'}`)
 			w.want("batch-deployment/bat/one", `'model':'azureml:m:1'`)

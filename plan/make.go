@@ -12,7 +12,7 @@ import (
 // byte. No asset of the input is changed; the steps share them.
 func Make(in Input) *Plan {
 	m := newMaker(&in)
-	for _, a := range in.Want.All() {
+	for _, a := range m.wantAll {
 		m.wanted(a)
 	}
 	m.removals()
@@ -20,10 +20,10 @@ func Make(in Input) *Plan {
 	m.require()
 	m.choose()
 	m.guard()
-	m.acyclic()
-	m.block()
+	order := m.order()
+	m.block(order)
 	p := &Plan{Target: in.Target, Source: in.Source, Observed: in.Observed, Options: in.Options,
-		Steps: m.ordered(), Drift: m.drift, Problems: append(in.Problems.Sorted(), m.problems.Sorted()...), Unmanaged: m.unmanaged()}
+		Steps: copies(order), Drift: m.drift, Problems: append(in.Problems.Sorted(), m.problems.Sorted()...), Unmanaged: m.unmanaged()}
 	if p.Observed.Fingerprint == "" {
 		p.Observed.Fingerprint = m.fingerprint()
 	}
@@ -34,7 +34,11 @@ func Make(in Input) *Plan {
 type maker struct {
 	*Input
 	steps map[Key]*Step
-	drift []Drift
+	// sorted are the steps by key; nil if it must be made again.
+	sorted []*Step
+	drift  []Drift
+	// wantAll and liveAll are the wanted and the live assets, sorted.
+	wantAll, liveAll []*asset.Asset
 	// versions are all known versions by container, sorted.
 	versions map[asset.ID][]string
 	// inside are the live assets by the asset that contains them, sorted;
@@ -49,11 +53,11 @@ type maker struct {
 
 func newMaker(in *Input) *maker {
 	m := &maker{Input: in, steps: map[Key]*Step{}, versions: map[asset.ID][]string{},
-		inside: map[asset.ID][]*asset.Asset{}, wantInside: map[asset.ID][]*asset.Asset{}, wantVersions: map[asset.ID][]*asset.Asset{}, jobFiles: map[string]bool{}}
+		inside: map[asset.ID][]*asset.Asset{}, wantInside: map[asset.ID][]*asset.Asset{}, wantVersions: map[asset.ID][]*asset.Asset{}, jobFiles: map[string]bool{}, wantAll: in.Want.All(), liveAll: in.Live.Assets.All()}
 	for id, list := range in.Live.Versions {
 		m.versions[id.Container()] = append(m.versions[id.Container()], list...)
 	}
-	for _, a := range in.Live.Assets.All() {
+	for _, a := range m.liveAll {
 		if a.ID.Version != "" {
 			m.versions[a.ID.Container()] = append(m.versions[a.ID.Container()], a.ID.Version)
 		}
@@ -70,7 +74,7 @@ func newMaker(in *Input) *maker {
 		slices.SortFunc(list, asset.CompareVersions)
 		m.versions[id] = slices.Compact(list)
 	}
-	for _, a := range in.Want.All() {
+	for _, a := range m.wantAll {
 		m.jobFiles[a.Pos.File] = m.jobFiles[a.Pos.File] || kind.Of(a.ID.Kind).Once
 		if a.ID.Version != "" {
 			m.wantVersions[a.ID.Container()] = append(m.wantVersions[a.ID.Container()], a)
@@ -129,20 +133,17 @@ func (m *maker) ours(a *asset.Asset) (ours bool, other string) {
 }
 
 func (m *maker) add(s *Step) *Step {
-	m.steps[s.Key] = s
+	m.steps[s.Key], m.sorted = s, nil
 	return s
 }
 
-// keys are those of all steps, sorted.
-func (m *maker) keys() []Key { return slices.SortedFunc(maps.Keys(m.steps), Key.Compare) }
-
-// all are the steps, sorted by key.
+// all are the steps, sorted by key. Steps that are added while the list is
+// walked are not in it.
 func (m *maker) all() []*Step {
-	out := make([]*Step, 0, len(m.steps))
-	for _, k := range m.keys() {
-		out = append(out, m.steps[k])
+	if m.sorted == nil {
+		m.sorted = slices.SortedFunc(maps.Values(m.steps), func(a, b *Step) int { return a.Key.Compare(b.Key) })
 	}
-	return out
+	return m.sorted
 }
 
 // stop makes s a step that does nothing.
@@ -152,7 +153,7 @@ func (s *Step) stop(code Code, why string) {
 
 func (m *maker) unmanaged() []asset.ID {
 	var out []asset.ID
-	for _, a := range m.Live.Assets.All() {
+	for _, a := range m.liveAll {
 		if ours, other := m.ours(a); ours || other != "" || a.Anonymous || m.Want.Get(a.ID) != nil || kind.Of(a.ID.Kind).IsSystem(a.ID) {
 			continue
 		}

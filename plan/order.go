@@ -94,9 +94,9 @@ func (m *maker) choose() {
 	var picked []Key
 	for _, pattern := range m.Options.Select {
 		found := false
-		for _, k := range m.keys() {
-			if selects(pattern, k.ID) {
-				picked, found = append(picked, k), true
+		for _, s := range m.all() {
+			if selects(pattern, s.Key.ID) {
+				picked, found = append(picked, s.Key), true
 			}
 		}
 		if !found {
@@ -104,7 +104,7 @@ func (m *maker) choose() {
 		}
 	}
 	keep := map[Key]bool{}
-	for _, k := range g.Reach(picked...) {
+	for _, k := range append(g.Reach(picked...), picked...) {
 		keep[k] = true
 	}
 	ids := map[asset.ID]bool{}
@@ -115,6 +115,7 @@ func (m *maker) choose() {
 			delete(m.steps, k)
 		}
 	}
+	m.sorted = nil
 	m.drift = slices.DeleteFunc(m.drift, func(d Drift) bool { return !ids[d.ID] })
 }
 
@@ -129,10 +130,10 @@ func selects(pattern string, id asset.ID) bool {
 	return false
 }
 
+// graph holds the steps that wait for others or are waited for.
 func (m *maker) graph() *graph.Graph[Key] {
 	g := graph.New(Key.Compare)
 	for k, s := range m.steps {
-		g.Add(k)
 		for _, need := range s.Requires {
 			g.Edge(k, need)
 		}
@@ -140,9 +141,30 @@ func (m *maker) graph() *graph.Graph[Key] {
 	return g
 }
 
-// acyclic blocks steps that wait for each other in a circle.
-func (m *maker) acyclic() {
-	cycles := m.graph().Cycles()
+// order is the steps in an order in which they can be done: by how long a
+// chain of steps comes before, then by key. Steps that wait for each other in
+// a circle are blocked and wait no more.
+func (m *maker) order() []*Step {
+	g := m.graph()
+	levels, err := g.Levels()
+	for err != nil {
+		m.cut(g.Cycles())
+		g = m.graph()
+		levels, err = g.Levels()
+	}
+	level := map[Key]int{}
+	for i, keys := range levels {
+		for _, k := range keys {
+			level[k] = i
+		}
+	}
+	out := slices.Clone(m.all())
+	slices.SortStableFunc(out, func(a, b *Step) int { return level[a.Key] - level[b.Key] })
+	return out
+}
+
+// cut blocks the steps of the cycles and takes their needs of each other away.
+func (m *maker) cut(cycles [][]Key) {
 	in := map[Key]bool{}
 	for _, cycle := range cycles {
 		names := make([]string, len(cycle))
@@ -162,13 +184,8 @@ func (m *maker) acyclic() {
 }
 
 // block stops every step that waits for one that will not be done.
-func (m *maker) block() {
-	order, err := m.graph().Order()
-	if err != nil {
-		panic("plan: " + err.Error()) // acyclic has just made sure
-	}
-	for _, k := range order {
-		s := m.steps[k]
+func (m *maker) block(order []*Step) {
+	for _, s := range order {
 		if s.Action == NoOp || s.Action == Blocked || s.Action == Unknown {
 			continue
 		}
@@ -194,15 +211,10 @@ func (m *maker) stands(s *Step) string {
 	return ""
 }
 
-// ordered are the steps in the order in which they can be done.
-func (m *maker) ordered() []Step {
-	order, err := m.graph().Order()
-	if err != nil {
-		panic("plan: " + err.Error())
-	}
-	out := make([]Step, len(order))
-	for i, k := range order {
-		out[i] = *m.steps[k]
+func copies(steps []*Step) []Step {
+	out := make([]Step, len(steps))
+	for i, s := range steps {
+		out[i] = *s
 	}
 	return out
 }

@@ -165,10 +165,10 @@ func TestAfterApplyThePlanIsEmpty(t *testing.T) {
 		in, p := approved(drawWorld(rt, t).in)
 		sim := simulate(rt, in, p)
 		_, again := approved(sim)
-		if len(again.Work()) > 0 && len(p.Blocked())+len(p.Unknown()) == 0 {
+		if len(again.work()) > 0 && len(p.Blocked())+len(p.Unknown()) == 0 {
 			rt.Fatalf("after apply, the plan is not empty.\nfirst:\n%s\nsecond:\n%s", outline(p), outline(again))
 		}
-		if len(p.Work()) == 0 && outline(p) != outline(again) {
+		if len(p.work()) == 0 && outline(p) != outline(again) {
 			rt.Fatalf("nothing was done, and the plan is another.\nfirst:\n%s\nsecond:\n%s", outline(p), outline(again))
 		}
 	})

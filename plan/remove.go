@@ -174,10 +174,10 @@ func (m *maker) users() map[asset.ID][]asset.ID {
 			}
 		}
 	}
-	for _, a := range m.Want.All() {
+	for _, a := range m.wantAll {
 		note(a, nil)
 	}
-	for _, a := range m.Live.Assets.All() {
+	for _, a := range m.liveAll {
 		if kind.Of(a.ID.Kind).Once {
 			continue
 		}

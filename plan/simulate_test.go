@@ -19,7 +19,7 @@ func simulate(t *rapid.T, in Input, p *Plan) Input {
 	for _, id := range dangling(live) {
 		broken[id] = true
 	}
-	for _, s := range p.Work() {
+	for _, s := range p.work() {
 		perform(&in, s)
 		for _, id := range dangling(live) {
 			if !broken[id] {

@@ -83,8 +83,15 @@ func (p *Plan) Unknown() []Step {
 
 // Work are the steps to carry out, in order: those that write and those that
 // only the journal learns of. Steps that need an approval which was not given
-// are not among them.
+// are not among them, and there are none at all while problems stop the work.
 func (p *Plan) Work() []Step {
+	if len(p.Problems.Errors()) > 0 {
+		return nil
+	}
+	return p.work()
+}
+
+func (p *Plan) work() []Step {
 	return p.where(func(s Step) bool { return (s.Action.Writes() || s.Action == Orphan) && !p.Refused(s) })
 }
 

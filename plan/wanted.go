@@ -108,8 +108,9 @@ func (m *maker) present(s *Step, t *kind.Table, rule Rule) {
 	o := m.Owned[s.Key.ID]
 	s.Changes = diff.Options{Ignore: rule.Ignore, WantSecrets: m.Secrets[s.Key.ID], LastSecrets: o.Secrets, Fingerprint: m.Fingerprint}.
 		Compare(s.Want, s.Live, m.last(s))
+	whole := together(s.Changes)
 	if ours {
-		m.weigh(s, driftMode(rule, o.Origin))
+		m.weigh(s, driftMode(rule, o.Origin), whole)
 	}
 	m.classify(s, t, rule)
 	if !ours {
@@ -143,8 +144,8 @@ func driftMode(rule Rule, origin Origin) DriftMode {
 }
 
 // weigh decides about the changes of a managed asset that somebody made in
-// the workspace.
-func (m *maker) weigh(s *Step, mode DriftMode) {
+// the workspace. whole are the late fields that git changes.
+func (m *maker) weigh(s *Step, mode DriftMode, whole map[string]bool) {
 	var d Drift
 	for i := range s.Changes {
 		ch := &s.Changes[i]
@@ -155,6 +156,8 @@ func (m *maker) weigh(s *Step, mode DriftMode) {
 			continue
 		}
 		switch {
+		case ch.Late && whole[ch.Path[0]]:
+			d.Revert = true
 		case mode == DriftOff:
 			ch.Ignored = "the drift mode is off"
 			continue
@@ -172,6 +175,29 @@ func (m *maker) weigh(s *Step, mode DriftMode) {
 		d.ID, d.By, d.At = s.Key.ID, s.Live.ModifiedBy, s.Live.ModifiedAt
 		m.drift = append(m.drift, d)
 	}
+}
+
+// together makes late fields change as a whole or not at all: traffic that is
+// changed in part does not add up. What a rule ignores in part is ignored; what
+// git changes in part takes the drift of the rest with it.
+func together(changes []diff.Change) (whole map[string]bool) {
+	whole = map[string]bool{}
+	ruled := map[string]string{}
+	for _, ch := range changes {
+		switch {
+		case !ch.Late:
+		case ch.Ignored != "":
+			ruled[ch.Path[0]] = ch.Ignored
+		case ch.Reason != diff.Drift:
+			whole[ch.Path[0]] = true
+		}
+	}
+	for i := range changes {
+		if ch := &changes[i]; ch.Late && ruled[ch.Path[0]] != "" {
+			ch.Ignored = ruled[ch.Path[0]]
+		}
+	}
+	return whole
 }
 
 // acting are the changes that are acted on.
