@@ -66,13 +66,17 @@ type ownedJSON struct {
 }
 
 func toOwnedJSON(o plan.Owned) ownedJSON {
-	return ownedJSON{Asset: o.ID, Origin: o.Origin, Variant: o.Variant, Body: o.Body, NoBody: o.Body == nil, Digest: o.Digest, ARM: o.ARM,
-		File: o.File, Commit: o.Commit, At: nanos(o.At), Secrets: o.Secrets, Done: o.Done, Missing: o.Missing}
+	return ownedJSON{
+		Asset: o.ID, Origin: o.Origin, Variant: o.Variant, Body: o.Body, NoBody: o.Body == nil, Digest: o.Digest, ARM: o.ARM,
+		File: o.File, Commit: o.Commit, At: nanos(o.At), Secrets: o.Secrets, Done: o.Done, Missing: o.Missing,
+	}
 }
 
 func (j ownedJSON) owned() plan.Owned {
-	o := plan.Owned{ID: j.Asset, Origin: j.Origin, Variant: j.Variant, Body: j.Body, Digest: j.Digest, ARM: j.ARM,
-		File: j.File, Commit: j.Commit, At: fromNanos(j.At), Secrets: j.Secrets, Done: j.Done, Missing: j.Missing}
+	o := plan.Owned{
+		ID: j.Asset, Origin: j.Origin, Variant: j.Variant, Body: j.Body, Digest: j.Digest, ARM: j.ARM,
+		File: j.File, Commit: j.Commit, At: fromNanos(j.At), Secrets: j.Secrets, Done: j.Done, Missing: j.Missing,
+	}
 	if j.NoBody {
 		o.Body = nil
 	} else if o.Body == nil {

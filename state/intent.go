@@ -132,8 +132,10 @@ func (t *Target) finish(ctx context.Context, x *tx, generation int64, e End) err
 		return fmt.Errorf("an intent cannot end as %q", o.State)
 	}
 	var id string
-	ok, err := x.get(ctx, finishQuery, []any{string(o.State), int64(o.Took), o.Err, o.Code, o.Request, idText(o.By.ID), o.By.Part,
-		runID(t.name, generation), e.Intent, t.id}, &id)
+	ok, err := x.get(ctx, finishQuery, []any{
+		string(o.State), int64(o.Took), o.Err, o.Code, o.Request, idText(o.By.ID), o.By.Part,
+		runID(t.name, generation), e.Intent, t.id,
+	}, &id)
 	switch {
 	case err != nil:
 		return err

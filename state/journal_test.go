@@ -66,10 +66,13 @@ func TestRunFromBeginToEnd(t *testing.T) {
 	})
 }
 
-func sameOwned(t interface {
+// reporter is a test of package testing or rapid.
+type reporter interface {
 	Helper()
-	Errorf(string, ...any)
-}, got, want plan.Owned) {
+	Errorf(format string, args ...any)
+}
+
+func sameOwned(t reporter, got, want plan.Owned) {
 	t.Helper()
 	if (got.Body == nil) != (want.Body == nil) || !got.Body.Equal(want.Body) {
 		t.Errorf("body: got %s, want %s", got.Body.Canonical(), want.Body.Canonical())

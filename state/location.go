@@ -33,7 +33,7 @@ func parseLocation(text string) (location, error) {
 		}
 		return location{postgres: text}, nil
 	case hasScheme && strings.HasPrefix(rest, "//"):
-		return location{}, fmt.Errorf("journal: %q is no kind of database that is known: use sqlite: or postgres:", scheme)
+		return location{}, fmt.Errorf("journal: %q is no kind of database that is known; it must be sqlite or postgres", scheme)
 	}
 	return location{path: text}, nil
 }

@@ -1,0 +1,30 @@
+# syntax=docker/dockerfile:1
+FROM --platform=$BUILDPLATFORM golang:1.26-bookworm AS build
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN --mount=type=cache,target=/go/pkg/mod go mod download
+COPY . .
+ARG VERSION=dev
+ARG TARGETOS
+ARG TARGETARCH
+RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
+    CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
+    go build -trimpath -ldflags "-s -w -X main.version=$VERSION" -o /out/mlsync ./cmd/mlsync \
+ && mkdir -m 0700 /out/data
+
+# Static files only: CA certificates, time zones and the user nonroot (65532).
+FROM gcr.io/distroless/static-debian12:nonroot
+ARG VERSION=dev
+LABEL org.opencontainers.image.title="mlsync" \
+      org.opencontainers.image.description="Keeps Azure ML workspaces as git says" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="$VERSION"
+COPY --from=build /out/mlsync /usr/local/bin/mlsync
+COPY --from=build --chown=65532:65532 /out/data /data
+USER 65532:65532
+VOLUME /data
+EXPOSE 8080
+# No HEALTHCHECK: the image has no shell and no client, and the daemon answers
+# /healthz and /readyz, which is what orchestrators probe.
+ENTRYPOINT ["/usr/local/bin/mlsync"]
+CMD ["daemon", "--config", "/etc/mlsync/mlsync.yaml", "--data", "/data", "--listen", ":8080"]
