@@ -16,7 +16,7 @@ func (w *work) lift(t kind.Ref, s kind.Site) *asset.Value {
 	variant := kind.PickVariant(t.To, s.Value)
 	body := asset.NewMap().At(s.Value.Pos())
 	for k, v := range s.Value.Entries() {
-		if k != "name" && k != "version" {
+		if k != "name" && k != "version" && k != "type" {
 			body.Set(k, v)
 		}
 	}

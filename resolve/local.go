@@ -83,13 +83,17 @@ func (w *work) open(s kind.Site, full string) *hashed {
 
 func (w *work) unreadable(s kind.Site, full string, err error) {
 	hint := fmt.Sprintf("paths are relative to the folder of %s", path.Base(s.Value.Pos().File))
+	where := s.Dotted()
+	if where != "" {
+		where += ": "
+	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		w.badf(s.Value, "missing_file", hint, "%s: %q does not exist", s.Dotted(), full)
+		w.badf(s.Value, "missing_file", hint, "%s%q does not exist", where, full)
 	case errors.Is(err, content.ErrEmpty):
-		w.badf(s.Value, "empty_folder", "add a file, or look into its ignore file", "%s: %q holds no file to upload", s.Dotted(), full)
+		w.badf(s.Value, "empty_folder", "add a file, or look into its ignore file", "%s%q holds no file to upload", where, full)
 	default:
-		w.badf(s.Value, "unreadable_file", "", "%s: %q: %v", s.Dotted(), full, err)
+		w.badf(s.Value, "unreadable_file", "", "%s%q: %v", where, full, err)
 	}
 }
 
