@@ -118,6 +118,11 @@ func (u *Upgrade) codeConfiguration(out, in *asset.Value, at string) {
 		}
 		config.Set("scoring_script", asset.NewString(text).At(script.Pos()))
 	}
+	if !config.Has("scoring_script") && code != nil {
+		// The preview ran batch deployments without a script of their own.
+		u.Problems.Warnf(code.Pos(), "assumed_script", "say another with scoring_script:", "%s names no script: code_configuration.scoring_script is taken to be score.py", strings.TrimPrefix(at+".code", "."))
+		config.Set("scoring_script", asset.NewString("score.py").At(code.Pos()))
+	}
 	out.Set("code_configuration", config)
 }
 
