@@ -29,10 +29,11 @@ func (d *draft) name() string {
 	if name == "" {
 		return d.stem
 	}
-	return d.spell(name, d.table())
+	return spell(name, d.table())
 }
 
-func (d *draft) spell(name string, t *kind.Table) string {
+// spell is a name as the service knows it.
+func spell(name string, t *kind.Table) string {
 	if t != nil && t.LowerName {
 		return strings.ToLower(name)
 	}
@@ -45,7 +46,7 @@ func (d *draft) parent() string {
 	if t.Parent == "" {
 		return ""
 	}
-	return d.spell(d.doc.Get(t.ParentKey).Text(), kind.Of(t.Parent))
+	return spell(d.doc.Get(t.ParentKey).Text(), kind.Of(t.Parent))
 }
 
 // version is the version that the document gives, "" for none.

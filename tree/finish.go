@@ -2,6 +2,7 @@ package tree
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	"mlsync.dev/mlsync/asset"
@@ -14,6 +15,7 @@ func (r *reader) finish() {
 	for _, d := range r.drafts {
 		r.applySets(d)
 	}
+	r.dropParts()
 	r.findParents()
 	r.nameJobs()
 	seen := make(map[asset.ID]*asset.Asset, len(r.drafts))
@@ -64,6 +66,33 @@ func (r *reader) check(d *draft) *asset.Asset {
 		return nil
 	}
 	return a
+}
+
+// dropParts leaves out documents without a name that others name by file:PATH:
+// they are parts of those and no assets of their own.
+func (r *reader) dropParts() {
+	users := map[string]string{}
+	for _, d := range r.drafts {
+		findFiles(d.doc, func(p string) { users[path.Join(path.Dir(d.file.Path), p)] = d.file.Path })
+	}
+	r.drafts = slices.DeleteFunc(r.drafts, func(d *draft) bool {
+		user, named := users[d.file.Path]
+		if !named || d.table().Once || !d.doc.Get("name").IsNull() {
+			return false
+		}
+		d.file.Why, d.file.Kind = "a part of "+user, ""
+		return true
+	})
+}
+
+// findFiles calls visit for the path of each value file:PATH.
+func findFiles(v *asset.Value, visit func(string)) {
+	if p, ok := strings.CutPrefix(v.Str(), "file:"); ok {
+		visit(p)
+	}
+	for _, item := range v.Items() {
+		findFiles(item, visit)
+	}
 }
 
 // applySets merges what rules of mlsync.yaml set.
@@ -142,6 +171,27 @@ func (r *reader) nameJobs() {
 		if len(same) > 1 {
 			qualify(stem, same)
 		}
+	}
+	r.numberJobs()
+}
+
+// numberJobs tells provisional names apart that are equal all the same.
+func (r *reader) numberJobs() {
+	taken := map[string]bool{}
+	for _, d := range r.drafts {
+		if d.table().Once && d.stem == "" {
+			taken[d.name()] = true
+		}
+	}
+	for _, d := range r.drafts {
+		if d.stem == "" {
+			continue
+		}
+		base := d.stem
+		for n := 2; taken[d.stem]; n++ {
+			d.stem = base + "-" + itoa(n)
+		}
+		taken[d.stem] = true
 	}
 }
 

@@ -61,7 +61,6 @@ func folderOf(name string) (plural, parent string) {
 // yaml-language-server comment in place of $schema, and with the rules.
 func (r *reader) identify(doc *asset.Value, name, comment string) kind.Verdict {
 	folder, _ := folderOf(name)
-	seen := doc
 	if comment != "" && doc.Type() == asset.Map && !doc.Has("$schema") {
 		with := withFirst(doc, "$schema", asset.NewString(comment))
 		if v := kind.Identify(with, folder); v.Variant != nil || v.Unmanaged != "" {
@@ -78,9 +77,9 @@ func (r *reader) identify(doc *asset.Value, name, comment string) kind.Verdict {
 		}
 	}
 	if forced && doc.Type() == asset.Map && !doc.Has("name") {
-		seen = withFirst(doc, "name", asset.NewString("unnamed"))
+		doc = withFirst(doc, "name", asset.NewString("unnamed")) // jobs need none
 	}
-	return kind.Identify(seen, folder)
+	return kind.Identify(doc, folder)
 }
 
 // withFirst is a copy of a map with one entry more in front. The copy shares

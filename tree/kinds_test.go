@@ -75,6 +75,25 @@ func TestNamesOfJobs(t *testing.T) {
 	}
 }
 
+func TestNamesOfJobsThatClash(t *testing.T) {
+	tr, bad := Read(files("a/job.yml", job, "a-job.yml", job, "b/job.yml", job, "c.yml", job+"name: b-job\n"), Options{})
+	if got := ids(tr); len(bad) > 0 || got != "job/a-job job/a-job-2 job/b-job-2 job/b-job" {
+		t.Error(got, bad)
+	}
+}
+
+func TestPartsAreNoAssets(t *testing.T) {
+	part := envURL + "image: x\n"
+	fsys := files("a/d.yml", strings.Replace(deployment, "azureml:e:1", "file:../envs/e.yml", 1)+"endpoint_name: epa\n", "envs/e.yml", part)
+	tr, bad := Read(fsys, Options{})
+	if len(bad) > 0 || ids(tr) != "online-deployment/epa/blue" || tr.Files[1].Why != "a part of a/d.yml" {
+		t.Error(ids(tr), bad)
+	}
+	if _, bad := Read(files("envs/e.yml", part), Options{}); len(bad) != 1 || bad[0].Code != "missing_field" {
+		t.Error(bad)
+	}
+}
+
 func TestOverlaysOfOtherKinds(t *testing.T) {
 	tr, bad := Read(files(
 		"c.yml", "type: amlcompute\nname: cpu\nsize: small\nmax_instances: 2\n",

@@ -78,7 +78,7 @@ func (r *reader) targets(p *draft) []*draft {
 	var all, exact, open []*draft
 	for _, d := range r.drafts {
 		t := d.table()
-		if p.variant != nil && p.table() != t || d.name() != d.spell(name, t) {
+		if p.variant != nil && p.table() != t || d.name() != spell(name, t) {
 			continue
 		}
 		if t.Parent != "" {
@@ -86,7 +86,7 @@ func (r *reader) targets(p *draft) []*draft {
 			if want == "" {
 				want = parent
 			}
-			want = d.spell(want, kind.Of(t.Parent))
+			want = spell(want, kind.Of(t.Parent))
 			if has := d.parent(); want != "" && has != "" && has != want {
 				continue
 			}

@@ -111,8 +111,7 @@ func (u *updater) read(d *yaml.Node) (a *asset.Asset, preview bool) {
 	if v.Variant == nil {
 		return nil, false
 	}
-	var unknown = &p.bad
-	doc = Substitute(doc, u.vars, unknown)
+	doc = Substitute(doc, u.vars, &p.bad)
 	return v.Variant.Read(&kind.Checker{Literals: true}, doc), v.Preview
 }
 
