@@ -50,6 +50,8 @@ type Live struct {
 	Listed map[asset.Kind]bool
 	// Unknown are assets that could not be read, with the reason.
 	Unknown map[asset.ID]string
+	// Absent are assets that were asked for one by one and do not exist.
+	Absent map[asset.ID]bool
 	// Known are assets that exist and were not read again because the journal
 	// knows them; they are taken to be as the journal says.
 	Known map[asset.ID]bool

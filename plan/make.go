@@ -112,7 +112,7 @@ func (m *maker) unread(id asset.ID) string {
 	switch why := m.Observed.Partial[id.Kind]; {
 	case m.Live.Unknown[id] != "":
 		return m.Live.Unknown[id]
-	case m.live(id) != nil:
+	case m.live(id) != nil, m.Live.Absent[id]:
 		return ""
 	case why != "":
 		return why

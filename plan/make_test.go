@@ -205,6 +205,11 @@ func TestWanted(t *testing.T) {
 			w.in.Live.Known[mustID(env)] = true
 		}, "environment/e:1 blocked(version_exists) image:git"},
 		{"kind not listed", func(w *world) { w.want(env, `'image':'a'`); w.in.Live.Listed = nil }, "environment/e:1 unknown(not_read)"},
+		{"kind not listed, asked for and absent", func(w *world) {
+			w.want(env, `'image':'a'`)
+			w.in.Live.Listed = nil
+			w.in.Live.Absent = map[asset.ID]bool{mustID(env): true}
+		}, "environment/e:1 create"},
 		{"kind not readable", func(w *world) {
 			w.want(env, `'image':'a'`)
 			w.in.Observed.Partial = map[asset.Kind]string{"environment": "403"}
@@ -230,6 +235,15 @@ func TestWanted(t *testing.T) {
 			w.journal(env, `'image':'a'`)
 			w.rule(Rule{Drift: Report})
 		}, "environment/e:1 create"},
+		{"inline assets and code come and go silently", func(w *world) {
+			w.owned("environment/CliV2AnonymousEnvironment:abc", `'image':'a'`, `'image':'a'`)
+			w.owned("code/0f3c:1", ``, ``)
+			w.want("environment/CliV2AnonymousEnvironment:def", `'image':'b'`).Anonymous = true
+		}, "environment/CliV2AnonymousEnvironment:def create"},
+		{"an inline asset that exists is never written again", func(w *world) {
+			w.want("environment/CliV2AnonymousEnvironment:def", `'image':'b'`).Anonymous = true
+			w.live("environment/CliV2AnonymousEnvironment:def", `'image':'a'`)
+		}, "environment/CliV2AnonymousEnvironment:def noop"},
 		{"ignored field", func(w *world) {
 			w.want(dat, `'description':'a'`)
 			w.owned(dat, `'description':'b'`, `'description':'b'`)

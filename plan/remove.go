@@ -32,13 +32,13 @@ func (m *maker) removals() {
 }
 
 // quiet reports whether a removal is no news: inline assets come and go with
-// those that hold them, and versions that a later one followed in the same
-// file, and jobs that ran, are history.
+// those that hold them, as does code, and versions that a later one followed
+// in the same file, and jobs that ran, are history.
 func (m *maker) quiet(t *kind.Table, o Owned) bool {
 	if m.Retire {
 		return false
 	}
-	if t.Anonymous != "" && o.ID.Name == t.Anonymous {
+	if t.Anonymous != "" && o.ID.Name == t.Anonymous || t.Versioned && t.Tags == "" && m.removal(t, o) == kind.Orphan {
 		return true
 	}
 	return m.superseded(t, o) || t.Once && m.removal(t, o) == kind.Orphan
