@@ -154,6 +154,23 @@ func (s *Store) writeTx(ctx context.Context, do func(*tx) error) error {
 	return sqlTx.Commit()
 }
 
+// snapshot runs do in one transaction that sees one moment. It may only read.
+func (s *Store) snapshot(ctx context.Context, do func(*tx) error) error {
+	opts := &sql.TxOptions{ReadOnly: true}
+	if s.dialect.name == postgresDialect.name {
+		opts.Isolation = sql.LevelRepeatableRead // what an SQLite transaction is anyway
+	}
+	sqlTx, err := s.reader.db.BeginTx(ctx, opts)
+	if err != nil {
+		return s.explain(err)
+	}
+	err = do(&tx{tx: sqlTx, h: s.reader})
+	if back := sqlTx.Rollback(); err == nil && !errors.Is(back, sql.ErrTxDone) {
+		err = back
+	}
+	return s.explain(err)
+}
+
 // read runs a SELECT.
 func (s *Store) read(ctx context.Context, query string, args []any, scan func(row) error) error {
 	return s.explain(s.reader.query(ctx, query, args, scan))

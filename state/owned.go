@@ -26,13 +26,15 @@ func (t *Target) Owned(ctx context.Context) (map[asset.ID]plan.Owned, error) {
 
 const ownedQuery = `SELECT asset, origin, variant, body, digest, arm, file, commit_id, at, secrets, done, missing FROM owned WHERE target_id = ?`
 
-func scanOwned(r row) (plan.Owned, error) {
+// scanOwned reads the columns of ownedQuery and then more.
+func scanOwned(r row, more ...any) (plan.Owned, error) {
 	var o plan.Owned
 	var id, secrets string
 	var body sql.NullString
 	var at int64
 	var done int
-	if err := r.Scan(&id, &o.Origin, &o.Variant, &body, &o.Digest, &o.ARM, &o.File, &o.Commit, &at, &secrets, &done, &o.Missing); err != nil {
+	dest := []any{&id, &o.Origin, &o.Variant, &body, &o.Digest, &o.ARM, &o.File, &o.Commit, &at, &secrets, &done, &o.Missing}
+	if err := r.Scan(append(dest, more...)...); err != nil {
 		return o, err
 	}
 	if err := parseID(id, &o.ID); err != nil {

@@ -37,12 +37,12 @@ func (s *Store) connectSQLite(ctx context.Context) error {
 	if err := createFile(s.location.path); err != nil {
 		return err
 	}
-	write, err := sql.Open("sqlite", sqliteDSN(s.location.path, "foreign_keys(1)"))
+	write, err := sql.Open("sqlite", sqliteDSN(s.location.path, "immediate", "foreign_keys(1)"))
 	if err != nil {
 		return err
 	}
 	onlyOne(write)
-	read, err := sql.Open("sqlite", sqliteDSN(s.location.path, "query_only(1)"))
+	read, err := sql.Open("sqlite", sqliteDSN(s.location.path, "deferred", "query_only(1)"))
 	if err != nil {
 		return errors.Join(err, write.Close())
 	}
@@ -80,8 +80,8 @@ func createFile(path string) error {
 	return f.Close()
 }
 
-func sqliteDSN(path string, pragmas ...string) string {
-	q := url.Values{"_txlock": {"immediate"}}
+func sqliteDSN(path, begin string, pragmas ...string) string {
+	q := url.Values{"_txlock": {begin}}
 	for _, p := range append([]string{"busy_timeout(10000)", "synchronous(NORMAL)"}, pragmas...) {
 		q.Add("_pragma", p)
 	}
