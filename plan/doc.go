@@ -93,6 +93,9 @@ type Step struct {
 	Needs string
 	// Want is the resolved asset to write; nil for removals.
 	Want *asset.Asset
+	// Body is what to write: the body of Want, in which every difference that
+	// is not acted on is left as it is live. nil for removals.
+	Body *asset.Value
 	// Live is the asset as read; nil if there is none.
 	Live *asset.Asset
 }
@@ -100,13 +103,14 @@ type Step struct {
 // Code is a stable word for why a step does not do what its asset would ask for.
 type Code string
 
-// The codes. Of blocked steps: NotRead, OtherOwner, VersionExists, Protected,
+// The codes. Of blocked steps: NotRead, OtherOwner, OtherType, VersionExists, Protected,
 // Contains, LiveTraffic, BadRule, MissingParent, Cycle, TreeIncomplete and
 // WaitsFor. Of steps that leave an asset alone which git no longer has:
 // PruneOff, FirstSeen and Referenced. Gone assets are forgotten only.
 const (
 	NotRead        Code = "not_read"
 	OtherOwner     Code = "other_owner"
+	OtherType      Code = "other_type"
 	VersionExists  Code = "version_exists"
 	Protected      Code = "protected"
 	Contains       Code = "contains"

@@ -17,6 +17,7 @@ import (
 // round for removals. No live traffic is ever left pointing to nothing.
 func (m *maker) choreograph() {
 	for _, s := range m.all() {
+		s.settle()
 		m.explain(s)
 		if s.Action == Replace {
 			m.emptied(s)
@@ -40,6 +41,17 @@ func (m *maker) choreograph() {
 	}
 }
 
+// settle says what the step writes.
+func (s *Step) settle() {
+	if s.Want == nil {
+		return
+	}
+	s.Body = s.Want.Body
+	if s.Action == Update || s.Action == Adopt || s.Action == NoOp {
+		s.Body = diff.Effective(s.Want.Body, s.Changes)
+	}
+}
+
 // insideOf checks that a contained asset has something to be in, and makes it
 // anew if its container is replaced.
 func (m *maker) insideOf(s *Step) {
@@ -54,7 +66,7 @@ func (m *maker) insideOf(s *Step) {
 		m.problems.Hintf(s.Source, string(MissingParent), "add a file for "+p.String(), "%s", text)
 		s.stop(MissingParent, text)
 	case box != nil && box.Action == Replace && s.Action != Unknown:
-		s.Action, s.Changes, s.Live = Create, nil, nil
+		s.Action, s.Changes, s.Live, s.Body = Create, nil, nil, s.Want.Body
 		s.Why = p.String() + " is replaced"
 		s.Upload = m.Uploads[s.Key.ID]
 	}
@@ -88,7 +100,7 @@ func (m *maker) split(s *Step) {
 	if len(later) == 0 {
 		return
 	}
-	last := m.add(&Step{Key: Key{ID: s.Key.ID, Part: Late}, Action: Update, Changes: later, Want: s.Want, Live: s.Live, Source: s.Source, ARM: s.ARM,
+	last := m.add(&Step{Key: Key{ID: s.Key.ID, Part: Late}, Action: Update, Changes: later, Want: s.Want, Body: s.Body, Live: s.Live, Source: s.Source, ARM: s.ARM,
 		Why: "after what is in it"})
 	for _, l := range lateOf(s.Want) {
 		for _, name := range slices.Sorted(maps.Keys(l.names())) {
@@ -240,6 +252,6 @@ func (m *maker) clear(box *Step, live *asset.Asset) *Step {
 			parent.Delete(l.path[len(l.path)-1])
 		}
 	}
-	s.Want = &want
+	s.Want, s.Body = &want, want.Body
 	return m.add(s)
 }

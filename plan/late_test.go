@@ -340,3 +340,30 @@ func TestExitCodes(t *testing.T) {
 		}
 	}
 }
+
+func TestBodyToWrite(t *testing.T) {
+	w := newWorld(t)
+	w.rule(Rule{Drift: Report})
+	w.want(end, `'auth_mode':'key','description':'git','tags':{'a':'1'},'traffic':{'blue':100}`)
+	w.owned(end, `'auth_mode':'aad_token','description':'old','tags':{'a':'2','b':'3'},'traffic':{}`, `'auth_mode':'key','description':'old','tags':{'a':'1'},'traffic':{}`)
+	w.live(blue, ``)
+	p := Make(w.in)
+	check(t, p, `
+		online-endpoint/end update description:git ~tags.a:drift ~auth_mode:drift
+		online-endpoint/end#late update traffic.blue:git <- online-endpoint/end`)
+	want := w.body(`'auth_mode':'aad_token','description':'git','tags':{'a':'2'},'traffic':{'blue':100}`)
+	for _, s := range p.Steps {
+		if !s.Body.Equal(want) {
+			t.Errorf("%s writes %s, want %s", s.Key, s.Body.Canonical(), want.Canonical())
+		}
+	}
+}
+
+func TestAdoptOfAnotherType(t *testing.T) {
+	w := newWorld(t)
+	w.want(k8s, `'compute':'azureml:a'`)
+	w.live(end, ``)
+	check(t, Make(w.in), "online-endpoint/end blocked(other_type) type:adopt")
+	w.rule(Rule{Drift: Correct})
+	check(t, Make(w.in), "online-endpoint/end replace type:adopt !replace:online-endpoint/end")
+}

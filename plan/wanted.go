@@ -289,6 +289,8 @@ func (m *maker) adopt(s *Step, rule Rule) {
 		s.Why = "it exists and nobody owns it"
 	}
 	switch {
+	case rule.Drift != Correct && s.Live.Variant != s.Want.Variant:
+		s.stop(OtherType, fmt.Sprintf("it exists as %s, and git says %s: give it another name, or replace it by the rule drift: correct", s.Live.Variant, s.Want.Variant))
 	case rule.Drift == Correct && s.Action == Replace:
 		s.Why += "; it is replaced"
 	case rule.Drift == Correct:
