@@ -84,6 +84,9 @@ func constructInt(s string) (*asset.Value, error) {
 		sign = "-"
 	}
 	digits = strings.TrimLeft(digits, "+-")
+	if len(digits) > maxDigits {
+		return nil, fmt.Errorf("%.40q is not a number that can be read", s)
+	}
 	base := 10
 	switch {
 	case digits == "0":
@@ -100,7 +103,7 @@ func constructInt(s string) (*asset.Value, error) {
 		return asset.NewInt(i), nil
 	}
 	i, ok := new(big.Int).SetString(sign+digits, base)
-	if !ok || len(digits) > maxDigits {
+	if !ok {
 		return nil, fmt.Errorf("%.40q is not a number that can be read", s)
 	}
 	return asset.NewBigInt(i), nil

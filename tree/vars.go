@@ -15,6 +15,9 @@ var (
 	secretOK = regexp.MustCompile(`\A\$\{\{\s*secret\.[A-Za-z_][A-Za-z0-9_.-]*\s*\}\}\z`)
 )
 
+// maxText is how many bytes variables may add to one text.
+const maxText = 1 << 20
+
 // Substitute replaces ${{ var.NAME }} in the values of v. A value that is
 // nothing else takes the variable with its sort, within a text the variable's
 // text. ${{ secret.NAME }} may only stand alone and stays; all other ${{…}}
@@ -75,7 +78,7 @@ func substituteText(v *asset.Value, vars map[string]*asset.Value, bad *problem.L
 	if secretOK.MatchString(text) {
 		return v
 	}
-	changed := false
+	changed, size := false, 0
 	out := ours.ReplaceAllStringFunc(text, func(part string) string {
 		m := ours.FindStringSubmatch(part)
 		switch {
@@ -84,9 +87,13 @@ func substituteText(v *asset.Value, vars map[string]*asset.Value, bad *problem.L
 		case m[1] == "secret":
 			bad.Hintf(v.Pos(), "bad_secret", "make the whole value one secret", "%s must be the whole value, not a part of it", part)
 		default:
-			if got := lookup(m[2], v, vars, bad); got.IsScalar() {
+			if got := lookup(m[2], v, vars, bad); got.IsScalar() && size+len(got.Text()) <= maxText {
 				changed = true
+				size += len(got.Text())
 				return got.Text()
+			} else if got.IsScalar() {
+				size = maxText
+				bad.Addf(v.Pos(), "too_large", "the text with its variables has more than %d bytes", maxText)
 			} else if got != nil {
 				bad.Addf(v.Pos(), "bad_variable", "the variable %s is %s and cannot stand within a text", m[2], aType(got))
 			}
