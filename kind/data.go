@@ -39,7 +39,7 @@ var dataFields = []Field{
 }
 
 func dataVariant(name, doc string) *Variant {
-	return &Variant{
+	v := &Variant{
 		Name:    name,
 		Schemas: []string{"data"},
 		Types:   []string{name},
@@ -50,6 +50,38 @@ func dataVariant(name, doc string) *Variant {
 		Preview: dataPreview(name),
 		ToREST:  sendAssetState,
 		Doc:     doc,
+	}
+	if name == "mltable" {
+		v.Inspect = inspectMLTable
+	}
+	return v
+}
+
+// tableFile is the file that makes a folder an MLTable.
+const tableFile = "MLTable"
+
+// inspectMLTable looks for the file MLTable in a local folder and takes the
+// paths that it names into the body, as the reference client does.
+func inspectMLTable(in *Inspection, body *asset.Value) {
+	path := body.Get("path")
+	files, local := in.Files("path")
+	if !local {
+		return
+	}
+	if !in.Folder("path") || !contains(files, tableFile) {
+		in.Bad(path, "missing_file", "put a file called MLTable into the folder", "path: an mltable is a folder with a file MLTable")
+		return
+	}
+	uris := asset.NewList()
+	for _, p := range in.Document("path", tableFile).Get("paths").Items() {
+		for _, key := range []string{"file", "folder", "pattern"} {
+			if uri := p.Get(key); uri.Type() == asset.String {
+				uris.Append(asset.NewString(uri.Str()))
+			}
+		}
+	}
+	if uris.Len() > 0 {
+		body.Set("referenced_uris", uris)
 	}
 }
 
