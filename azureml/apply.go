@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+
 	"mlsync.dev/mlsync/asset"
 	"mlsync.dev/mlsync/internal/content"
 	"mlsync.dev/mlsync/kind"
@@ -65,7 +67,11 @@ func (w *Workspace) Put(ctx context.Context, in Write) (*asset.Asset, error) {
 		return nil, err
 	}
 	path := w.scope.ARM(in.Want.ID)
-	res, err := w.put(ctx, path, data, in)
+	opts, err := w.userToken(ctx, body)
+	if err != nil {
+		return nil, err
+	}
+	res, err := w.put(ctx, path, data, in, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -82,13 +88,26 @@ func (w *Workspace) Put(ctx context.Context, in Write) (*asset.Asset, error) {
 	return w.after(ctx, in, path, res.Body)
 }
 
+// userToken is the second token that a job with the identity of its user
+// carries: one for the service itself, in a header of its own (recorded
+// 2022-09).
+func (w *Workspace) userToken(ctx context.Context, body *asset.Value) ([]Option, error) {
+	if body.GetPath("properties", "identity", "identityType").Str() != "UserIdentity" || w.client.cred == nil {
+		return nil, nil
+	}
+	t, err := w.client.cred.GetToken(ctx, policy.TokenRequestOptions{Scopes: []string{w.client.o.mlScope}})
+	if err != nil {
+		return nil, fmt.Errorf("token for the job's user identity: %w", err)
+	}
+	return []Option{Header("x-azureml-token", t.Token)}, nil
+}
+
 // tries bounds the attempts at a write whose outcome stays unknown.
 const tries = 4
 
 // put sends the write. When the outcome is unknown and the asset is new, it
 // looks whether the asset is there before it sends the write again.
-func (w *Workspace) put(ctx context.Context, path string, data []byte, in Write) (Result, error) {
-	var opts []Option
+func (w *Workspace) put(ctx context.Context, path string, data []byte, in Write, opts []Option) (Result, error) {
 	for k, v := range kind.Of(in.Want.ID.Kind).PutQuery {
 		opts = append(opts, Query(k, v))
 	}

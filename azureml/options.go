@@ -75,14 +75,14 @@ type Options struct {
 
 // cloudHosts are the addresses of a cloud.
 type cloudHosts struct {
-	endpoint, authority, storage string
+	endpoint, authority, storage, ml string
 }
 
 // clouds is the table of the clouds that have a name.
 var clouds = map[string]cloudHosts{
-	"public": {"https://management.azure.com", "https://login.microsoftonline.com/", "core.windows.net"},
-	"china":  {"https://management.chinacloudapi.cn", "https://login.chinacloudapi.cn/", "core.chinacloudapi.cn"},
-	"usgov":  {"https://management.usgovcloudapi.net", "https://login.microsoftonline.us/", "core.usgovcloudapi.net"},
+	"public": {"https://management.azure.com", "https://login.microsoftonline.com/", "core.windows.net", "https://ml.azure.com"},
+	"china":  {"https://management.chinacloudapi.cn", "https://login.chinacloudapi.cn/", "core.chinacloudapi.cn", "https://ml.azure.cn"},
+	"usgov":  {"https://management.usgovcloudapi.net", "https://login.microsoftonline.us/", "core.usgovcloudapi.net", "https://ml.azure.us"},
 }
 
 // resolved are checked options with nothing left to default.
@@ -90,6 +90,7 @@ type resolved struct {
 	Options
 	endpoint *url.URL
 	scope    string
+	mlScope  string // of the service's own tokens
 	suffix   string
 	storage  *url.URL // nil unless overridden
 }
@@ -105,6 +106,7 @@ func resolve(o Options) (*resolved, error) {
 	}
 	r := &resolved{Options: o, suffix: cmp.Or(hosts.storage, clouds["public"].storage)}
 	r.scope = strings.TrimRight(cmp.Or(o.Audience, hosts.endpoint, o.Endpoint), "/") + "/.default"
+	r.mlScope = cmp.Or(hosts.ml, clouds["public"].ml) + "/.default"
 	r.AuthorityHost = cmp.Or(o.AuthorityHost, hosts.authority)
 	var err error
 	if r.endpoint, err = base("endpoint", cmp.Or(o.Endpoint, hosts.endpoint), o.Insecure); err != nil {
