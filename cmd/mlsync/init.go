@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -12,8 +13,6 @@ import (
 
 	"mlsync.dev/mlsync/internal/config"
 	"mlsync.dev/mlsync/internal/gitrepo"
-	"mlsync.dev/mlsync/internal/problem"
-	"mlsync.dev/mlsync/tree"
 )
 
 // initFlags are the flags of mlsync init.
@@ -34,7 +33,7 @@ The workspace comes from the flags, else from config.json or
 .azureml/config.json of the folder, else it is left for you to fill in.`,
 		Example: `  mlsync init --workspace mlw-dev --resource-group rg-ml --subscription 00000000-0000-0000-0000-000000000000
   mlsync init --workspace /subscriptions/…/workspaces/mlw-dev --target dev`,
-		RunE: func(*cobra.Command, []string) error { return a.runInit(f) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.runInit(cmd.Context(), f) },
 	}
 	c.Flags().StringVarP(&f.workspace, "workspace", "w", "", "workspace: its name or its whole resource id")
 	c.Flags().StringVarP(&f.group, "resource-group", "g", "", "resource group of the workspace")
@@ -52,7 +51,7 @@ type begun struct {
 	Problems int           `json:"problems"`
 }
 
-func (a *app) runInit(f initFlags) error {
+func (a *app) runInit(ctx context.Context, f initFlags) error {
 	file := a.path(a.flags.config)
 	there, err := fileExists(file)
 	if err != nil {
@@ -78,15 +77,12 @@ func (a *app) runInit(f initFlags) error {
 		return err
 	}
 	out := &begun{Format: "mlsync.init/1", Wrote: a.flags.config, Target: t.Name}
-	fresh := config.DefaultTarget()
-	tr, bad := tree.Read(files.FS(), treeOptions(config.Default(), &fresh))
-	found := &checked{}
-	found.addFiles(tr, map[string]int{})
-	out.Files, out.Problems = found.Files, len(bad.Errors())
+	found := checkTargets(ctx, files.FS(), config.Default(), []config.Target{config.DefaultTarget()})
+	out.Files, out.Problems = found.Files, len(found.bad.Errors())
 	if a.flags.json {
 		return a.printJSON(out)
 	}
-	a.showBegun(out, bad)
+	a.showBegun(out)
 	return nil
 }
 
@@ -141,7 +137,7 @@ targets:
     # What happens to assets that are removed from git: off, guarded or on.
     # prune: {mode: guarded, max: 5, percent: 10}
     # Merge patches for this workspace only, by kind and name.
-    # overlays: [overlays/%[1]s]
+    # overlay: overlays/%[1]s
     # Values of ${{ var.NAME }} in asset files.
     # vars: {instance_type: STANDARD_DS3_V2}
 `
@@ -178,7 +174,7 @@ func configText(t *config.Target) string {
 	if t.Workspace == "" {
 		var b strings.Builder
 		for line := range strings.Lines(targets) {
-			b.WriteString("# " + line)
+			b.WriteString("# " + strings.TrimPrefix(line, "# "))
 		}
 		targets = b.String()
 	}
@@ -186,7 +182,7 @@ func configText(t *config.Target) string {
 }
 
 // showBegun prints what init did: assets by kind, then what is left alone.
-func (a *app) showBegun(b *begun, bad problem.List) {
+func (a *app) showBegun(b *begun) {
 	a.printf("wrote %s\n", b.Wrote)
 	byKind := map[string][]checkedFile{}
 	var alone []checkedFile
@@ -221,7 +217,7 @@ func (a *app) showBegun(b *begun, bad problem.List) {
 	if b.Target == "" {
 		a.printf("  fill in targets: in %s\n", b.Wrote)
 	}
-	if n := len(bad.Errors()); n > 0 {
+	if n := b.Problems; n > 0 {
 		a.printf("  mlsync check   # %s to look at\n", count(n, "problem"))
 	}
 	a.printf("  mlsync plan    # what would change; nothing is written\n")
