@@ -210,6 +210,7 @@ func TestSecrets(t *testing.T) {
 	}{
 		{"same value", `'key':` + ref, ``, `'key':` + ref, prints{"key": "1"}, prints{"key": "1"}, ""},
 		{"other name, same value", `'key':'${{ secret.B }}'`, ``, `'key':` + ref, prints{"key": "1"}, prints{"key": "1"}, ""},
+		{"there is one, not read back", `'key':` + ref, `'key':'${{ secret.key }}'`, `'key':` + ref, prints{"key": "1"}, prints{"key": "1"}, ""},
 		{"rotated", `'key':` + ref, ``, `'key':` + ref, prints{"key": "2"}, prints{"key": "1"}, "key ->- git secret"},
 		{"new", `'key':` + ref, ``, ``, prints{"key": "2"}, nil, "key ->- git secret"},
 		{"nobody knows", `'key':` + ref, ``, `-`, prints{"key": "2"}, nil, "key ->- adopt secret ignored: secrets are not read back: it can be compared once it has been applied"},

@@ -76,8 +76,11 @@ func (c *comparer) prints(n node, ch *Change) (unknown, changed, drifted bool) {
 		want, last := c.WantSecrets[path], c.LastSecrets[path]
 		ch.SecretWant, ch.SecretLast = want, last
 		live := ""
-		if text := at(n.live, strings.TrimPrefix(strings.TrimPrefix(path, strings.Join(n.path, ".")), ".")).Str(); text != "" && c.Fingerprint != nil {
-			live = c.Fingerprint(text)
+		// A reference among the live values says that there is a secret, not
+		// which: the service does not give it back.
+		held := at(n.live, strings.TrimPrefix(strings.TrimPrefix(path, strings.Join(n.path, ".")), "."))
+		if held.Str() != "" && !isSecret(held) && c.Fingerprint != nil {
+			live = c.Fingerprint(held.Str())
 		}
 		switch {
 		case want == "" || last == "" && live == "":
