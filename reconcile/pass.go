@@ -80,11 +80,12 @@ func (p *Pass) Prepare(ctx context.Context, c Commit, opt plan.Options, trigger 
 	}
 	prep := &Prepared{Tree: t, Want: want, Owned: owned, TreeComplete: len(bad.Errors()) == 0}
 	prep.Fingerprints = p.fingerprints(ctx, want, &bad)
+	saw := seen(live, want, owned, opt.Full)
 	prep.Plan = plan.Make(plan.Input{
 		Target: p.Target, Options: opt, Owner: p.Owner, Want: want.Set, Complete: prep.TreeComplete,
 		Source:   plan.Source{Repo: c.Repo, Commit: c.Hash, Dirty: c.Dirty, Tree: digestOf(want)},
-		Observed: plan.Observed{At: p.Now(), Assets: live.Set().Len(), Requests: live.Requests(), Partial: live.Failures()},
-		Problems: bad, Live: seen(live, want, owned, opt.Full), Owned: owned, Rule: p.Rule, Guard: p.Guard,
+		Observed: plan.Observed{At: p.Now(), Assets: live.Set().Len(), Known: len(saw.Known), Requests: live.Requests(), Partial: live.Failures()},
+		Problems: bad, Live: saw, Owned: owned, Rule: p.Rule, Guard: p.Guard,
 		Uploads: uploads(want), Secrets: prep.Fingerprints, Content: resolve.ContentDigest,
 		Fingerprint: func(text string) string { return p.Journal.Fingerprint(asset.NewSecret(text)) },
 	})

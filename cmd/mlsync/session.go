@@ -122,7 +122,7 @@ func (a *app) open(ctx context.Context, f targetFlags) (*session, error) {
 	if s.files, err = gitrepo.OpenWorkTree(s.dir); err != nil {
 		return nil, err
 	}
-	if cfg.Owner == "" && cfg.Repository.URL == "" {
+	if cfg.Repository.URL == "" {
 		cfg.Repository.URL = s.origin()
 	}
 	if s.client, err = a.connect(s.target); err != nil {

@@ -11,8 +11,11 @@ func Table() map[string]Room {
 		"internal/queue":   {},
 		"internal/pgtest":  {},
 		"internal/deps":    {},
-		"internal/rooms":   {},
-		"emulator":         {Sealed: true},
+		// Tests of the whole program; no code.
+		"internal/acceptance": {},
+		"internal/rooms":      {},
+		"examples":            {},
+		"emulator":            {Sealed: true},
 
 		// log/slog: a secret says how it is logged, and logs nothing.
 		"asset":   {Pure: true, Imports: []string{"internal/problem"}, Except: []string{"log/slog"}},
