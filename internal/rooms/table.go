@@ -29,7 +29,9 @@ func Table() map[string]Room {
 
 		"internal/config": {Imports: []string{"asset", "internal/glob", "internal/problem"}},
 		"internal/secret": {Imports: []string{"asset"}},
-		"internal/bench":  {Imports: []string{All}},
+		// Programs and tests from outside: they use what users use.
+		"internal/bench":      {Imports: []string{All}},
+		"internal/acceptance": {Imports: []string{All}},
 
 		"azureml": {Imports: []string{"asset", "kind", "internal/content"}},
 		"state":   {Imports: []string{"asset", "plan"}},
