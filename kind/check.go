@@ -60,7 +60,7 @@ func (v *Variant) Read(c *Checker, doc *asset.Value) *asset.Asset {
 			c.Problems.Hintf(doc.Pos(), "missing_field", "add "+t.ParentKey+": and the name of the endpoint", "%s is missing", t.ParentKey)
 		}
 	}
-	if a.ID.Name == "" && !t.Once {
+	if a.ID.Name == "" && !t.Once && (doc.Get("name").IsNull() || doc.Get("name").Type() == asset.String) {
 		c.Problems.Hintf(doc.Pos(), "missing_field", "add name: and a name", "name is missing")
 	}
 	c.id = a.ID
@@ -141,9 +141,9 @@ func (c *Checker) name(v *asset.Value, t *Table) string {
 	}
 	if t.Names.Pattern != "" && !matches(t.Names.Pattern, name) {
 		if t.Names.Warn {
-			c.Problems.Warnf(v.Pos(), "bad_name", t.Names.Text, "the service does not take %q as the name of a %s", name, t.Kind)
+			c.Problems.Warnf(v.Pos(), "bad_name", t.Names.Text, "the service does not take %q as the name of %s", name, aKind(t.Kind))
 		} else {
-			c.Problems.Hintf(v.Pos(), "bad_name", t.Names.Text, "%q cannot be the name of a %s", name, t.Kind)
+			c.Problems.Hintf(v.Pos(), "bad_name", t.Names.Text, "%q cannot be the name of %s", name, aKind(t.Kind))
 		}
 	}
 	return name
@@ -196,7 +196,7 @@ func (c *Checker) version(v *asset.Value) (version string, auto bool) {
 func (c *Checker) object(doc *asset.Value, rows []Field, skip []string, open bool) *asset.Value {
 	out := asset.NewMap().At(doc.Pos())
 	if doc.Type() != asset.Map {
-		c.Badf(doc, "wrong_type", "", "want a map, not a %s", doc.Type())
+		c.Badf(doc, "wrong_type", mapHint, "want a map, not a %s", doc.Type())
 		return out
 	}
 	for i := range rows {
@@ -239,7 +239,7 @@ func (c *Checker) row(f *Field, doc, out *asset.Value) {
 	case f.ReadOnly:
 	case v.IsNull():
 		if f.Required {
-			c.Badf(doc, "missing_field", "", "is missing")
+			c.Badf(doc, "missing_field", "add "+f.YAML+": "+f.As.Describe(), "is missing")
 		}
 	case f.Secret && !c.Literals && !isSecretRef(v):
 		c.Badf(v, "plain_secret", "write ${{ secret.NAME }} and say in mlsync.yaml where NAME comes from", "a secret must not stand in a file")

@@ -25,7 +25,7 @@ func Obj(rows ...Field) Object { return Object{Fields: rows} }
 
 func (o Object) Check(c *Checker, v *asset.Value) *asset.Value {
 	if v.Type() != asset.Map {
-		c.Badf(v, "wrong_type", "", "want a map, not %s", sort(v))
+		c.Badf(v, "wrong_type", mapHint, "want a map, not %s", sort(v))
 		return nil
 	}
 	if o.AnyCase {
@@ -133,7 +133,7 @@ type Map struct {
 
 func (m Map) Check(c *Checker, v *asset.Value) *asset.Value {
 	if v.Type() != asset.Map {
-		c.Badf(v, "wrong_type", "", "want a map, not %s", sort(v))
+		c.Badf(v, "wrong_type", mapHint, "want a map, not %s", sort(v))
 		return nil
 	}
 	out := asset.NewMap()
@@ -229,7 +229,7 @@ func (l List) Check(c *Checker, v *asset.Value) *asset.Value {
 			}
 			return nil
 		}
-		c.Badf(v, "wrong_type", "", "want a list, not %s", sort(v))
+		c.Badf(v, "wrong_type", "begin each item with a dash, below the key", "want a list, not %s", sort(v))
 		return nil
 	}
 	out := asset.NewList()

@@ -129,7 +129,7 @@ func (c credentials) of(v *asset.Value) *credential {
 // Check takes an empty map for no credentials.
 func (c credentials) Check(k *Checker, v *asset.Value) *asset.Value {
 	if v.Type() != asset.Map {
-		k.Badf(v, "wrong_type", "", "want a map, not %s", sort(v))
+		k.Badf(v, "wrong_type", mapHint, "want a map, not %s", sort(v))
 		return nil
 	}
 	if v.Len() == 0 {

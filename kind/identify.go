@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"mlsync.dev/mlsync/asset"
+	"mlsync.dev/mlsync/internal/problem"
 )
 
 // Verdict is what a document was found to be.
@@ -100,7 +101,26 @@ func identifySchema(doc *asset.Value, url string) Verdict {
 	if u, ok := unmanagedSchemas[name]; ok {
 		return Verdict{Unmanaged: u, Why: why}
 	}
+	if near := nearSchema(name); near != "" && strings.Contains(strings.ToLower(url), "azuremlschemas") {
+		return Verdict{Why: why, Doubt: "$schema names " + name + ", which is no schema of Azure ML: did you mean " + near + "?"}
+	}
 	return Verdict{Why: why + ": not a kind of Azure ML"}
+}
+
+// nearSchema is the schema of a managed kind that a name with a slip of the pen
+// means; "" if none is near.
+func nearSchema(name string) string {
+	var known []string
+	for _, t := range All() {
+		for _, v := range t.Variants {
+			known = append(known, v.Schemas...)
+		}
+	}
+	near, ok := problem.Suggest(name, known)
+	if !ok || len(near) > len(name)+2 || len(name) > len(near)+2 {
+		return ""
+	}
+	return near
 }
 
 func identifyFolder(doc *asset.Value, folder string) Verdict {

@@ -167,12 +167,12 @@ func (r Ref) Check(c *Checker, v *asset.Value) *asset.Value {
 		return r.checkInline(c, v)
 	}
 	if v.Type() != asset.String {
-		c.Badf(v, "wrong_type", r.hint(), "want a reference to a %s, not %s", r.To, sort(v))
+		c.Badf(v, "wrong_type", r.hint(), "want a reference to %s, not %s", aKind(r.To), sort(v))
 		return nil
 	}
 	ref, bad := r.Parse(v.Str(), Scope{})
 	if bad != "" {
-		c.Badf(v, "bad_reference", r.hint(), "%q does not refer to a %s: %s", v.Str(), r.To, bad)
+		c.Badf(v, "bad_reference", r.hint(), "%q does not refer to %s: %s", v.Str(), aKind(r.To), bad)
 		return nil
 	}
 	if ref.Form == File {
@@ -184,7 +184,7 @@ func (r Ref) Check(c *Checker, v *asset.Value) *asset.Value {
 func (r Ref) checkInline(c *Checker, v *asset.Value) *asset.Value {
 	variant, _ := Of(r.To).pick(v)
 	if variant == nil {
-		c.Badf(v, "unknown_kind", "", "this is not a %s", r.To)
+		c.Badf(v, "unknown_kind", "name one with azureml:", "this is not %s", aKind(r.To))
 		return nil
 	}
 	body := variant.ReadInline(c, v)

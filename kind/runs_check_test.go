@@ -23,7 +23,7 @@ func TestRunsProblems(t *testing.T) {
 	for _, tt := range []struct{ doc, want string }{
 		{commandDoc + "command: c", "environment: is missing"},
 		{commandDoc + "environment: azureml:e:1", "command: is missing"},
-		{commandDoc + "command: c\nenvironment: azureml:e", "environment: \"azureml:e\" does not refer to a environment: a version is missing"},
+		{commandDoc + "command: c\nenvironment: azureml:e", "environment: \"azureml:e\" does not refer to an environment: a version is missing"},
 		{commandDoc + "command: c\nenvironment: azureml:e:1\nname: a b", "\"a b\" cannot be the name of a job"},
 		{commandDoc + "command: c\nenvironment: azureml:e:1\ninstances: 3", "unknown field \"instances\""},
 		{commandDoc + "command: c\nenvironment: azureml:e:1\ndistribution: {type: horovod}", "distribution: want a distribution"},

@@ -84,7 +84,18 @@ func quoteHint(v *asset.Value) string {
 	if v.IsScalar() {
 		return "put it in quotes: " + strconv.Quote(v.Text())
 	}
-	return ""
+	return "write one value, in the line of the key"
+}
+
+// mapHint is the cure for a map that is none.
+const mapHint = "write key: value, one a line, below the key"
+
+// aKind is a kind with its article.
+func aKind(k asset.Kind) string {
+	if strings.ContainsRune("aeio", rune(k[0])) {
+		return "an " + string(k)
+	}
+	return "a " + string(k)
 }
 
 func present(v *asset.Value) *asset.Value {
@@ -125,7 +136,7 @@ func (Int) Check(c *Checker, v *asset.Value) *asset.Value {
 	if i, err := strconv.ParseInt(strings.TrimSpace(v.Str()), 10, 64); err == nil {
 		return asset.NewInt(i)
 	}
-	c.Badf(v, "wrong_type", "", "want a whole number, not %s", sort(v))
+	c.Badf(v, "wrong_type", "write it in digits, such as 3", "want a whole number, not %s", sort(v))
 	return nil
 }
 func (Int) Encode(_ *Encoder, v *asset.Value) *asset.Value { return plain(v) }
@@ -169,7 +180,7 @@ func (Num) Check(c *Checker, v *asset.Value) *asset.Value {
 	if f, err := strconv.ParseFloat(strings.TrimSpace(v.Str()), 64); err == nil {
 		return asset.NewFloat(f)
 	}
-	c.Badf(v, "wrong_type", "", "want a number, not %s", sort(v))
+	c.Badf(v, "wrong_type", "write it in digits, such as 0.5", "want a number, not %s", sort(v))
 	return nil
 }
 func (Num) Encode(_ *Encoder, v *asset.Value) *asset.Value { return plain(v) }

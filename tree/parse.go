@@ -108,7 +108,7 @@ func (p *parser) value(n, key *yaml.Node, depth int) *asset.Value {
 	if len(p.inside) > 0 {
 		if p.aliased++; p.aliased > p.lim.Aliased {
 			if !p.tooMany {
-				p.bad.Addf(pos, "too_large", "aliases of this file stand for more than %d values", p.lim.Aliased)
+				p.bad.Hintf(pos, "too_large", "write the values out, or split the file", "aliases of this file stand for more than %d values", p.lim.Aliased)
 			}
 			p.tooMany = true
 			return nil
