@@ -59,7 +59,7 @@ func (x *execution) close(ctx context.Context) error {
 			held = append(held, o)
 		}
 	}
-	err := errors.Join(x.Journal.Own(ctx, gen, x.kept...), x.Journal.Record(ctx, gen, held...), x.Journal.Saw(ctx, gen, x.prep.Plan.Drift))
+	err := errors.Join(x.Journal.Own(ctx, gen, append(x.kept, x.prep.rebuilt...)...), x.Journal.Record(ctx, gen, held...), x.Journal.Saw(ctx, gen, x.prep.Plan.Drift))
 	if x.prep.TreeComplete {
 		err = errors.Join(err, x.Journal.Observe(ctx, gen, x.missing()))
 	}

@@ -107,8 +107,14 @@ func (x *execution) remove(ctx context.Context, s *plan.Step, intent int64) erro
 // put creates or changes the asset of a step.
 func (x *execution) put(ctx context.Context, s *plan.Step, intent int64, live *asset.Asset, origin plan.Origin) (*plan.Owned, bool, error) {
 	t := kind.Of(s.Key.ID.Kind)
+	want := s.Want
+	if s.Body != nil {
+		// Drift that is only reported is not written over.
+		copied := *s.Want
+		copied.Body, want = s.Body, &copied
+	}
 	w := Write{
-		Want: s.Want, Live: live, Late: s.Key.Part != "", Secret: x.secret, Uploads: x.prep.Want.Uploads[s.Key.ID],
+		Want: want, Live: live, Late: s.Key.Part != "", Secret: x.secret, Uploads: x.prep.Want.Uploads[s.Key.ID],
 		Started: x.started(ctx, intent), Status: x.status(s), Sent: x.sent(s),
 		Stamps: x.stamps(t, s.Want),
 	}

@@ -52,6 +52,9 @@ type Prepared struct {
 	TreeComplete bool
 	// Fingerprints are keyed digests of the wanted secrets.
 	Fingerprints map[asset.ID]map[string]string
+	// rebuilt are assets that only their stamp says are ours: the journal was
+	// lost, or an earlier run died before it could note them.
+	rebuilt []plan.Owned
 }
 
 // Prepare reads the tree and the workspace and makes the plan. Problems of
@@ -74,11 +77,12 @@ func (p *Pass) Prepare(ctx context.Context, c Commit, opt plan.Options, trigger 
 	want, more := resolve.Resolve(ctx, resolve.Input{FS: c.FS, Assets: t.Assets, Scope: p.Workspace.Scope(),
 		Facts: newFacts(ctx, live, owned, opt.Full), Cache: p.Cache, Document: p.Document})
 	bad.Append(more)
+	rebuilt := p.rebuild(want, owned, live)
 	live.Get(ctx, append(changed(want, owned, live, opt.Full), removed(want, owned, live)...)...)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	prep := &Prepared{Tree: t, Want: want, Owned: owned, TreeComplete: len(bad.Errors()) == 0}
+	prep := &Prepared{Tree: t, Want: want, Owned: owned, TreeComplete: len(bad.Errors()) == 0, rebuilt: rebuilt}
 	prep.Fingerprints = p.fingerprints(ctx, want, &bad)
 	saw := seen(live, want, owned, opt.Full)
 	prep.Plan = plan.Make(plan.Input{
@@ -90,6 +94,29 @@ func (p *Pass) Prepare(ctx context.Context, c Commit, opt plan.Options, trigger 
 		Fingerprint: func(text string) string { return p.Journal.Fingerprint(asset.NewSecret(text)) },
 	})
 	return prep, nil
+}
+
+// rebuild adds to owned the live assets that bear our stamp, that git does not
+// have and that the journal does not know, and returns them. Names of which
+// git has a version are left out: their other versions are history.
+func (p *Pass) rebuild(want *resolve.Want, owned map[asset.ID]plan.Owned, live Live) []plan.Owned {
+	names := map[asset.ID]bool{}
+	for _, id := range want.Order {
+		names[id.Container()] = true
+	}
+	var out []plan.Owned
+	for _, a := range live.Set().All() {
+		if _, known := owned[a.ID]; known || a.Stamps["owner"] != p.Owner || want.Set.Get(a.ID) != nil {
+			continue
+		}
+		if t := kind.Of(a.ID.Kind); t.Once || t.Versioned && names[a.ID.Container()] {
+			continue
+		}
+		o := plan.Owned{ID: a.ID, Origin: plan.Created, Body: a.Body, Digest: resolve.Digest(a), Variant: a.Variant, ARM: a.ARM, Commit: a.Stamps["commit"], At: p.Now()}
+		owned[a.ID] = o
+		out = append(out, o)
+	}
+	return out
 }
 
 // Trigger is what a pass is for, beside the options of the plan.
@@ -110,7 +137,7 @@ func ids(assets []*asset.Asset) map[asset.ID]bool {
 
 // seen is the live side as the plan takes it.
 func seen(live Live, want *resolve.Want, owned map[asset.ID]plan.Owned, full bool) plan.Live {
-	out := plan.Live{Assets: live.Set(), Listed: map[asset.Kind]bool{}, Unknown: map[asset.ID]string{}, Known: map[asset.ID]bool{}, Versions: map[asset.ID][]string{}}
+	out := plan.Live{Assets: live.Set(), Listed: map[asset.Kind]bool{}, Unknown: map[asset.ID]string{}, Absent: map[asset.ID]bool{}, Known: map[asset.ID]bool{}, Versions: map[asset.ID][]string{}}
 	failed := live.Failures()
 	for _, t := range kind.All() {
 		out.Listed[t.Kind] = failed[t.Kind] == ""
@@ -122,7 +149,9 @@ func seen(live Live, want *resolve.Want, owned map[asset.ID]plan.Owned, full boo
 		t := kind.Of(id.Kind)
 		_, ok := owned[id]
 		switch {
-		case live.Asset(id) != nil || live.Status(id) == resolve.Absent:
+		case live.Asset(id) != nil:
+		case live.Status(id) == resolve.Absent:
+			out.Absent[id] = true
 		case ok && !full && (t.Versioned || t.Once) && failed[id.Kind] == "" && named(live, t, id):
 			out.Known[id] = true
 		case failed[id.Kind] != "":

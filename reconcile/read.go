@@ -190,15 +190,16 @@ func changed(want *resolve.Want, owned map[asset.ID]plan.Owned, live Live, full 
 }
 
 // removed are the owned assets that git no longer has and that no list showed:
-// nothing is removed that was not read in the same pass. Runs of jobs and
-// inline assets are history and are not asked for.
+// nothing is removed that was not read in the same pass. Inline assets, and runs of jobs whose file has another run now, are history
+// and are not asked for.
 func removed(want *resolve.Want, owned map[asset.ID]plan.Owned, live Live) []asset.ID {
 	var out []asset.ID
 	newest := newestByFile(want)
 	for id, o := range owned {
 		t := kind.Of(id.Kind)
 		switch {
-		case t == nil || want.Set.Get(id) != nil || live.Asset(id) != nil || t.Once || t.Remove == kind.Orphan:
+		case t == nil || want.Set.Get(id) != nil || live.Asset(id) != nil || t.Remove == kind.Orphan:
+		case t.Once && newest[fileName{asset.ID{Kind: id.Kind}, o.File}] != "":
 		case t.Anonymous != "" && id.Name == t.Anonymous:
 		case t.Versioned && later(newest[fileName{id.Container(), o.File}], id.Version):
 		case live.Status(id) != resolve.Absent:
@@ -220,6 +221,10 @@ func newestByFile(want *resolve.Want) map[fileName]string {
 	out := map[fileName]string{}
 	for _, id := range want.Order {
 		key := fileName{id.Container(), want.Set.Get(id).Pos.File}
+		if kind.Of(id.Kind).Once {
+			out[fileName{asset.ID{Kind: id.Kind}, key.file}] = "run"
+			continue
+		}
 		if id.Version != "" && (out[key] == "" || later(id.Version, out[key])) {
 			out[key] = id.Version
 		}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -24,6 +25,8 @@ type daemonFlags struct {
 	data, listen, database      string
 	repository, branch          string
 	endpoint, storage, identity string
+	drift                       string
+	only                        []string
 	poll                        time.Duration
 }
 
@@ -48,6 +51,8 @@ GET /healthz says that it lives, /readyz that it has read the repository,
 	c.Flags().StringVar(&f.repository, "repository", "", "git repository to watch (over the configuration)")
 	c.Flags().StringVar(&f.branch, "branch", "", "branch to watch (over the configuration)")
 	c.Flags().DurationVar(&f.poll, "poll", 0, "how often to ask for new commits (over the configuration)")
+	c.Flags().StringVar(&f.drift, "drift", "", "cron schedule of the look for drift (over the configuration)")
+	c.Flags().StringSliceVar(&f.only, "targets", nil, "only these targets of the configuration")
 	c.Flags().StringVar(&f.endpoint, "endpoint", "", "management API of all targets, for an emulator")
 	c.Flags().StringVar(&f.storage, "storage-endpoint", "", "blob storage of all targets, for an emulator")
 	c.Flags().StringVar(&f.identity, "identity", "", "identity of all targets (over the configuration)")
@@ -165,6 +170,9 @@ func (d *daemon) override(cfg *config.Config) {
 	}
 	for i := range cfg.Targets {
 		t := &cfg.Targets[i]
+		if d.flags.drift != "" {
+			t.Drift.Schedule = d.flags.drift
+		}
 		if d.flags.endpoint != "" {
 			t.Endpoint = d.flags.endpoint
 		}
@@ -177,6 +185,17 @@ func (d *daemon) override(cfg *config.Config) {
 	}
 }
 
+// targets are the targets of the configuration that this daemon works for.
+func (d *daemon) targets() []*config.Target {
+	var out []*config.Target
+	for i := range d.cfg.Targets {
+		if t := &d.cfg.Targets[i]; len(d.flags.only) == 0 || slices.Contains(d.flags.only, t.Name) {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
 // The names of the tasks in the queue.
 const (
 	taskSync   = "sync"
@@ -186,8 +205,7 @@ const (
 
 // register says how tasks are done and when they come by themselves.
 func (d *daemon) register() error {
-	for i := range d.cfg.Targets {
-		t := &d.cfg.Targets[i]
+	for _, t := range d.targets() {
 		d.workers[t.Name] = &worker{daemon: d, name: t.Name}
 	}
 	for _, task := range []string{taskSync, taskDrift, taskResync} {
@@ -196,8 +214,7 @@ func (d *daemon) register() error {
 			return err
 		}
 	}
-	for i := range d.cfg.Targets {
-		t := &d.cfg.Targets[i]
+	for _, t := range d.targets() {
 		if s := t.Drift.Schedule; s != "" && t.Drift.Mode != config.Off {
 			if err := d.queue.Periodic(taskDrift, t.Name, s, []byte(t.Name)); err != nil {
 				return err

@@ -15,10 +15,13 @@ var version = "dev"
 func main() { os.Exit(run(os.Args[1:], stdio())) }
 
 // run is main without the process: arguments in, exit code out.
-func run(args []string, std streams) int {
+func run(args []string, std streams) int { return runWith(args, std, os.LookupEnv) }
+
+// runWith is run with another environment.
+func runWith(args []string, std streams, env func(string) (string, bool)) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	app := &app{streams: std, env: os.LookupEnv}
+	app := &app{streams: std, env: env}
 	root := app.root()
 	root.SetArgs(args)
 	root.SetIn(std.in)

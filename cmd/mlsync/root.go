@@ -58,7 +58,7 @@ func (a *app) commands() []*cobra.Command {
 		a.daemonCommand(),
 		a.checkCommand(), a.fmtCommand(), a.initCommand(), a.renderCommand(), a.schemaCommand(),
 		a.kindsCommand(), a.completionCommand(),
-		a.emulatorCommand(),
+		a.emulatorCommand(), a.demoCommand(),
 		a.versionCommand(),
 	}
 }

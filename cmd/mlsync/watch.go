@@ -23,8 +23,7 @@ func (d *daemon) watch(ctx context.Context) error {
 
 // look fetches each ref once and enqueues the targets whose commit is new.
 func (d *daemon) look(ctx context.Context, seen map[string]string) {
-	for i := range d.cfg.Targets {
-		t := &d.cfg.Targets[i]
+	for _, t := range d.targets() {
 		ref := d.refOf(t)
 		commit, err := d.source.fetch(ctx, ref)
 		d.metrics.fetched(err)

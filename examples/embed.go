@@ -1,0 +1,9 @@
+// Package examples holds the example trees, for the demonstration.
+package examples
+
+import "embed"
+
+// Files are the trees, one folder each: minimal, seed and team.
+//
+//go:embed all:minimal all:seed all:team
+var Files embed.FS
