@@ -77,12 +77,14 @@ func (h *held) read(name string) ([]byte, error) {
 	return fs.ReadFile(h.FS, name)
 }
 
+// exists reports whether something else is at a path. A link is left to the
+// writer of files, who refuses it.
 func (h *held) exists(name string) bool {
 	if h == nil {
 		return false
 	}
-	_, err := fs.Stat(h.FS, name)
-	return err == nil
+	info, err := fs.Lstat(h.FS, name)
+	return err == nil && info.Mode()&fs.ModeSymlink == 0
 }
 
 // update brings the file of an asset to what is live. Fields that the file

@@ -92,6 +92,9 @@ func (a *app) runExport(ctx context.Context, f exportFlags) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if f.withContent {
+		x.live.List(ctx, "datastore") // says which addresses are our own
+	}
 	opt := x.options(kinds, f)
 	assets := x.assets()
 	if have, err = x.resolveOut(ctx, have); err != nil {

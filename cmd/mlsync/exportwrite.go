@@ -22,7 +22,7 @@ import (
 func (x *exporting) write(r export.Result, contents *fetched, dry bool) ([]string, error) {
 	files := r.Files
 	if !x.given {
-		files = append(slices.Clone(files), export.File{Path: config.File, Bytes: x.newConfig()})
+		files = append(slices.Clone(files), export.File{Path: config.File, Bytes: x.newConfig(r.Assets)})
 	}
 	var paths []string
 	for _, f := range files {
@@ -112,12 +112,20 @@ func mkdirs(root *os.Root, dir string) error {
 	return nil
 }
 
-// newConfig is a configuration with this workspace as its only target.
-func (x *exporting) newConfig() []byte {
+// newConfig is a configuration with this workspace as its only target. If all
+// stamps on the assets name one owner, the tree is that owner's.
+func (x *exporting) newConfig(ids []asset.ID) []byte {
 	t, scope := x.target, x.ws.Scope()
+	owner, name := x.stampedOwner(ids)
+	if name == "" || configName(name) != name {
+		owner, name = "", configName(t.Name)
+	}
 	var b strings.Builder
 	b.WriteString("# Written by mlsync export. See mlsync schema config for all that can stand here.\n")
-	b.WriteString("targets:\n  " + quoteYAML(configName(t.Name)) + ":\n")
+	if owner != "" {
+		b.WriteString("# What is live carries the stamps of this owner.\nowner: " + quoteYAML(owner) + "\n")
+	}
+	b.WriteString("targets:\n  " + quoteYAML(name) + ":\n")
 	for _, row := range [][2]string{{"subscription", scope.Subscription}, {"resource_group", scope.ResourceGroup}, {"workspace", scope.Workspace},
 		{"cloud", notDefault(t.Cloud, "public")}, {"endpoint", t.Endpoint}, {"storage_endpoint", t.StorageEndpoint}, {"authority", t.Authority}, {"ca_file", t.CAFile}} {
 		if row[1] != "" {
@@ -133,6 +141,26 @@ func (x *exporting) newConfig() []byte {
 		}
 	}
 	return []byte(b.String())
+}
+
+// stampedOwner is the owner that the stamps name, and its target; "" if there
+// are none, or several.
+func (x *exporting) stampedOwner(ids []asset.ID) (owner, target string) {
+	stamp := ""
+	for _, id := range ids {
+		switch got := x.live.Asset(id).Stamps["owner"]; {
+		case got == "" || got == stamp:
+		case stamp != "":
+			return "", ""
+		default:
+			stamp = got
+		}
+	}
+	i := strings.LastIndex(stamp, "#")
+	if i < 1 {
+		return "", ""
+	}
+	return stamp[:i], stamp[i+1:]
 }
 
 func notDefault(s, def string) string {
