@@ -12,7 +12,6 @@ func Table() map[string]Room {
 		"internal/pgtest":  {},
 		"internal/deps":    {},
 		// Tests of the whole program; no code.
-		"internal/acceptance": {},
 		"internal/rooms":      {},
 		"examples":            {},
 		"emulator":            {Sealed: true},
