@@ -12,9 +12,9 @@ func Table() map[string]Room {
 		"internal/pgtest":  {},
 		"internal/deps":    {},
 		// Tests of the whole program; no code.
-		"internal/rooms":      {},
-		"examples":            {},
-		"emulator":            {Sealed: true},
+		"internal/rooms": {},
+		"examples":       {},
+		"emulator":       {Sealed: true},
 
 		// log/slog: a secret says how it is logged, and logs nothing.
 		"asset":   {Pure: true, Imports: []string{"internal/problem"}, Except: []string{"log/slog"}},
