@@ -311,6 +311,28 @@ tags:
 	check(t, paths(r), nil)
 }
 
+// An asset that is written inside another is in the tree.
+func TestIntoATreeWithInlineAssets(t *testing.T) {
+	files := fstest.MapFS{"blue.yml": {Data: []byte(`$schema: x/managedOnlineDeployment.schema.json
+name: blue
+endpoint_name: score
+model: {name: m, version: "1", path: "azureml://datastores/d/paths/m1"}
+environment: azureml:train:1
+instance_type: Standard_DS3_v2
+instance_count: 1
+`)}}
+	_, want := meaning(t, files, nil)
+	var assets []*asset.Asset
+	for _, a := range want.All() {
+		assets = append(assets, echo(t, a))
+	}
+	r := export.Files(assets, have(t, files, assets), export.Options{Scope: scope})
+	check(t, paths(r), nil)
+	if len(assets) != 2 || len(r.Left) != 1 || r.Left[0].Why != "it is written inside another asset, in blue.yml" {
+		t.Errorf("%d assets, left %v", len(assets), r.Left)
+	}
+}
+
 // Several assets of one file are changed together.
 func TestIntoAFileOfSeveral(t *testing.T) {
 	doc := "$schema: x/model.schema.json\nname: NAME\nversion: \"1\"\npath: azureml://datastores/d/paths/m\ndescription: old # why\n"

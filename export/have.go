@@ -15,6 +15,8 @@ type held struct {
 	*Have
 	byID  map[asset.ID]*heldAsset
 	autos map[asset.ID]*heldAsset // by name, of assets whose file gives no version
+	// inside are the files of the assets that are written inside others.
+	inside map[asset.ID]string
 }
 
 // heldAsset is an asset of the tree.
@@ -28,7 +30,7 @@ func newHeld(have *Have) *held {
 	if have == nil {
 		return nil
 	}
-	h := &held{Have: have, byID: map[asset.ID]*heldAsset{}, autos: map[asset.ID]*heldAsset{}}
+	h := &held{Have: have, byID: map[asset.ID]*heldAsset{}, autos: map[asset.ID]*heldAsset{}, inside: map[asset.ID]string{}}
 	byPos := map[problem.Pos]*asset.Asset{}
 	for _, a := range have.Want.All() {
 		if !a.Anonymous && !a.Pos.IsZero() {
@@ -52,6 +54,11 @@ func newHeld(have *Have) *held {
 			}
 		}
 	}
+	for _, a := range byPos {
+		if h.byID[a.ID] == nil {
+			h.inside[a.ID] = a.Pos.File
+		}
+	}
 	return h
 }
 
@@ -63,6 +70,9 @@ func (h *held) find(id asset.ID) (x *heldAsset, why string) {
 	}
 	if x := h.byID[id]; x != nil {
 		return x, ""
+	}
+	if file, ok := h.inside[id]; ok {
+		return nil, "it is written inside another asset, in " + file
 	}
 	if x := h.autos[id.Container()]; x != nil && kind.Of(id.Kind).Versioned {
 		return nil, x.file.Path + " leaves the versions of this name to mlsync"

@@ -142,6 +142,7 @@ func exportKinds(names []string) ([]asset.Kind, error) {
 type exporting struct {
 	*app
 	dir    string // absolute
+	shown  string // dir as the user named it
 	target *config.Target
 	client *azureml.Client
 	ws     *azureml.Workspace
@@ -166,7 +167,8 @@ func (a *app) openExport(ctx context.Context, f exportFlags) (*exporting, error)
 	if x.target, err = a.pick(cfg, f.targetFlags); err != nil {
 		return nil, err
 	}
-	if x.dir, err = filepath.Abs(a.path(cmp.Or(f.out, "."))); err != nil {
+	x.shown = a.path(cmp.Or(f.out, "."))
+	if x.dir, err = filepath.Abs(x.shown); err != nil {
 		return nil, err
 	}
 	if x.client, err = a.connect(x.target); err != nil {

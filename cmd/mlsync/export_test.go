@@ -116,9 +116,9 @@ func did(k, endpoint, name string) asset.ID {
 	return asset.ID{Kind: asset.Kind(k), Parent: endpoint, Name: name}
 }
 
-// samples are bodies as the reference client sent them, by the name of the
+// clientBodies are bodies as the reference client sent them, by the name of the
 // file that they came from.
-func samples(t *testing.T) map[string]string {
+func clientBodies(t *testing.T) map[string]string {
 	t.Helper()
 	out := map[string]string{}
 	var recorded map[string]struct{ Body json.RawMessage }
@@ -157,7 +157,7 @@ func samples(t *testing.T) map[string]string {
 // fill seeds about n assets of all kinds.
 func (s *seeded) fill(n int) {
 	s.t.Helper()
-	body := samples(s.t)
+	body := clientBodies(s.t)
 	s.put(vid("environment", "ec", "1"), `{"properties":{"image":"img:1","condaFile":"name: x\ndependencies:\n- python=3.10\n"}}`)
 	s.put(vid("environment", "e", "1"), `{"properties":{"image":"img:2"}}`)
 	s.put(vid("environment", "CliV2AnonymousEnvironment", "4cf67caa"), `{"properties":{"image":"img:other","isAnonymous":true}}`)
@@ -227,8 +227,8 @@ func withoutLate(t *testing.T, body string) string {
 	return string(out)
 }
 
-// mlsync runs the program and returns its exit code and output.
-func mlsync(t *testing.T, env map[string]string, args ...string) (code int, stdout, stderr string) {
+// exportRun runs the program and returns its exit code and output.
+func exportRun(t *testing.T, env map[string]string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
 	a := &app{streams: streams{in: strings.NewReader(""), out: &out, err: &errs, width: 120}, env: func(k string) (string, bool) {
@@ -245,11 +245,11 @@ func mlsync(t *testing.T, env map[string]string, args ...string) (code int, stdo
 
 func (s *seeded) export(dir string, args ...string) (code int, stdout, stderr string) {
 	s.t.Helper()
-	return mlsync(s.t, nil, append([]string{"export", "--workspace", testScope.WorkspaceID(), "--endpoint", s.url, "--out", dir}, args...)...)
+	return exportRun(s.t, nil, append([]string{"export", "--workspace", testScope.WorkspaceID(), "--endpoint", s.url, "--out", dir}, args...)...)
 }
 
-// files are all files of a folder with their contents.
-func files(t *testing.T, dir string) map[string]string {
+// exportedFiles are all files of a folder with their contents.
+func exportedFiles(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	out := map[string]string{}
 	err := filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
@@ -289,7 +289,7 @@ func TestExportIsThePlan(t *testing.T) {
 	if code != 0 {
 		t.Fatalf("exit code %d\n%s%s", code, out, errs)
 	}
-	first := files(t, dir)
+	first := exportedFiles(t, dir)
 	if n := len(first); n < 280 {
 		t.Errorf("%d files of %d assets:\n%s", n, s.n, out)
 	}
@@ -307,18 +307,18 @@ func TestExportIsThePlan(t *testing.T) {
 			env[f[0]] = "x"
 		}
 	}
-	code, plan, errs := mlsync(t, env, "plan", "-C", dir, "--exit-code", "--full")
+	code, plan, errs := exportRun(t, env, "plan", "-C", dir, "--exit-code", "--full")
 	if code != 0 {
 		t.Errorf("plan: exit code %d\n%s%s", code, plan, errs)
 	}
 	if code, out, errs := s.export(again, "--all-versions"); code != 0 {
 		t.Fatalf("exit code %d\n%s%s", code, out, errs)
 	}
-	sameFiles(t, files(t, again), first)
+	sameFiles(t, exportedFiles(t, again), first)
 	if code, out, errs := s.export(dir, "--all-versions"); code != 0 || !strings.Contains(out, "wrote 0 files") {
 		t.Errorf("exit code %d\n%s%s", code, out, errs)
 	}
-	sameFiles(t, files(t, dir), first)
+	sameFiles(t, exportedFiles(t, dir), first)
 }
 
 func TestExportIntoTree(t *testing.T) {
@@ -327,25 +327,25 @@ func TestExportIntoTree(t *testing.T) {
 	s.put(vid("model", "m", "1"), strings.Replace(model, "DESC", "old", 1))
 	dir := t.TempDir()
 	config := "# mine\ntargets:\n  dev:\n    id: " + testScope.WorkspaceID() + "\n    endpoint: " + s.url + "\n"
-	write(t, dir, map[string]string{
+	seedFiles(t, dir, map[string]string{
 		"mlsync.yaml":   config,
 		"things/m.yaml": "# The model.\nname: m\nversion: 1\ntype: custom_model\npath: azureml://datastores/workspaceblobstore/paths/m\ndescription: old   # to be said better\n",
 	})
-	first := files(t, dir)
-	if code, out, errs := mlsync(t, nil, "export", "-C", dir, "--target", "dev"); code != 0 || !strings.Contains(out, "1 assets: wrote 0 files, 1 unchanged") {
+	first := exportedFiles(t, dir)
+	if code, out, errs := exportRun(t, nil, "export", "-C", dir, "--target", "dev"); code != 0 || !strings.Contains(out, "1 asset: wrote 0 files, 1 unchanged") {
 		t.Errorf("exit code %d\n%s%s", code, out, errs)
 	}
-	sameFiles(t, files(t, dir), first)
+	sameFiles(t, exportedFiles(t, dir), first)
 	s.put(vid("model", "m", "1"), strings.Replace(model, "DESC", "new", 1))
-	if code, out, errs := mlsync(t, nil, "export", "-C", dir, "--target", "dev", "--dry-run"); code != 0 || !strings.Contains(out, "would write things/m.yaml\n") {
+	if code, out, errs := exportRun(t, nil, "export", "-C", dir, "--target", "dev", "--dry-run"); code != 0 || !strings.Contains(out, "would write things/m.yaml\n") {
 		t.Errorf("exit code %d\n%s%s", code, out, errs)
 	}
-	sameFiles(t, files(t, dir), first)
-	if code, out, errs := mlsync(t, nil, "export", "-C", dir, "--target", "dev"); code != 0 {
+	sameFiles(t, exportedFiles(t, dir), first)
+	if code, out, errs := exportRun(t, nil, "export", "-C", dir, "--target", "dev"); code != 0 {
 		t.Errorf("exit code %d\n%s%s", code, out, errs)
 	}
 	first["things/m.yaml"] = strings.Replace(first["things/m.yaml"], "old", "new", 1)
-	sameFiles(t, files(t, dir), first)
+	sameFiles(t, exportedFiles(t, dir), first)
 }
 
 // Contents come back as folders, and apply of a tree with folders is what put
@@ -353,7 +353,7 @@ func TestExportIntoTree(t *testing.T) {
 func TestExportWithContent(t *testing.T) {
 	s := seedWorkspace(t, emulator.Options{})
 	source, dir := t.TempDir(), t.TempDir()
-	write(t, source, map[string]string{
+	seedFiles(t, source, map[string]string{
 		"mlsync.yaml":       "owner: team\ntargets:\n  dev:\n    id: " + testScope.WorkspaceID() + "\n    endpoint: " + s.url + "\n",
 		"data.yml":          "name: iris\nversion: 1\ntype: uri_file\npath: files/iris.csv\n",
 		"folder.yml":        "name: many\nversion: 1\ntype: uri_folder\npath: files\n",
@@ -369,7 +369,7 @@ func TestExportWithContent(t *testing.T) {
 		"odd/nested.yml":    "$schema: x/environment.schema.json\nname: inner\nversion: 1\nimage: img\n",
 	})
 	env := map[string]string{"XDG_STATE_HOME": t.TempDir()}
-	if code, out, errs := mlsync(t, env, "apply", "-C", source); code != 0 {
+	if code, out, errs := exportRun(t, env, "apply", "-C", source); code != 0 {
 		t.Fatalf("apply: exit code %d\n%s%s", code, out, errs)
 	}
 	kinds := "data,environment,compute,job"
@@ -377,7 +377,7 @@ func TestExportWithContent(t *testing.T) {
 	if code != 0 {
 		t.Fatalf("exit code %d\n%s%s", code, out, errs)
 	}
-	got := files(t, dir)
+	got := exportedFiles(t, dir)
 	for name, want := range map[string]string{
 		"data/iris/1/iris.csv":                   "a,b\n1,2\n",
 		"data/many/1/files/sub/x.json":           "{}",
@@ -396,14 +396,14 @@ func TestExportWithContent(t *testing.T) {
 	if !strings.Contains(out, "data/odd/1/odd stays an address: it holds files that would be taken for assets") {
 		t.Errorf("it is not said why odd is left:\n%s", out)
 	}
-	code, plan, errs := mlsync(t, map[string]string{"XDG_STATE_HOME": t.TempDir()}, "plan", "-C", dir, "--exit-code", "--full")
+	code, plan, errs := exportRun(t, map[string]string{"XDG_STATE_HOME": t.TempDir()}, "plan", "-C", dir, "--exit-code", "--full")
 	if code != 0 {
 		t.Errorf("plan: exit code %d\n%s%s", code, plan, errs)
 	}
 	if code, out, errs := s.export(dir, "--with-content", "--kinds", kinds); code != 0 {
 		t.Errorf("exit code %d\n%s%s", code, out, errs)
 	}
-	sameFiles(t, files(t, dir), got)
+	sameFiles(t, exportedFiles(t, dir), got)
 }
 
 // A tree that cannot be read is not written into: its assets would be there
@@ -412,13 +412,13 @@ func TestExportIntoBrokenTree(t *testing.T) {
 	s := seedWorkspace(t, emulator.Options{})
 	s.put(vid("environment", "e", "1"), `{"properties":{"image":"img"}}`)
 	dir := t.TempDir()
-	write(t, dir, map[string]string{"environments/e/1.yml": "name: e\nversion: 1\nimagine: img\n"})
-	first := files(t, dir)
+	seedFiles(t, dir, map[string]string{"environments/e/1.yml": "name: e\nversion: 1\nimagine: img\n"})
+	first := exportedFiles(t, dir)
 	code, _, errs := s.export(dir)
 	if code != exitProblems || !strings.Contains(errs, "environments/e/1.yml") {
 		t.Errorf("exit code %d\n%s", code, errs)
 	}
-	sameFiles(t, files(t, dir), first)
+	sameFiles(t, exportedFiles(t, dir), first)
 }
 
 func TestExportOfWhatCannotBeRead(t *testing.T) {
@@ -434,7 +434,7 @@ func TestExportOfWhatCannotBeRead(t *testing.T) {
 	if code != exitError || !strings.Contains(errs, "online-deployment could not be read and is not in the export") {
 		t.Errorf("exit code %d\n%s%s", code, out, errs)
 	}
-	got := files(t, dir)
+	got := exportedFiles(t, dir)
 	for _, name := range []string{"environments/e/1.yml", "online-endpoints/ep1/endpoint.yml", "mlsync.yaml"} {
 		if got[name] == "" {
 			t.Errorf("%s is not written", name)
@@ -454,7 +454,7 @@ func TestExportThroughLinks(t *testing.T) {
 	for name, link := range map[string]string{"file": "environments/e/1.yml", "folder": "environments"} {
 		t.Run(name, func(t *testing.T) {
 			dir, outside := t.TempDir(), t.TempDir()
-			write(t, outside, map[string]string{"target": "mine"})
+			seedFiles(t, outside, map[string]string{"target": "mine"})
 			at := filepath.Join(dir, filepath.FromSlash(link))
 			if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
 				t.Fatal(err)
@@ -470,7 +470,7 @@ func TestExportThroughLinks(t *testing.T) {
 			if code != exitError || !strings.Contains(errs, "symbolic link") {
 				t.Errorf("exit code %d\n%s%s", code, out, errs)
 			}
-			sameFiles(t, files(t, outside), map[string]string{"target": "mine"})
+			sameFiles(t, exportedFiles(t, outside), map[string]string{"target": "mine"})
 		})
 	}
 }
@@ -488,8 +488,8 @@ func TestExportFlags(t *testing.T) {
 	}
 }
 
-// write writes files below a folder.
-func write(t *testing.T, dir string, files map[string]string) {
+// seedFiles writes files below a folder.
+func seedFiles(t *testing.T, dir string, files map[string]string) {
 	t.Helper()
 	for name, text := range files {
 		at := filepath.Join(dir, filepath.FromSlash(name))

@@ -245,9 +245,9 @@ func (x *exporting) reportText(r export.Result, written []string, contents *fetc
 	if f.dryRun {
 		verb = "would write"
 	}
-	x.printf("%d assets: %s %s, %d unchanged, in %s\n", len(r.Assets), verb, count(len(written), "file"), len(r.Same), printable(x.dir))
+	x.printf("%s: %s %s, %d unchanged, in %s\n", count(len(r.Assets), "asset"), verb, count(len(written), "file"), len(r.Same), printable(x.shown))
 	if n := len(contents.paths()); n > 0 {
-		x.printf("%s of content beside\n", count(n, "folder or file"))
+		x.printf("%s beside: code, data, models, build contexts\n", count(n, "content"))
 	}
 	if len(r.Left) > 0 {
 		if x.flags.verbose == 0 {
