@@ -147,6 +147,11 @@ func checkTargets(ctx context.Context, fsys fs.FS, cfg *config.Config, targets [
 		for _, as := range tr.Assets {
 			facts.own[as.ID.Container()] = true
 		}
+		for _, as := range tr.Assets {
+			if t := kind.Of(as.ID.Kind); t.Parent != "" && !facts.own[asset.ID{Kind: t.Parent, Name: as.ID.Parent}] {
+				facts.Exists(asset.ID{Kind: t.Parent, Name: as.ID.Parent})
+			}
+		}
 		_, more := resolve.Resolve(ctx, resolve.Input{FS: fsys, Assets: tr.Assets, Facts: facts, Document: parseDocument})
 		bad.Append(more)
 		for _, p := range bad.Sorted() {
