@@ -39,11 +39,23 @@ func rowSchema(f Field) map[string]any {
 	if f.Send != nil && f.Send.IsScalar() {
 		s["default"] = f.Send.Any()
 	}
-	if !f.Required && len(s) > 0 {
-		// An empty value is the same as an absent field.
-		return map[string]any{"anyOf": []any{s, map[string]any{"type": "null"}}}
+	if len(s) == 0 || s["type"] == "string" && f.Required {
+		return s
 	}
-	return s
+	alts := []any{s}
+	if s["type"] != "string" && !f.Secret {
+		alts = append(alts, variable())
+	}
+	if !f.Required {
+		// An empty value is the same as an absent field.
+		alts = append(alts, map[string]any{"type": "null"})
+	}
+	return map[string]any{"anyOf": alts}
+}
+
+// variable is the schema of ${{ var.NAME }}, which mlsync.yaml fills in.
+func variable() map[string]any {
+	return map[string]any{"type": "string", "pattern": `^\$\{\{\s*var\.[A-Za-z_][A-Za-z0-9_.-]*\s*\}\}$`}
 }
 
 // Schema is the JSON Schema (draft 2020-12) of the released form of the kind.

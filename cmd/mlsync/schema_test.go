@@ -120,3 +120,19 @@ func TestSchemasRefuseTheBroken(t *testing.T) {
 		t.Error("the schema of mlsync.yaml accepts an unknown key")
 	}
 }
+
+// TestSchemasTakeVariables: a variable may stand for a value of any sort.
+func TestSchemasTakeVariables(t *testing.T) {
+	file := func(count string) *asset.Value {
+		docs, bad := tree.Parse([]byte("name: cpu\ntype: amlcompute\nsize: STANDARD_DS3_V2\nmax_instances: "+count+"\n"), "f.yml", tree.ParseOptions{})
+		if len(bad) > 0 {
+			t.Fatal(bad)
+		}
+		return docs[0]
+	}
+	for count, good := range map[string]bool{"3": true, "${{ var.machines }}": true, "many": false, "${{ secret.machines }}": false} {
+		if err := verdict(t, "compute", file(count)); (err == nil) != good {
+			t.Errorf("%s: %v", count, err)
+		}
+	}
+}
