@@ -65,10 +65,13 @@ func made[C azcore.TokenCredential](c C, err error) (azcore.TokenCredential, err
 	return c, nil
 }
 
+// never is an expiry that does not come.
+var never = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+
 // static is a credential that has one token, for the emulator and for tokens
 // got elsewhere.
 type static string
 
 func (s static) GetToken(context.Context, policy.TokenRequestOptions) (azcore.AccessToken, error) {
-	return azcore.AccessToken{Token: string(s), ExpiresOn: time.Now().Add(time.Hour)}, nil
+	return azcore.AccessToken{Token: string(s), ExpiresOn: never}, nil
 }

@@ -246,7 +246,7 @@ func sumOf(ctx context.Context, f content.File) ([]byte, error) {
 
 // readerCtx ends with its context.
 type readerCtx struct {
-	ctx context.Context
+	ctx context.Context //nolint:containedctx // lives as long as one call, whose callbacks need it
 	r   io.Reader
 }
 

@@ -53,6 +53,7 @@ func (c *call) newOperation(prefix, running string, r *resource) *operation {
 		if running == "Updating" {
 			op.Running = "Creating" // recorded: also on an update
 		}
+	default:
 	}
 	st.addOperation(op)
 	st.log.operation(op)
@@ -212,6 +213,7 @@ func (op *operation) status(now time.Time) obj {
 		if op.over(now) {
 			o["endTime"], o["percentComplete"] = stamp(op.End), percent("100.0")
 		}
+	default:
 	}
 	return o
 }

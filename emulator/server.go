@@ -51,7 +51,7 @@ func New(opt Options) (*Server, error) {
 // Start listens on an address such as 127.0.0.1:0 and serves until Close. With useTLS the certificate is signed by a
 // CA made for this server; caFile, when not empty, gets the CA's certificate in PEM.
 func (s *Server) Start(listen string, useTLS bool, caFile string) error {
-	l, err := net.Listen("tcp", listen)
+	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", listen)
 	if err != nil {
 		return fmt.Errorf("emulator: %w", err)
 	}

@@ -398,6 +398,7 @@ func (l Local) Describe() string {
 		return "path of a YAML file, or its content"
 	case Script:
 		return "path of a file"
+	default:
+		return "path, address or reference"
 	}
-	return "path, address or reference"
 }

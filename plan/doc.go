@@ -43,8 +43,9 @@ func (a Action) Writes() bool {
 	switch a {
 	case Create, NewVersion, Update, Replace, Archive, Delete, Adopt:
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
 // Key names a step: an asset, and which part of the work on it. Part is ""

@@ -132,6 +132,7 @@ func remark(ch diff.Change, want *asset.Asset) string {
 			target = clean(name)
 		}
 		out = append(out, "because "+target+" is new")
+	default:
 	}
 	if ch.Diverged {
 		out = append(out, "live was changed as well, which is lost")

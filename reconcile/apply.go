@@ -144,6 +144,7 @@ func (x *execution) outcome(end graph.Outcome[plan.Key]) {
 	case graph.NotStarted:
 		out.State = plan.Pending
 		x.run.State = plan.Failed
+	case graph.Done:
 	}
 	if s.Action != plan.NoOp {
 		x.run.Outcomes = append(x.run.Outcomes, out)

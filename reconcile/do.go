@@ -48,6 +48,7 @@ func (x *execution) do(ctx context.Context, s *plan.Step, intent int64) (owned *
 		return nil, true, err
 	case plan.Orphan:
 		return nil, true, nil
+	default:
 	}
 	return nil, false, fmt.Errorf("internal error: no way to do %s", s.Action)
 }

@@ -14,7 +14,7 @@ import (
 // facts answers resolve from what was read and from the journal. What was not
 // read ahead is read now: slow, and right.
 type facts struct {
-	ctx   context.Context
+	ctx   context.Context //nolint:containedctx // lives as long as one call, whose callbacks need it
 	live  Live
 	owned map[asset.ID]plan.Owned
 	names map[asset.ID][]*asset.Asset // versions that the journal knows

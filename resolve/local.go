@@ -45,6 +45,7 @@ func (w *work) local(t kind.Local, s kind.Site) *asset.Value {
 			return asset.NewString(string(data))
 		}
 		return s.Value
+	default:
 	}
 	c := w.open(s, full)
 	if c == nil {

@@ -32,7 +32,7 @@ func Resolve(ctx context.Context, in Input) (*Want, problem.List) {
 }
 
 type resolver struct {
-	ctx         context.Context
+	ctx         context.Context //nolint:containedctx // lives as long as one call, whose callbacks need it
 	in          Input
 	byContainer map[asset.ID][]*asset.Asset
 	done        map[*asset.Asset]*asset.Asset

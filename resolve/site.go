@@ -58,8 +58,9 @@ func (w *work) ref(t kind.Ref, s kind.Site) *asset.Value {
 		return w.file(t, s, ref.Text)
 	case kind.Short:
 		return w.bind(t, s, ref)
+	default:
+		return asset.NewString(ref.String())
 	}
-	return asset.NewString(ref.String())
 }
 
 // bind finds the asset that a reference names: in the tree, else live.
@@ -93,6 +94,7 @@ func (w *work) bind(t kind.Ref, s kind.Site, ref kind.Reference) *asset.Value {
 		w.badf(s.Value, "missing_reference", hint, "%s: %s %q is neither in this tree nor in the workspace", s.Dotted(), t.To, id.Short())
 	case Unknown:
 		w.unknown = id.String() + ", to which it refers, could not be read"
+	case Present:
 	}
 	return asset.NewString(ref.String())
 }

@@ -81,7 +81,7 @@ func (a *app) runDaemon(ctx context.Context, f daemonFlags) (err error) {
 	defer func() { err = errors.Join(err, d.close()) }()
 	g, ctx := errgroup.WithContext(ctx)
 	if f.listen != "" {
-		listener, err := net.Listen("tcp", f.listen)
+		listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", f.listen)
 		if err != nil {
 			return err
 		}

@@ -128,7 +128,9 @@ func (d *demo) export(context.Context) error {
 var examplesChange = struct{ file, from, to string }{"environments/conda.yml", "scikit-learn=1.5.2", "scikit-learn=1.6.1"}
 
 // examplesDeployment is the deployment of examples/team that the demo scales.
-var examplesDeployment = asset.ID{Kind: "online-deployment", Parent: "taxi-fares", Name: "blue"}
+func examplesDeployment() asset.ID {
+	return asset.ID{Kind: "online-deployment", Parent: "taxi-fares", Name: "blue"}
+}
 
 // demoEnv gives every secret a value, as an environment would.
 func (d *demo) demoEnv(name string) (string, bool) {
@@ -158,7 +160,7 @@ func (d *demo) studio() (*azureml.Client, string, error) {
 	b64 := base64.RawURLEncoding
 	token := b64.EncodeToString([]byte(`{"alg":"none"}`)) + "." + b64.EncodeToString(claims) + "." + b64.EncodeToString([]byte("none"))
 	c, err := azureml.New(azureml.Options{Endpoint: d.url, Insecure: true, Credential: "static", Token: token})
-	return c, scopeOf(t).ARM(examplesDeployment), err
+	return c, scopeOf(t).ARM(examplesDeployment()), err
 }
 
 // onlineAPI is the version of the API that the studio stands for.

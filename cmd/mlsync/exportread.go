@@ -124,7 +124,7 @@ func (x *exporting) assets() []*asset.Asset {
 // liveFacts answers resolve from the workspace alone. What was not read ahead
 // is read now.
 type liveFacts struct {
-	ctx  context.Context
+	ctx  context.Context //nolint:containedctx // lives as long as one call, whose callbacks need it
 	live *live
 }
 

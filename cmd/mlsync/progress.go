@@ -58,6 +58,7 @@ func (p *progress) plain(e reconcile.Event) {
 		fmt.Fprintf(p.app.streams.err, "failed  %s %s: %s\n", e.Step.Action, key, printable(e.Outcome.Err))
 	case reconcile.StepProgress:
 		fmt.Fprintf(p.app.streams.err, "        %s: %s\n", key, printable(e.Text))
+	default:
 	}
 }
 
@@ -75,6 +76,7 @@ func (p *progress) line(e reconcile.Event) {
 		delete(p.working, key)
 		fmt.Fprint(p.app.streams.err, "\r\x1b[K")
 		p.plain(e)
+	default:
 	}
 	if time.Since(p.last) < often {
 		return
@@ -107,6 +109,7 @@ func (p *progress) json(e reconcile.Event) {
 		if e.Outcome.Err != "" {
 			line["error"] = map[string]any{"message": e.Outcome.Err, "code": e.Outcome.Code, "request_id": e.Outcome.Request}
 		}
+	default:
 	}
 	_ = json.NewEncoder(p.app.streams.out).Encode(line)
 }

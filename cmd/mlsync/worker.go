@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -81,8 +82,7 @@ func (w *worker) pass(ctx context.Context, task string) (plan.Run, *plan.Plan, e
 	if err != nil {
 		return plan.Run{Commit: commit.Hash}, nil, err
 	}
-	host, _ := os.Hostname()
-	lock, err := j.Lock(ctx, fmt.Sprintf("mlsync daemon on %s, process %d", host, os.Getpid()))
+	lock, err := j.Lock(ctx, d.holder())
 	if err != nil {
 		return plan.Run{Commit: commit.Hash}, nil, err
 	}
@@ -175,7 +175,20 @@ func (w *worker) event(e reconcile.Event) {
 		w.daemon.log.Info("step done", "target", w.name, "asset", e.Step.Key.String(), "action", string(e.Step.Action), "took", e.Outcome.Took.Round(time.Millisecond).String())
 	case reconcile.StepStarted:
 		w.daemon.log.Debug("step started", "target", w.name, "asset", e.Step.Key.String(), "action", string(e.Step.Action))
+	default:
 	}
+}
+
+// holder is the name under which the daemon locks targets. It is the same
+// after a restart, so that a daemon takes over the lock of its dead self at
+// once, which fences that one off.
+func (d *daemon) holder() string {
+	host, _ := os.Hostname()
+	data, err := filepath.Abs(d.flags.data)
+	if err != nil {
+		data = d.flags.data
+	}
+	return fmt.Sprintf("mlsync daemon on %s with the data folder %s", host, data)
 }
 
 func targetOf(cfg *config.Config, name string) *config.Target {

@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -50,7 +51,7 @@ var zipTime = time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC)
 // reads the files once for their checksums; the zip itself is never held in
 // memory.
 func zipNode(ctx context.Context, name string, f *folder, limit int64) (*node, error) {
-	c := &Content{Path: f.name}
+	c := &Content{}
 	w := &walk{path: f.name, rules: &rules{}, opt: Options{MaxBytes: limit}}
 	if err := w.dir(ctx, f.node(), "", true); err != nil {
 		return nil, err
@@ -147,7 +148,7 @@ func (r *partReader) Read(b []byte) (int, error) {
 			}
 		}
 		n, err := r.cur.Read(b)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			err = r.cur.Close()
 			r.cur = nil
 		}

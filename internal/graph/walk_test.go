@@ -124,9 +124,9 @@ func TestWalkDoesNotWaitForALevel(t *testing.T) {
 		start := time.Now()
 		_, err := g.Walk(t.Context(), 2, func(_ context.Context, node string) error {
 			if node == "s" {
-				time.Sleep(3 * time.Second)
+				time.Sleep(3 * time.Second) //nolint:forbidigo // the fake clock of synctest
 			} else {
-				time.Sleep(time.Second)
+				time.Sleep(time.Second) //nolint:forbidigo // the fake clock of synctest
 			}
 			return nil
 		})
