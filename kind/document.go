@@ -6,6 +6,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"mlsync.dev/mlsync/asset"
+	"mlsync.dev/mlsync/internal/yaml11"
 )
 
 // maxAliased is how many values aliases of one document may stand for.
@@ -97,11 +98,11 @@ func (r *documentReader) scalar(n *yaml.Node) *asset.Value {
 	var err error
 	switch {
 	case n.Style&yaml.TaggedStyle != 0 && strings.HasPrefix(n.Tag, "!!"):
-		v, err = taggedScalar(n.Tag, n.Value)
+		v, err = yaml11.Tagged(n.Tag, n.Value)
 	case quoted:
 		return asset.NewString(n.Value)
 	default:
-		v, err = plainScalar(n.Value)
+		v, err = yaml11.Plain(n.Value)
 	}
 	if err != nil {
 		return asset.NewString(n.Value)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"mlsync.dev/mlsync/asset"
+	"mlsync.dev/mlsync/internal/yaml11"
 )
 
 // DumpYAML prints a value exactly as PyYAML's yaml.dump(v, sort_keys=True)
@@ -177,7 +178,7 @@ func yamlFloat(v *asset.Value) string {
 // something else; single quotes, unless it must be escaped.
 func (e *emitter) text(s string, simpleKey bool) {
 	a := analyze(s)
-	read, err := plainScalar(s)
+	read, err := yaml11.Plain(s)
 	isText := err == nil && read.Type() == asset.String
 	switch {
 	case isText && a.plain && !(simpleKey && (a.empty || a.multiline)):

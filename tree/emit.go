@@ -7,6 +7,7 @@ import (
 	"unicode"
 
 	"mlsync.dev/mlsync/asset"
+	"mlsync.dev/mlsync/internal/yaml11"
 )
 
 // emitter writes values as YAML: two blanks a level, lists indented below
@@ -222,7 +223,7 @@ func isPlain(s string, flow bool) bool {
 		flow && strings.ContainsAny(s, ",[]{}:?") || strings.Contains(s, "{{") && !strings.Contains(s, "${{") {
 		return false
 	}
-	if v, err := resolveScalar(s); err != nil || v.Type() != asset.String {
+	if v, err := yaml11.Plain(s); err != nil || v.Type() != asset.String {
 		return false
 	}
 	return !other12.MatchString(s)

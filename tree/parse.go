@@ -12,6 +12,7 @@ import (
 
 	"mlsync.dev/mlsync/asset"
 	"mlsync.dev/mlsync/internal/problem"
+	"mlsync.dev/mlsync/internal/yaml11"
 )
 
 // ParseOptions say how strictly a file is read.
@@ -141,14 +142,14 @@ func (p *parser) scalar(n *yaml.Node, pos problem.Pos) *asset.Value {
 	var err error
 	switch {
 	case n.Style&yaml.TaggedStyle != 0:
-		if v, err = tagged(n.Tag, n.Value); err != nil {
+		if v, err = yaml11.Tagged(n.Tag, n.Value); err != nil {
 			p.bad.Hintf(pos, "bad_tag", "remove the tag", "%s", err)
 			return nil
 		}
 	case n.Style&^yaml.FlowStyle != 0:
 		v = asset.NewString(n.Value)
 	default:
-		if v, err = resolveScalar(n.Value); err != nil {
+		if v, err = yaml11.Plain(n.Value); err != nil {
 			p.bad.Hintf(pos, "bad_scalar", "put it in quotes", "%s", err)
 			return nil
 		}

@@ -8,6 +8,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"mlsync.dev/mlsync/asset"
+	"mlsync.dev/mlsync/internal/yaml11"
 )
 
 // lines is a file as lines that can be replaced without touching the others.
@@ -175,6 +176,6 @@ func (l *lines) styled(old *yaml.Node, v *asset.Value) (string, bool) {
 
 // wholeText reports a text that YAML reads as the whole number it shows.
 func wholeText(s string) bool {
-	v, err := resolveScalar(s)
+	v, err := yaml11.Plain(s)
 	return err == nil && v.Type() == asset.Int && v.Text() == s
 }

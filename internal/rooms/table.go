@@ -18,14 +18,15 @@ func Table() map[string]Room {
 
 		// log/slog: a secret says how it is logged, and logs nothing.
 		"asset":   {Pure: true, Imports: []string{"internal/problem"}, Except: []string{"log/slog"}},
-		"kind":    {Pure: true, Imports: []string{"asset", "internal/problem"}},
-		"tree":    {Pure: true, Imports: []string{"asset", "kind", "internal/problem", "internal/glob"}},
+		"kind":    {Pure: true, Imports: []string{"asset", "internal/problem", "internal/yaml11"}},
+		"tree":    {Pure: true, Imports: []string{"asset", "kind", "internal/problem", "internal/glob", "internal/yaml11"}},
 		"resolve": {Pure: true, Imports: []string{"asset", "kind", "internal/content", "internal/problem"}},
 		"diff":    {Pure: true, Imports: []string{"asset", "kind"}},
 		"plan":    {Pure: true, Imports: []string{"asset", "kind", "diff", "internal/graph", "internal/problem"}},
 		"export":  {Pure: true, Imports: []string{"asset", "kind", "tree", "internal/problem"}},
 		"promote": {Pure: true, Imports: []string{"asset", "kind", "tree", "internal/graph", "internal/problem"}},
 
+		"internal/yaml11": {Pure: true, Imports: []string{"asset"}},
 		"internal/config": {Imports: []string{"asset", "internal/glob", "internal/problem"}},
 		"internal/secret": {Imports: []string{"asset"}},
 		// Programs and tests from outside: they use what users use.

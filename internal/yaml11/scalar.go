@@ -1,4 +1,7 @@
-package tree
+// Package yaml11 says what a scalar of a YAML document means to PyYAML, which
+// reads YAML 1.1: yes is a boolean, 010 is 8, 12:30 is 750, 1e3 is a text. It
+// knows scalars and no documents.
+package yaml11
 
 import (
 	"fmt"
@@ -29,10 +32,10 @@ var (
 // maxDigits is how many digits Python reads of one whole number.
 const maxDigits = 4300
 
-// resolveScalar is what YAML 1.1, as PyYAML reads it, makes of a plain
+// Plain is what YAML 1.1, as PyYAML reads it, makes of a plain
 // scalar. The error is for texts that look like a number or a date and are
 // none, on which PyYAML fails.
-func resolveScalar(s string) (*asset.Value, error) {
+func Plain(s string) (*asset.Value, error) {
 	if s == "" {
 		return asset.NewNull(), nil
 	}
@@ -65,7 +68,7 @@ var bools = map[string]bool{
 
 func resolveNumber(s string) (*asset.Value, error) {
 	switch {
-	case strings.Trim(s, "0123456789abcdefxABCDEFX_+-.:einfINFaN tTZ") != "":
+	case strings.Trim(s, "0123456789abcdefxABCDEFX_+-.:inINtTZ ") != "":
 		return asset.NewString(s), nil
 	case floatPattern.MatchString(s):
 		return constructFloat(s)
@@ -198,8 +201,8 @@ func atoi(s string) int {
 	return n
 }
 
-// tagged is what an explicit tag makes of a scalar.
-func tagged(tag, s string) (*asset.Value, error) {
+// Tagged is what an explicit tag makes of a scalar.
+func Tagged(tag, s string) (*asset.Value, error) {
 	switch tag {
 	case "!!str":
 		return asset.NewString(s), nil
