@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"mlsync.dev/mlsync/asset"
 	"mlsync.dev/mlsync/internal/problem"
@@ -163,9 +164,18 @@ func (c *Checker) parentName(v *asset.Value, t *Table) string {
 	return name
 }
 
+// matches reports whether the whole of s fits a pattern of a table.
 func matches(pattern, s string) bool {
-	return regexp.MustCompile(`\A(?:` + pattern + `)\z`).MatchString(s)
+	re, ok := compiled.Load(pattern)
+	if !ok {
+		re, _ = compiled.LoadOrStore(pattern, regexp.MustCompile(`\A(?:`+pattern+`)\z`))
+	}
+	return re.(*regexp.Regexp).MatchString(s)
 }
+
+// compiled are the patterns of the tables that were needed so far: each is
+// compiled once, and none before it is needed.
+var compiled sync.Map //nolint:gochecknoglobals // the same for everyone, whoever comes first
 
 // version reads a version: a text or a number, whose text is what YAML 1.1
 // makes of it (1.10 is 1.1, 010 is 8), as for the reference client.

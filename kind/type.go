@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"mlsync.dev/mlsync/asset"
 	"mlsync.dev/mlsync/internal/problem"
@@ -247,11 +248,18 @@ func Words(pairs ...string) Enum {
 // squash makes spellings comparable: the reference client takes a word in
 // snake, camel or kebab spelling and any case.
 func squash(s string) string {
-	return strings.ToLower(strings.NewReplacer("_", "", "-", "", " ", "").Replace(s))
+	return strings.Map(func(r rune) rune {
+		switch r {
+		case '_', '-', ' ':
+			return -1
+		}
+		return unicode.ToLower(r)
+	}, s)
 }
 
 func (e Enum) find(s string) (word [2]string, ok bool) {
-	i := slices.IndexFunc(e.Words, func(w [2]string) bool { return squash(w[0]) == squash(s) || squash(w[1]) == squash(s) })
+	flat := squash(s)
+	i := slices.IndexFunc(e.Words, func(w [2]string) bool { return squash(w[0]) == flat || squash(w[1]) == flat })
 	if i < 0 {
 		return word, false
 	}

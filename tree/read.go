@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -226,15 +227,18 @@ func (r *reader) keepBad(f *File, data []byte, docs []*asset.Value, rel string, 
 
 // readLimited reads a file, at most one byte more than the limit.
 func readLimited(fsys fs.FS, name string, limit int) ([]byte, error) {
-	if info, err := fs.Stat(fsys, name); err == nil && info.Size() <= int64(limit) {
-		return fs.ReadFile(fsys, name)
-	}
 	f, err := fsys.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }() // it was only read
-	return io.ReadAll(io.LimitReader(f, int64(limit)+1))
+	var buf bytes.Buffer
+	if info, err := f.Stat(); err == nil {
+		// Room to see the end without growing.
+		buf.Grow(int(min(info.Size(), int64(limit))) + bytes.MinRead)
+	}
+	_, err = buf.ReadFrom(io.LimitReader(f, int64(limit)+1))
+	return buf.Bytes(), err
 }
 
 // document sorts one document of a file: asset, patch or neither.
