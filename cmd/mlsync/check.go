@@ -141,8 +141,7 @@ func checkTargets(ctx context.Context, fsys fs.FS, cfg *config.Config, targets [
 		if t.Name != "" {
 			out.Targets = append(out.Targets, t.Name)
 		}
-		tr, bad := tree.Read(fsys, treeOptions(cfg, t))
-		bad.Append(versioningProblems(cfg, tr))
+		tr, bad := readTree(fsys, cfg, t)
 		facts := offline{outside: out.outside, own: map[asset.ID]bool{}}
 		for _, as := range tr.Assets {
 			facts.own[as.ID.Container()] = true
@@ -186,6 +185,14 @@ func (c *checked) addFiles(tr *tree.Tree, seen map[string]int) {
 			c.Files[i] = one
 		}
 	}
+}
+
+// readTree reads the tree of a target, with what the rules of mlsync.yaml find
+// wrong in it.
+func readTree(fsys fs.FS, cfg *config.Config, t *config.Target) (*tree.Tree, problem.List) {
+	tr, bad := tree.Read(fsys, treeOptions(cfg, t))
+	bad.Append(versioningProblems(cfg, tr))
+	return tr, bad
 }
 
 // versioningProblems are files without a version where a rule wants one.

@@ -242,7 +242,7 @@ func (s *session) openJournal(ctx context.Context, where string) error {
 			return err
 		}
 	}
-	store, err := state.Open(ctx, where, state.Options{})
+	store, err := state.Open(ctx, where, journalOptions(where))
 	if err != nil {
 		return err
 	}
@@ -300,7 +300,7 @@ func newPass(cfg *config.Config, t *config.Target, client *azureml.Client, ws *a
 		Owner:     cfg.OwnerOf(t.Name),
 		Workspace: &workspace{client: client, ws: ws},
 		Journal:   j,
-		Read:      func(fsys fs.FS) (*tree.Tree, problem.List) { return tree.Read(fsys, treeOptions(cfg, t)) },
+		Read:      func(fsys fs.FS) (*tree.Tree, problem.List) { return readTree(fsys, cfg, t) },
 		Document:  parseDocument,
 		Rule:      func(id asset.ID, file string) plan.Rule { return ruleOf(cfg, t, id, file) },
 		Secret:    secrets,
