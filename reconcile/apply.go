@@ -270,6 +270,16 @@ func (p *Pass) secrets(ctx context.Context, prep *Prepared) (map[string]asset.Se
 		}
 		out[name] = s
 	}
+	for _, s := range prep.Plan.Steps {
+		if s.Want == nil || s.Action != plan.Adopt {
+			continue
+		}
+		for _, name := range secretsOf(s.Want) {
+			if got, err := p.Secret(ctx, name); err == nil {
+				out[name] = got
+			}
+		}
+	}
 	return out, nil
 }
 
@@ -277,8 +287,8 @@ func (p *Pass) secrets(ctx context.Context, prep *Prepared) (map[string]asset.Se
 func (prep *Prepared) secretNames() []string {
 	names := map[string]bool{}
 	for _, s := range prep.Plan.Steps {
-		if s.Want == nil || !s.Action.Writes() {
-			continue
+		if s.Want == nil || !s.Action.Writes() || s.Action == plan.Adopt && len(acted(&s)) == 0 {
+			continue // taking over an asset as it is needs no secret
 		}
 		for _, name := range secretsOf(s.Want) {
 			names[name] = true

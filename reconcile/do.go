@@ -28,7 +28,7 @@ func (x *execution) do(ctx context.Context, s *plan.Step, intent int64) (owned *
 		if err != nil {
 			return nil, false, err
 		}
-		if t := kind.Of(s.Key.ID.Kind); len(acted(s)) == 0 && (t.Tags == "" || t.StampsFixed) {
+		if t := kind.Of(s.Key.ID.Kind); len(acted(s)) == 0 && (t.Tags == "" || t.StampsFixed || x.lacks(s.Want)) {
 			return x.owned(s, s.ARM, plan.Adopted), false, nil
 		}
 		return x.put(ctx, s, intent, live, plan.Adopted)
@@ -51,6 +51,17 @@ func (x *execution) do(ctx context.Context, s *plan.Step, intent int64) (owned *
 	default:
 	}
 	return nil, false, fmt.Errorf("internal error: no way to do %s", s.Action)
+}
+
+// lacks reports whether a secret of the asset is not at hand: then it cannot
+// be written, not even its stamp.
+func (x *execution) lacks(a *asset.Asset) bool {
+	for _, name := range secretsOf(a) {
+		if _, ok := x.secrets[name]; !ok {
+			return true
+		}
+	}
+	return false
 }
 
 // acted are the changes of a step that are acted on.

@@ -52,6 +52,9 @@ type Prepared struct {
 	TreeComplete bool
 	// Fingerprints are keyed digests of the wanted secrets.
 	Fingerprints map[asset.ID]map[string]string
+	// missing are the secrets that their provider does not give, with the
+	// places that need them.
+	missing map[string]problem.List
 	// rebuilt are assets that only their stamp says are ours: the journal was
 	// lost, or an earlier run died before it could note them.
 	rebuilt []plan.Owned
@@ -83,17 +86,43 @@ func (p *Pass) Prepare(ctx context.Context, c Commit, opt plan.Options, trigger 
 		return nil, err
 	}
 	prep := &Prepared{Tree: t, Want: want, Owned: owned, TreeComplete: len(bad.Errors()) == 0, rebuilt: rebuilt}
-	prep.Fingerprints = p.fingerprints(ctx, want, &bad)
+	p.fingerprints(ctx, prep)
 	saw := seen(live, want, owned, opt.Full)
-	prep.Plan = plan.Make(plan.Input{
+	in := plan.Input{
 		Target: p.Target, Options: opt, Owner: p.Owner, Want: want.Set, Complete: prep.TreeComplete,
 		Source:   plan.Source{Repo: c.Repo, Commit: c.Hash, Dirty: c.Dirty, Tree: digestOf(want)},
 		Observed: plan.Observed{At: p.Now(), Assets: live.Set().Len(), Known: len(saw.Known), Requests: live.Requests(), Partial: live.Failures()},
 		Problems: bad, Live: saw, Owned: owned, Rule: p.Rule, Guard: p.Guard,
 		Uploads: uploads(want), Secrets: prep.Fingerprints, Content: resolve.ContentDigest,
 		Fingerprint: func(text string) string { return p.Journal.Fingerprint(asset.NewSecret(text)) },
-	})
+	}
+	prep.Plan = plan.Make(in)
+	if lack := prep.lacking(); len(lack) > 0 {
+		in.Problems.Append(lack)
+		in.Problems = in.Problems.Sorted()
+		in.Complete = in.Complete && len(lack.Errors()) == 0
+		prep.Plan = plan.Make(in)
+	}
 	return prep, nil
+}
+
+// lacking are the problems of missing secrets: errors if a step is to send
+// them, warnings if nothing is.
+func (prep *Prepared) lacking() problem.List {
+	needed := map[string]bool{}
+	for _, name := range prep.secretNames() {
+		needed[name] = true
+	}
+	var out problem.List
+	for name, list := range prep.missing {
+		for _, b := range list {
+			if !needed[name] {
+				b.Severity = problem.Warning
+			}
+			out = append(out, b)
+		}
+	}
+	return out
 }
 
 // rebuild adds to owned the live assets that bear our stamp, that git does not
@@ -205,35 +234,42 @@ func digestOf(want *resolve.Want) string {
 	return "sha256:" + hex.EncodeToString(h.Sum(nil))
 }
 
-// fingerprints are keyed digests of the wanted secrets by asset and path. A
-// secret that its provider does not give is a problem of the tree.
-func (p *Pass) fingerprints(ctx context.Context, want *resolve.Want, bad *problem.List) map[asset.ID]map[string]string {
-	out := map[asset.ID]map[string]string{}
+// fingerprints makes keyed digests of the wanted secrets, by asset and path.
+func (p *Pass) fingerprints(ctx context.Context, prep *Prepared) {
+	prep.Fingerprints, prep.missing = map[asset.ID]map[string]string{}, map[string]problem.List{}
 	got := map[string]string{}
-	for _, id := range want.Order {
-		a := want.Set.Get(id)
-		kind.Walk(a, func(s kind.Site) {
+	for _, id := range prep.Want.Order {
+		kind.Walk(prep.Want.Set.Get(id), func(s kind.Site) {
 			name, ok := kind.SecretName(s.Value)
 			if !ok {
 				return
 			}
 			sum, ok := got[name]
-			if !ok {
+			if !ok && prep.missing[name] == nil {
 				secret, err := p.Secret(ctx, name)
-				if err != nil {
-					bad.Hintf(s.Value.Pos(), "missing_secret", "say in mlsync.yaml where it comes from, and provide it", "%s: secret %s: %v", s.Dotted(), name, err)
-				} else {
+				if err == nil {
 					sum = p.Journal.Fingerprint(secret)
+					got[name] = sum
+				} else {
+					prep.missing[name] = problem.List{{Severity: problem.Error, Code: "missing_secret", Text: err.Error()}}
 				}
-				got[name] = sum
 			}
-			if sum != "" {
-				if out[id] == nil {
-					out[id] = map[string]string{}
-				}
-				out[id][s.Dotted()] = sum
+			if bad := prep.missing[name]; bad != nil {
+				prep.missing[name] = append(bad, missingSecret(s, name, bad[0].Text))
+				return
 			}
+			if prep.Fingerprints[id] == nil {
+				prep.Fingerprints[id] = map[string]string{}
+			}
+			prep.Fingerprints[id][s.Dotted()] = sum
 		})
 	}
-	return out
+	for name, list := range prep.missing {
+		prep.missing[name] = list[1:] // the first only holds the cause
+	}
+}
+
+func missingSecret(s kind.Site, name, cause string) problem.Problem {
+	return problem.Problem{Pos: s.Value.Pos(), Severity: problem.Error, Code: "missing_secret",
+		Text: s.Dotted() + ": secret " + name + ": " + cause, Hint: "say in mlsync.yaml where it comes from, and provide it"}
 }
