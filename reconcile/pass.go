@@ -255,7 +255,7 @@ func (p *Pass) fingerprints(ctx context.Context, prep *Prepared) {
 				}
 			}
 			if bad := prep.missing[name]; bad != nil {
-				prep.missing[name] = append(bad, missingSecret(s, name, bad[0].Text))
+				prep.missing[name] = append(bad, missingSecret(s, bad[0].Text))
 				return
 			}
 			if prep.Fingerprints[id] == nil {
@@ -269,7 +269,7 @@ func (p *Pass) fingerprints(ctx context.Context, prep *Prepared) {
 	}
 }
 
-func missingSecret(s kind.Site, name, cause string) problem.Problem {
+func missingSecret(s kind.Site, cause string) problem.Problem {
 	return problem.Problem{Pos: s.Value.Pos(), Severity: problem.Error, Code: "missing_secret",
-		Text: s.Dotted() + ": secret " + name + ": " + cause, Hint: "say in mlsync.yaml where it comes from, and provide it"}
+		Text: s.Dotted() + ": " + cause, Hint: "say in mlsync.yaml where it comes from, and provide it"}
 }

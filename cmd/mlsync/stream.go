@@ -46,6 +46,17 @@ func (a *app) colour() bool {
 	return a.streams.outTTY
 }
 
+// unicode reports whether stdout shows letters beyond ASCII: a terminal whose
+// locale says so.
+func (a *app) unicode() bool {
+	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
+		if v, ok := a.env(name); ok && v != "" {
+			return a.streams.outTTY && strings.Contains(strings.ToUpper(v), "UTF-8")
+		}
+	}
+	return false
+}
+
 // say prints a remark on stderr, unless --quiet.
 func (a *app) say(format string, args ...any) {
 	if !a.flags.quiet {
