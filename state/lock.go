@@ -16,7 +16,8 @@ type Lock struct {
 // Lock takes the target's lock for holder, a name that at most one living
 // process bears and that tells the user where to look ("anna@laptop pid 71").
 // It fails with a LockedError if another holds it. A lock that has expired,
-// or that an earlier process of the same name left, is taken over, and the
+// that an earlier process of the same name left, or whose holder is known to
+// be dead, is taken over, and the
 // generation moves on, so that its last holder is fenced off.
 func (t *Target) Lock(ctx context.Context, holder string) (*Lock, error) {
 	err := t.s.write(ctx, func(x *tx) error {
@@ -26,7 +27,7 @@ func (t *Target) Lock(ctx context.Context, holder string) (*Lock, error) {
 		}
 		now := t.s.clock()
 		live := l.session != "" && l.until.After(now)
-		if live && (l.holder != holder || l.session == t.s.session) {
+		if live && (l.session == t.s.session || l.holder != holder && !t.s.dead(l.holder, l.since)) {
 			return l.err(t.name)
 		}
 		step := 0

@@ -179,3 +179,25 @@ func TestHoldStopsNewWrites(t *testing.T) {
 		}
 	})
 }
+
+func TestLockOfADeadHolderIsTakenOver(t *testing.T) {
+	both(t, func(t *testing.T, url string) {
+		ctx, c := t.Context(), newClock()
+		dead := map[string]bool{}
+		var asked time.Time
+		opts := state.Options{Clock: c.Now, Dead: func(holder string, since time.Time) bool { asked = since; return dead[holder] }}
+		anna, bob := target(t, open(t, url, opts), "prod"), target(t, open(t, url, opts), "prod")
+		_, err := anna.Lock(ctx, "anna")
+		must(t, err)
+		run := begin(t, anna)
+		if err := lockErr(bob, "bob"); !errors.Is(err, state.ErrLocked) || asked.IsZero() || asked.After(c.Now()) {
+			t.Errorf("a lock that lives: %v, taken at %s", err, asked)
+		}
+		dead["anna"] = true
+		_, err = bob.Lock(ctx, "bob")
+		must(t, err)
+		if _, err := anna.Intend(ctx, run.Generation, plan.Key{ID: env("x", "1")}, plan.Create, ""); !errors.Is(err, state.ErrFenced) {
+			t.Errorf("writing after the lock was taken over: %v", err)
+		}
+	})
+}

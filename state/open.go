@@ -19,6 +19,9 @@ type Options struct {
 	Installation string
 	// LockTTL is how long a lock lives without being renewed; 0 is 30 seconds.
 	LockTTL time.Duration
+	// Dead reports whether the holder of a lock, which was taken at since, is
+	// known to live no more; its lock is taken over at once. nil knows nothing.
+	Dead func(holder string, since time.Time) bool
 }
 
 // Store is an open journal. It is safe for concurrent use, also by several
@@ -29,6 +32,7 @@ type Store struct {
 	writer, reader *handle // the same where the database wants it
 	clock          func() time.Time
 	lockTTL        time.Duration
+	dead           func(holder string, since time.Time) bool
 	session        string // of this Store, in the locks it holds
 	installation   string
 	key            []byte // of the fingerprints
@@ -45,9 +49,12 @@ func Open(ctx context.Context, url string, opts Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{location: where, clock: opts.Clock, lockTTL: opts.LockTTL, session: rand.Text()}
+	s := &Store{location: where, clock: opts.Clock, lockTTL: opts.LockTTL, dead: opts.Dead, session: rand.Text()}
 	if s.clock == nil {
 		s.clock = time.Now
+	}
+	if s.dead == nil {
+		s.dead = func(string, time.Time) bool { return false }
 	}
 	if s.lockTTL == 0 {
 		s.lockTTL = 30 * time.Second

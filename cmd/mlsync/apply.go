@@ -100,22 +100,7 @@ func (a *app) ask(question string) bool {
 
 // lock takes the target's lock for this process.
 func (s *session) lock(ctx context.Context) (unlock func(), err error) {
-	host, _ := os.Hostname()
-	l, err := s.journal.Lock(ctx, fmt.Sprintf("mlsync on %s, process %d", host, os.Getpid()))
-	if err != nil {
-		return nil, err
-	}
-	keep, stop := context.WithCancel(context.WithoutCancel(ctx))
-	done := make(chan struct{})
-	go func() { // the lock lives only while it is renewed
-		defer close(done)
-		_ = l.Keep(keep)
-	}()
-	return func() {
-		stop()
-		<-done
-		_ = l.Release(context.WithoutCancel(ctx))
-	}, nil
+	return lockTarget(ctx, s.journal.Target, processHolder())
 }
 
 // savedOptions takes over what a saved plan was made with.

@@ -123,7 +123,7 @@ func (d *daemon) setUp(ctx context.Context) error {
 	if where == "" {
 		where = filepath.Join(d.flags.data, "mlsync.db")
 	}
-	if d.store, err = state.Open(ctx, where, state.Options{}); err != nil {
+	if d.store, err = state.Open(ctx, where, journalOptions(where)); err != nil {
 		return err
 	}
 	opts := queue.Options{Workers: max(2, min(8, len(cfg.Targets))), Logger: d.quiet()}

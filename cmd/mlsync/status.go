@@ -34,7 +34,7 @@ func (a *app) openStore(ctx context.Context, where string) (*state.Store, error)
 			return nil, err
 		}
 	}
-	return state.Open(ctx, where, state.Options{})
+	return state.Open(ctx, where, journalOptions(where))
 }
 
 // targetStatus is the state of one target for people and machines.

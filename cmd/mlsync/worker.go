@@ -82,21 +82,11 @@ func (w *worker) pass(ctx context.Context, task string) (plan.Run, *plan.Plan, e
 	if err != nil {
 		return plan.Run{Commit: commit.Hash}, nil, err
 	}
-	lock, err := j.Lock(ctx, d.holder())
+	unlock, err := lockTarget(ctx, j.Target, d.holder())
 	if err != nil {
 		return plan.Run{Commit: commit.Hash}, nil, err
 	}
-	keep, stop := context.WithCancel(context.WithoutCancel(ctx))
-	done := make(chan struct{})
-	go func() { // the lock lives only while it is renewed
-		defer close(done)
-		_ = lock.Keep(keep)
-	}()
-	defer func() {
-		stop()
-		<-done
-		_ = lock.Release(context.WithoutCancel(ctx))
-	}()
+	defer unlock()
 	return w.apply(ctx, p, j, commit, t, task)
 }
 
