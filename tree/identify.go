@@ -2,9 +2,11 @@ package tree
 
 import (
 	"bytes"
+	"encoding/binary"
 	"path"
 	"regexp"
 	"strings"
+	"unicode/utf16"
 
 	"mlsync.dev/mlsync/asset"
 	"mlsync.dev/mlsync/internal/glob"
@@ -97,6 +99,7 @@ func withFirst(doc *asset.Value, key string, v *asset.Value) *asset.Value {
 // unreadable decides from its text what a file is that does not parse: an
 // asset with a problem, or something else that is left alone.
 func (r *reader) unreadable(data []byte, name string) kind.Verdict {
+	data = fromUTF16(data)
 	if m := schemaLine.FindSubmatch(data); m != nil {
 		doc := asset.NewMap().Set("$schema", asset.NewString(string(m[1])))
 		return r.identify(doc, name, "")
@@ -112,6 +115,25 @@ func (r *reader) unreadable(data []byte, name string) kind.Verdict {
 		doc.Set(string(m[1]), v)
 	}
 	return r.identify(doc, name, comment)
+}
+
+// fromUTF16 is a text that an editor saved as UTF-16, as UTF-8; other texts
+// stay as they are.
+func fromUTF16(data []byte) []byte {
+	var order binary.ByteOrder
+	switch {
+	case bytes.HasPrefix(data, []byte{0xff, 0xfe}):
+		order = binary.LittleEndian
+	case bytes.HasPrefix(data, []byte{0xfe, 0xff}):
+		order = binary.BigEndian
+	default:
+		return data
+	}
+	var units []uint16
+	for i := 2; i+1 < len(data); i += 2 {
+		units = append(units, order.Uint16(data[i:]))
+	}
+	return []byte(string(utf16.Decode(units)))
 }
 
 func commentSchema(data []byte) string {

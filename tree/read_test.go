@@ -192,3 +192,28 @@ func TestSetRules(t *testing.T) {
 		t.Error(bad, string(tr.Assets[0].Body.Canonical()))
 	}
 }
+
+// TestUTF16 wants a problem of an asset that was saved as UTF-16, in either
+// order, and none of a file that is no asset.
+func TestUTF16(t *testing.T) {
+	save := func(text string, big bool) *fstest.MapFile {
+		out := []byte{0xff, 0xfe}
+		if big {
+			out = []byte{0xfe, 0xff}
+		}
+		for _, r := range text {
+			if big {
+				out = append(out, 0, byte(r))
+			} else {
+				out = append(out, byte(r), 0)
+			}
+		}
+		return &fstest.MapFile{Data: out}
+	}
+	const env = "$schema: https://x/environment.schema.json\nname: e\nimage: x:1\n"
+	tr, bad := Read(fstest.MapFS{"a.yml": save(env, false), "b.yml": save(env, true), "c.yml": save("hello: world\n", false)}, Options{})
+	want := "a.yml:1:1: the file is UTF-16 (save it as UTF-8)\nb.yml:1:1: the file is UTF-16 (save it as UTF-8)"
+	if bad.Error() != want || len(tr.Files) != 3 || !tr.Files[0].Bad || tr.Files[2].Bad {
+		t.Errorf("got\n%v", bad)
+	}
+}
