@@ -1,6 +1,7 @@
 package kind
 
 import (
+	"cmp"
 	"path"
 	"slices"
 	"strings"
@@ -116,7 +117,7 @@ func inspectScript(in *Inspection, body *asset.Value) {
 		return
 	}
 	if name := path.Clean(script.Str()); !slices.Contains(files, name) {
-		in.Bad(script, "missing_file", problem.DidYouMean(name, files), "code_configuration.scoring_script: %q is not in the code folder", script.Str())
+		in.Bad(script, "missing_file", cmp.Or(problem.DidYouMean(name, files), "it is relative to code"), "code_configuration.scoring_script: %q is not in the code folder", script.Str())
 	}
 }
 
