@@ -12,11 +12,15 @@ import (
 // ParseJSON reads one JSON document, keeping the order of keys and telling
 // whole numbers from others.
 func ParseJSON(data []byte) (*Value, error) {
-	v := &Value{}
-	if err := json.Unmarshal(data, v); err != nil {
-		return nil, err
+	if !json.Valid(data) {
+		var x any
+		if err := json.Unmarshal(data, &x); err != nil { // it says where
+			return nil, err
+		}
 	}
-	return v, nil
+	d := decoder{data: data}
+	d.space()
+	return d.value(), nil
 }
 
 // FromAny makes a Value of what encoding/json decodes into an any. Keys of
@@ -87,13 +91,13 @@ func (v *Value) Any() any {
 		f, _ := v.Float64()
 		return f
 	case List:
-		out := make([]any, len(v.items))
-		for i, item := range v.items {
+		out := make([]any, v.Len())
+		for i, item := range v.Items() {
 			out[i] = item.Any()
 		}
 		return out
 	case Map:
-		out := make(map[string]any, len(v.keys))
+		out := make(map[string]any, v.Len())
 		for k, item := range v.Entries() {
 			out[k] = item.Any()
 		}
@@ -102,59 +106,11 @@ func (v *Value) Any() any {
 	return v.text
 }
 
-func decodeValue(dec *json.Decoder) (*Value, error) {
-	tok, err := dec.Token()
-	if err != nil {
-		return nil, err
-	}
-	switch tok := tok.(type) {
-	case json.Delim:
-		if tok == '[' {
-			return decodeList(dec)
-		}
-		return decodeMap(dec)
-	case json.Number:
-		return number(tok), nil
-	case string:
-		return NewString(tok), nil
-	case bool:
-		return NewBool(tok), nil
-	}
-	return NewNull(), nil
-}
-
-func decodeList(dec *json.Decoder) (*Value, error) {
-	list := NewList()
-	for dec.More() {
-		item, err := decodeValue(dec)
-		if err != nil {
-			return nil, err
-		}
-		list.Append(item)
-	}
-	_, err := dec.Token()
-	return list, err
-}
-
-func decodeMap(dec *json.Decoder) (*Value, error) {
-	m := NewMap()
-	for dec.More() {
-		key, err := dec.Token()
-		if err != nil {
-			return nil, err
-		}
-		item, err := decodeValue(dec)
-		if err != nil {
-			return nil, err
-		}
-		m.Set(key.(string), item)
-	}
-	_, err := dec.Token()
-	return m, err
-}
-
 func number(n json.Number) *Value {
 	if !strings.ContainsAny(n.String(), ".eE") {
+		if i, err := strconv.ParseInt(n.String(), 10, 64); err == nil {
+			return NewInt(i)
+		}
 		if i, ok := new(big.Int).SetString(n.String(), 10); ok {
 			return NewBigInt(i)
 		}

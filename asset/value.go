@@ -6,8 +6,8 @@ import (
 	"math"
 	"math/big"
 	"slices"
-	"sort"
 	"strconv"
+	"strings"
 
 	"mlsync.dev/mlsync/internal/problem"
 )
@@ -41,12 +41,35 @@ func (t Type) String() string { return typeNames[t] }
 // Values are shared freely and must not be changed once handed on; Set and
 // Delete are for the builder of a value. Clone before changing another's.
 type Value struct {
-	typ   Type
-	text  string // String, Time; Int too large for num
-	num   uint64 // Bool, Int, Float bits
-	keys  []string
+	typ       Type
+	line, col int32
+	num       uint64 // Bool, Int, Float bits
+	text      string // String, Time; Int too large for num
+	file      string
+	*parts    // List, Map; nil if there is nothing in it
+}
+
+// parts are what is in a list or map. Most values are scalars, and there are
+// many of them, so they do not carry it.
+type parts struct {
+	keys  []string // of a map
 	items []*Value
-	at    problem.Pos
+}
+
+// inside are the parts of v, empty for scalars and for a nil v.
+func (v *Value) inside() parts {
+	if v == nil || v.parts == nil {
+		return parts{}
+	}
+	return *v.parts
+}
+
+// own are the parts of v to be changed.
+func (v *Value) own() *parts {
+	if v.parts == nil {
+		v.parts = &parts{}
+	}
+	return v.parts
 }
 
 // NewNull is a null.
@@ -82,7 +105,13 @@ func NewString(s string) *Value { return &Value{typ: String, text: s} }
 func NewTime(text string) *Value { return &Value{typ: Time, text: text} }
 
 // NewList is a list of items.
-func NewList(items ...*Value) *Value { return &Value{typ: List, items: items} }
+func NewList(items ...*Value) *Value {
+	v := &Value{typ: List}
+	if len(items) > 0 {
+		v.own().items = items
+	}
+	return v
+}
 
 // NewMap is an empty map; fill it with Set.
 func NewMap() *Value { return &Value{typ: Map} }
@@ -90,7 +119,7 @@ func NewMap() *Value { return &Value{typ: Map} }
 // At returns v with the place where it was written. It changes v itself, so
 // it is for the builder of the value.
 func (v *Value) At(pos problem.Pos) *Value {
-	v.at = pos
+	v.file, v.line, v.col = pos.File, int32(min(pos.Line, math.MaxInt32)), int32(min(pos.Col, math.MaxInt32))
 	return v
 }
 
@@ -99,7 +128,7 @@ func (v *Value) Pos() problem.Pos {
 	if v == nil {
 		return problem.Pos{}
 	}
-	return v.at
+	return problem.Pos{File: v.file, Line: int(v.line), Col: int(v.col)}
 }
 
 // Type is the sort of v; Null for a nil v.
@@ -175,28 +204,13 @@ func (v *Value) Text() string {
 }
 
 // Len is the number of items of a list or entries of a map.
-func (v *Value) Len() int {
-	if v == nil {
-		return 0
-	}
-	return len(v.items)
-}
+func (v *Value) Len() int { return len(v.inside().items) }
 
 // Items are the items of a list, or the values of a map in the order of Keys.
-func (v *Value) Items() []*Value {
-	if v == nil {
-		return nil
-	}
-	return v.items
-}
+func (v *Value) Items() []*Value { return v.inside().items }
 
 // Keys are the keys of a map in their order.
-func (v *Value) Keys() []string {
-	if v == nil {
-		return nil
-	}
-	return v.keys
-}
+func (v *Value) Keys() []string { return v.inside().keys }
 
 // Entries yields the keys and values of a map in their order.
 func (v *Value) Entries() func(yield func(string, *Value) bool) {
@@ -204,8 +218,9 @@ func (v *Value) Entries() func(yield func(string, *Value) bool) {
 		if v.Type() != Map {
 			return
 		}
-		for i, k := range v.keys {
-			if !yield(k, v.items[i]) {
+		in := v.inside()
+		for i, k := range in.keys {
+			if !yield(k, in.items[i]) {
 				return
 			}
 		}
@@ -217,14 +232,15 @@ func (v *Value) Get(key string) *Value {
 	if v.Type() != Map {
 		return nil
 	}
-	if i := slices.Index(v.keys, key); i >= 0 {
-		return v.items[i]
+	in := v.inside()
+	if i := slices.Index(in.keys, key); i >= 0 {
+		return in.items[i]
 	}
 	return nil
 }
 
 // Has reports whether the map holds key, even with a null.
-func (v *Value) Has(key string) bool { return v.Type() == Map && slices.Contains(v.keys, key) }
+func (v *Value) Has(key string) bool { return v.Type() == Map && slices.Contains(v.inside().keys, key) }
 
 // GetPath follows path, as Path splits it, through maps; nil if anything is absent.
 func (v *Value) GetPath(path ...string) *Value {
@@ -236,11 +252,12 @@ func (v *Value) GetPath(path ...string) *Value {
 
 // Set puts item under key, at the end if key is new, and returns v.
 func (v *Value) Set(key string, item *Value) *Value {
-	if i := slices.Index(v.keys, key); i >= 0 {
-		v.items[i] = item
+	in := v.own()
+	if i := slices.Index(in.keys, key); i >= 0 {
+		in.items[i] = item
 		return v
 	}
-	v.keys, v.items = append(v.keys, key), append(v.items, item)
+	in.keys, in.items = append(in.keys, key), append(in.items, item)
 	return v
 }
 
@@ -259,14 +276,16 @@ func (v *Value) SetPath(item *Value, path ...string) {
 
 // Delete removes key from a map.
 func (v *Value) Delete(key string) {
-	if i := slices.Index(v.keys, key); i >= 0 {
-		v.keys, v.items = slices.Delete(v.keys, i, i+1), slices.Delete(v.items, i, i+1)
+	if i := slices.Index(v.inside().keys, key); i >= 0 {
+		in := v.own()
+		in.keys, in.items = slices.Delete(in.keys, i, i+1), slices.Delete(in.items, i, i+1)
 	}
 }
 
 // Append adds an item to a list and returns v.
 func (v *Value) Append(item *Value) *Value {
-	v.items = append(v.items, item)
+	in := v.own()
+	in.items = append(in.items, item)
 	return v
 }
 
@@ -276,10 +295,11 @@ func (v *Value) Clone() *Value {
 		return nil
 	}
 	c := *v
-	c.keys = slices.Clone(v.keys)
-	c.items = make([]*Value, len(v.items))
-	for i, item := range v.items {
-		c.items[i] = item.Clone()
+	if v.parts != nil {
+		c.parts = &parts{keys: slices.Clone(v.keys), items: make([]*Value, len(v.items))}
+		for i, item := range v.items {
+			c.items[i] = item.Clone()
+		}
 	}
 	return &c
 }
@@ -297,9 +317,9 @@ func (v *Value) Equal(w *Value) bool {
 	case Null:
 		return true
 	case List:
-		return slices.EqualFunc(v.items, w.items, (*Value).Equal)
+		return slices.EqualFunc(v.Items(), w.Items(), (*Value).Equal)
 	case Map:
-		if len(v.keys) != len(w.keys) {
+		if v.Len() != w.Len() {
 			return false
 		}
 		for k, item := range v.Entries() {
@@ -331,7 +351,7 @@ func (v *Value) appendJSON(b []byte, canonical bool) []byte {
 		return appendFloat(b, math.Float64frombits(v.num), canonical)
 	case List:
 		b = append(b, '[')
-		for i, item := range v.items {
+		for i, item := range v.Items() {
 			if i > 0 {
 				b = append(b, ',')
 			}
@@ -339,20 +359,21 @@ func (v *Value) appendJSON(b []byte, canonical bool) []byte {
 		}
 		return append(b, ']')
 	case Map:
-		order := make([]int, len(v.keys))
+		in := v.inside()
+		order := make([]int, len(in.keys))
 		for i := range order {
 			order[i] = i
 		}
 		if canonical {
-			sort.Slice(order, func(i, j int) bool { return v.keys[order[i]] < v.keys[order[j]] })
+			slices.SortFunc(order, func(i, j int) int { return strings.Compare(in.keys[i], in.keys[j]) })
 		}
 		b = append(b, '{')
 		for n, i := range order {
 			if n > 0 {
 				b = append(b, ',')
 			}
-			b = append(appendText(b, v.keys[i]), ':')
-			b = v.items[i].appendJSON(b, canonical)
+			b = append(appendText(b, in.keys[i]), ':')
+			b = in.items[i].appendJSON(b, canonical)
 		}
 		return append(b, '}')
 	}
@@ -392,9 +413,7 @@ func appendFloat(b []byte, f float64, canonical bool) []byte {
 
 // UnmarshalJSON reads any JSON document.
 func (v *Value) UnmarshalJSON(data []byte) error {
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.UseNumber()
-	got, err := decodeValue(dec)
+	got, err := ParseJSON(data)
 	if err != nil {
 		return err
 	}

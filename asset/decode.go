@@ -1,0 +1,152 @@
+package asset
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+)
+
+// decoder reads a document that is known to be valid JSON: lists of a
+// workspace are long, and the tokens of encoding/json cost more than
+// everything that is done with them.
+type decoder struct {
+	data []byte
+	at   int
+}
+
+// space skips white space, after which d.at is at a value or a mark.
+func (d *decoder) space() {
+	for {
+		switch d.data[d.at] {
+		case ' ', '\t', '\r', '\n':
+			d.at++
+		default:
+			return
+		}
+	}
+}
+
+// value reads the value at d.at and leaves d.at behind it.
+func (d *decoder) value() *Value {
+	switch d.data[d.at] {
+	case '{':
+		return d.object()
+	case '[':
+		return d.array()
+	case '"':
+		return NewString(d.text())
+	case 't':
+		d.at += len("true")
+		return NewBool(true)
+	case 'f':
+		d.at += len("false")
+		return NewBool(false)
+	case 'n':
+		d.at += len("null")
+		return NewNull()
+	}
+	start := d.at
+	for d.at < len(d.data) && bytes.IndexByte([]byte("+-.eE0123456789"), d.data[d.at]) >= 0 {
+		d.at++
+	}
+	return number(json.Number(d.data[start:d.at]))
+}
+
+// next goes over a mark such as a comma and what is blank around it, and
+// returns the mark.
+func (d *decoder) next() byte {
+	d.space()
+	mark := d.data[d.at]
+	d.at++
+	return mark
+}
+
+func (d *decoder) array() *Value {
+	d.at++
+	list := NewList()
+	if d.space(); d.data[d.at] == ']' {
+		d.at++
+		return list
+	}
+	for {
+		d.space()
+		list.Append(d.value())
+		if d.next() == ']' {
+			return list
+		}
+	}
+}
+
+func (d *decoder) object() *Value {
+	d.at++
+	m := NewMap()
+	if d.space(); d.data[d.at] == '}' {
+		d.at++
+		return m
+	}
+	in := m.own()
+	var seen map[string]int // of large maps, in which a search would take long
+	for {
+		d.space()
+		key := d.text()
+		d.next() // the colon
+		d.space()
+		item := d.value()
+		i := -1
+		if seen == nil {
+			i = slices.Index(in.keys, key)
+		} else if at, twice := seen[key]; twice {
+			i = at
+		}
+		if i >= 0 { // the last of equal keys counts
+			in.items[i] = item
+		} else {
+			in.keys, in.items = append(in.keys, key), append(in.items, item)
+			seen = note(seen, in.keys)
+		}
+		if d.next() == '}' {
+			return m
+		}
+	}
+}
+
+// manyKeys is from where on keys are looked up.
+const manyKeys = 32
+
+// note keeps the newest key of a large map.
+func note(seen map[string]int, keys []string) map[string]int {
+	n := len(keys)
+	if n < manyKeys {
+		return nil
+	}
+	if seen == nil {
+		seen = make(map[string]int, 2*manyKeys)
+		for i, k := range keys {
+			seen[k] = i
+		}
+	}
+	seen[keys[n-1]] = n - 1
+	return seen
+}
+
+// text reads the text at d.at.
+func (d *decoder) text() string {
+	start := d.at + 1
+	plain := true
+	for d.at = start; d.data[d.at] != '"'; d.at++ {
+		switch c := d.data[d.at]; {
+		case c == '\\':
+			d.at++
+			plain = false
+		case c >= 0x80:
+			plain = false
+		}
+	}
+	d.at++
+	if plain {
+		return string(d.data[start : d.at-1])
+	}
+	var s string
+	_ = json.Unmarshal(d.data[start-1:d.at], &s) // it is valid
+	return s
+}
