@@ -100,7 +100,7 @@ func (a *app) showDrift(p *plan.Plan) {
 			a.printf("     %-28s git %s, live %s\n", dotted(c.Path), textOf(c.Want), textOf(c.Live))
 		}
 	}
-	a.printf("\n%d assets drifted. Change them back with mlsync drift --revert, or take the live values over with mlsync drift --adopt.\n", len(p.Drift))
+	a.printf("\n%s drifted. Change them back with mlsync drift --revert, or take the live values over with mlsync drift --adopt.\n", number(len(p.Drift), "asset"))
 }
 
 func textOf(v *asset.Value) string {
@@ -209,3 +209,11 @@ func (s *session) rewrite(file string, a *asset.Asset) error {
 
 // dotted is the path of a field as plans print it.
 func dotted(path []string) string { return strings.Join(path, ".") }
+
+// number is a count with its word: 1 asset, 2 assets.
+func number(n int, word string) string {
+	if n != 1 {
+		word += "s"
+	}
+	return fmt.Sprintf("%d %s", n, word)
+}

@@ -210,7 +210,11 @@ func (a *app) showWhy(x explanation) {
 		a.printf("  drift      %s: git %s, live %s\n", d.Path, textOf(d.Want), textOf(d.Live))
 	}
 	for _, st := range x.Steps {
-		a.printf("  next       %s %s%s%s\n", st.Action, st.Part, st.Why, note(st.Blocked))
+		why := st.Why
+		if why != "" {
+			why = ": " + why
+		}
+		a.printf("  next       %s%s%s\n", st.Action, why, note(st.Blocked))
 		for _, c := range st.Changes {
 			a.printf("               %s: %s -> %s (%s)\n", c.Path, textOf(c.Live), textOf(c.Want), c.Reason)
 		}
