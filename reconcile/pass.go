@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"mlsync.dev/mlsync/asset"
 	"mlsync.dev/mlsync/internal/content"
 	"mlsync.dev/mlsync/internal/problem"
@@ -63,17 +65,22 @@ type Prepared struct {
 // Prepare reads the tree and the workspace and makes the plan. Problems of
 // the tree are in the plan; the error is for what could not be done at all.
 func (p *Pass) Prepare(ctx context.Context, c Commit, opt plan.Options, trigger Trigger) (*Prepared, error) {
+	live := p.Workspace.Read()
+	var early errgroup.Group // what is asked for whatever the tree says
+	if opt.Prune || trigger.Unmanaged {
+		early.Go(func() error {
+			live.List(ctx, listed()...)
+			return nil
+		})
+	}
 	t, bad := p.Read(c.FS)
 	owned, err := p.Journal.Owned(ctx)
+	_ = early.Wait() // failures are kept by live
 	if err != nil {
 		return nil, err
 	}
-	live := p.Workspace.Read()
 	n := needs(t.Assets, owned, opt.Full)
-	if opt.Prune || trigger.Unmanaged {
-		n.every()
-	}
-	n.read(ctx, live, ids(t.Assets))
+	n.read(ctx, live, ids(t.Assets), owned)
 	if trigger.Unmanaged {
 		all(ctx, live, opt.Full, func(id asset.ID) bool { return kind.Of(id.Kind).IsSystem(id) })
 	}

@@ -86,18 +86,21 @@ func (n *need) site(a *asset.Asset, s kind.Site, full bool, known map[asset.ID]b
 	}
 }
 
-// every asks for the lists of all kinds.
-func (n *need) every() {
+// listed are the kinds of which the service has a list worth reading.
+func listed() []asset.Kind {
+	var out []asset.Kind
 	for _, t := range kind.All() {
 		if t.Parent == "" && !t.Once && t.Collection != "codes" {
-			n.kinds[t.Kind] = true
+			out = append(out, t.Kind)
 		}
 	}
+	return out
 }
 
 // read asks for all of n: first the collections, then what they show to exist.
-func (n *need) read(ctx context.Context, live Live, inTree map[asset.ID]bool) {
+func (n *need) read(ctx context.Context, live Live, inTree map[asset.ID]bool, owned map[asset.ID]plan.Owned) {
 	live.List(ctx, keys(n.kinds)...)
+	live.Get(ctx, doubted(owned, live)...)
 	for k, parents := range n.parents {
 		var there []string
 		for p := range parents {
@@ -107,6 +110,7 @@ func (n *need) read(ctx context.Context, live Live, inTree map[asset.ID]bool) {
 		}
 		live.Contained(ctx, k, there...)
 	}
+	live.Get(ctx, doubted(owned, live)...)
 	var names []asset.ID
 	for id := range n.names {
 		if _, ok := live.Name(id); ok {
@@ -125,6 +129,19 @@ func (n *need) read(ctx context.Context, live Live, inTree map[asset.ID]bool) {
 	live.Get(ctx, ids...)
 }
 
+// doubted are the owned assets that the lists do not show. A list of the
+// service can be behind what was just written, so each of them is asked for by
+// itself before it is taken for deleted and made again.
+func doubted(owned map[asset.ID]plan.Owned, live Live) []asset.ID {
+	var out []asset.ID
+	for id := range owned {
+		if t := kind.Of(id.Kind); t != nil && !t.Once && live.Asset(id) == nil && live.Status(id) == resolve.Absent {
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
 func keys[K comparable](m map[K]bool) []K {
 	out := make([]K, 0, len(m))
 	for k := range m {
@@ -136,13 +153,7 @@ func keys[K comparable](m map[K]bool) []K {
 // all asks for everything that is in the workspace, for export and for plans
 // that look for unmanaged assets.
 func all(ctx context.Context, live Live, versions bool, skip func(asset.ID) bool) {
-	var kinds []asset.Kind
-	for _, t := range kind.All() {
-		if t.Parent == "" && !t.Once && t.Collection != "codes" {
-			kinds = append(kinds, t.Kind)
-		}
-	}
-	live.List(ctx, kinds...)
+	live.List(ctx, listed()...)
 	for _, t := range kind.All() {
 		if t.Parent == "" {
 			continue
