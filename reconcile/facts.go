@@ -98,13 +98,17 @@ func (f *facts) newest(container asset.ID) (string, resolve.Status) {
 	return best.ID.Version, resolve.Present
 }
 
-// Versions implements resolve.Facts. Versions that the journal knows come
-// first, without their bodies being read again.
-func (f *facts) Versions(container asset.ID) ([]*asset.Asset, resolve.Status) {
-	known := f.names[container]
-	if len(known) > 0 && !f.full {
-		return known, resolve.Present
+// remembered are the versions of a name that the journal knows.
+func (f *facts) remembered(container asset.ID) []*asset.Asset {
+	if f.full {
+		return nil
 	}
+	return f.names[container]
+}
+
+// Versions implements resolve.Facts. The journal is not asked: it does not
+// know the versions that another machine made, or a run that died.
+func (f *facts) Versions(container asset.ID) ([]*asset.Asset, resolve.Status) {
 	f.live.List(f.ctx, container.Kind)
 	if _, ok := f.live.Name(container); !ok {
 		if f.live.Complete(container) {

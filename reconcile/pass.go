@@ -84,8 +84,9 @@ func (p *Pass) Prepare(ctx context.Context, c Commit, opt plan.Options, trigger 
 	if trigger.Unmanaged {
 		all(ctx, live, opt.Full, func(id asset.ID) bool { return kind.Of(id.Kind).IsSystem(id) })
 	}
+	f := newFacts(ctx, live, owned, opt.Full)
 	want, more := resolve.Resolve(ctx, resolve.Input{FS: c.FS, Assets: t.Assets, Scope: p.Workspace.Scope(),
-		Facts: newFacts(ctx, live, owned, opt.Full), Cache: p.Cache, Document: p.Document})
+		Facts: f, Remembered: f.remembered, Cache: p.Cache, Document: p.Document})
 	bad.Append(more)
 	rebuilt := p.rebuild(want, owned, live)
 	live.Get(ctx, append(changed(want, owned, live, opt.Full), removed(want, owned, live)...)...)

@@ -34,7 +34,7 @@ type Facts interface {
 	Exists(id asset.ID) Status
 	// Latest is the version of a name that was created most recently.
 	Latest(container asset.ID) (version string, s Status)
-	// Versions are the live versions of a name, for finding one of equal
+	// Versions are all live versions of a name, for finding one of equal
 	// content.
 	Versions(container asset.ID) ([]*asset.Asset, Status)
 	// Next is the version that a new asset of the name gets.
@@ -57,6 +57,9 @@ type Input struct {
 	Assets []*asset.Asset
 	Scope  kind.Scope
 	Facts  Facts
+	// Remembered are versions of a name that are known without asking; one of
+	// equal content among them is taken before Facts is asked. May be nil.
+	Remembered func(container asset.ID) []*asset.Asset
 	// Cache remembers hashes of unchanged files; may be nil.
 	Cache content.Cache
 	// Document reads a YAML file that an asset names.

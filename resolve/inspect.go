@@ -2,19 +2,25 @@ package resolve
 
 import (
 	"path"
+	"slices"
+	"strings"
 
 	"mlsync.dev/mlsync/asset"
 	"mlsync.dev/mlsync/kind"
 )
 
-// inspect lets the kind look into the local content that a body names.
-func (w *work) inspect(v *kind.Variant, body *asset.Value) {
+// inspect lets the kind look into the local content that a body names, which
+// stands at the given path of the asset.
+func (w *work) inspect(v *kind.Variant, body *asset.Value, at []string) {
 	if v.Inspect == nil {
 		return
 	}
+	content := func(field string) *hashed {
+		return w.contents[strings.Join(append(slices.Clone(at), field), ".")]
+	}
 	in := &kind.Inspection{
 		Files: func(field string) ([]string, bool) {
-			c := w.contents[field]
+			c := content(field)
 			if c == nil {
 				return nil, false
 			}
@@ -24,11 +30,11 @@ func (w *work) inspect(v *kind.Variant, body *asset.Value) {
 			}
 			return out, true
 		},
-		Folder: func(field string) bool { c := w.contents[field]; return c != nil && c.IsDir },
+		Folder: func(field string) bool { c := content(field); return c != nil && c.IsDir },
 		Bad:    w.badf,
 	}
 	in.Document = func(field, file string) *asset.Value {
-		c := w.contents[field]
+		c := content(field)
 		if c == nil {
 			return nil
 		}

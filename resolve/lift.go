@@ -1,10 +1,12 @@
 package resolve
 
 import (
+	"cmp"
 	"io"
 
 	"mlsync.dev/mlsync/asset"
 	"mlsync.dev/mlsync/internal/content"
+	"mlsync.dev/mlsync/internal/problem"
 	"mlsync.dev/mlsync/kind"
 )
 
@@ -21,7 +23,7 @@ func (w *work) lift(t kind.Ref, s kind.Site) *asset.Value {
 		}
 	}
 	a := &asset.Asset{ID: asset.ID{Kind: t.To, Name: s.Value.Get("name").Text(), Version: s.Value.Get("version").Text()}, Variant: variant.Name, Body: body, Pos: s.Value.Pos()}
-	w.inspect(variant, body)
+	w.inspect(variant, body, s.Path)
 	own := w.takeUploads(body)
 	switch {
 	case w.unknown != "":
@@ -38,11 +40,32 @@ func (w *work) lift(t kind.Ref, s kind.Site) *asset.Value {
 		}
 		a.ID.Version = version
 	}
-	if len(own) > 0 {
-		w.want.Uploads[a.ID] = own
+	w.lifted(a, own)
+	return asset.NewString("azureml:" + a.ID.Name + ":" + a.ID.Version)
+}
+
+// lifted takes an asset that was made of a part of another. What stands in
+// several places is one asset: that of the first place, in whatever order the
+// assets come.
+func (w *work) lifted(a *asset.Asset, uploads []Upload) {
+	old := w.want.Set.Get(a.ID)
+	if old == nil || a.Anonymous && old.Anonymous && before(a.Pos, old.Pos) {
+		delete(w.want.Uploads, a.ID)
+		if len(uploads) > 0 {
+			w.want.Uploads[a.ID] = uploads
+		}
+	}
+	if old != nil && a.Anonymous && old.Anonymous {
+		if before(a.Pos, old.Pos) {
+			w.want.Set.Add(a)
+		}
+		return
 	}
 	w.resolver.add(a)
-	return asset.NewString("azureml:" + a.ID.Name + ":" + a.ID.Version)
+}
+
+func before(a, b problem.Pos) bool {
+	return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Col, b.Col)) < 0
 }
 
 func uploadHash(uploads []Upload) string {

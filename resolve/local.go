@@ -113,10 +113,7 @@ func (w *work) code(s kind.Site, c *hashed) *asset.Value {
 	a := kind.NewCode(name, c.code, c.Base, c.IsDir)
 	a.Pos = s.Value.Pos()
 	ref := asset.NewString("azureml:" + name + ":" + a.ID.Version)
-	if w.want.Set.Get(a.ID) == nil {
-		w.want.Uploads[a.ID] = []Upload{{Path: s.Dotted(), Content: c.Content, Code: true, Hash: c.code, URI: ref.Str()}}
-	}
-	w.resolver.add(a)
+	w.lifted(a, []Upload{{Path: s.Dotted(), Content: c.Content, Code: true, Hash: c.code, URI: ref.Str()}})
 	return ref
 }
 
@@ -145,10 +142,15 @@ func (w *work) upload(t kind.Local, s kind.Site, c *hashed) *asset.Value {
 	blob := "LocalUpload/" + c.object + "/" + c.Base
 	uri := "azureml://datastores/" + store + "/paths/" + blob
 	if t.What == kind.Context {
-		d, status := w.in.Facts.Datastore(store)
-		if status != Present {
+		d, status := w.datastore(store)
+		switch status {
+		case Unknown:
 			w.unknown = "the datastore " + store + " could not be read"
 			return s.Value
+		case Absent:
+			w.badf(s.Value, "missing_reference", "add it to the tree, or name another", "%s: the datastore %q to which it is uploaded is neither in this tree nor in the workspace", s.Dotted(), store)
+			return s.Value
+		case Present:
 		}
 		uri = d.Protocol + "://" + d.Account + ".blob." + d.Endpoint + "/" + d.Container + "/" + blob + "/"
 	} else if t.Slash && c.IsDir {
@@ -156,6 +158,19 @@ func (w *work) upload(t kind.Local, s kind.Site, c *hashed) *asset.Value {
 	}
 	w.uploads = append(w.uploads, Upload{Path: s.Dotted(), Content: c.Content, Datastore: store, Hash: c.object, URI: uri})
 	return asset.NewString(uri)
+}
+
+// datastore is where a datastore keeps its blobs: one of the tree that is to
+// be made, else the live one.
+func (w *work) datastore(name string) (Datastore, Status) {
+	d, status := w.in.Facts.Datastore(name)
+	if status != Absent {
+		return d, status
+	}
+	for _, a := range w.byContainer[asset.ID{Kind: "datastore", Name: name}] {
+		return DatastoreOf(a), Present
+	}
+	return d, Absent
 }
 
 // read reads a small file.

@@ -66,7 +66,7 @@ func (r *resolver) resolve(a *asset.Asset) *asset.Asset {
 	w := &work{resolver: r, asset: a}
 	out := *a
 	out.Body = kind.Rewrite(a, w.site)
-	w.inspect(kind.VariantOf(a), out.Body)
+	w.inspect(kind.VariantOf(a), out.Body, nil)
 	t := kind.Of(a.ID.Kind)
 	switch {
 	case w.unknown != "":
@@ -103,20 +103,17 @@ func (r *resolver) add(a *asset.Asset) {
 // live version with the same content, else the next.
 func (r *resolver) version(a *asset.Asset) (version, why string) {
 	c := a.ID.Container()
+	if r.in.Remembered != nil {
+		if version = equal(a, r.in.Remembered(c)); version != "" {
+			return version, ""
+		}
+	}
 	live, s := r.in.Facts.Versions(c)
 	if s == Unknown {
 		return "", "the versions of " + c.String() + " could not be read"
 	}
-	digest := ContentDigest(a)
-	for _, l := range live {
-		if l.Stamps["content"] == digest {
-			return l.ID.Version, ""
-		}
-	}
-	for _, l := range live {
-		if l.Variant == a.Variant && l.Stamps["content"] == "" && sameContent(a, l) {
-			return l.ID.Version, ""
-		}
+	if version = equal(a, live); version != "" {
+		return version, ""
 	}
 	next, s := r.in.Facts.Next(c)
 	if s == Unknown {
@@ -126,6 +123,23 @@ func (r *resolver) version(a *asset.Asset) (version, why string) {
 		next = "1"
 	}
 	return r.free(c, next), ""
+}
+
+// equal is the first of the versions that has the content of a: by its stamp
+// or, if none has that, by itself. It is "" if there is none.
+func equal(a *asset.Asset, versions []*asset.Asset) string {
+	digest := ContentDigest(a)
+	for _, l := range versions {
+		if l.Stamps["content"] == digest {
+			return l.ID.Version
+		}
+	}
+	for _, l := range versions {
+		if l.Variant == a.Variant && l.Stamps["content"] == "" && sameContent(a, l) {
+			return l.ID.Version
+		}
+	}
+	return ""
 }
 
 // free is version, or a later one if the tree itself takes it.

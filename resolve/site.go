@@ -2,6 +2,7 @@ package resolve
 
 import (
 	"path"
+	"regexp"
 	"strings"
 
 	"mlsync.dev/mlsync/asset"
@@ -85,34 +86,37 @@ func (w *work) bind(t kind.Ref, s kind.Site, ref kind.Reference) *asset.Value {
 	if ref.Label != "" {
 		return w.label(s, id, ref)
 	}
-	if w.inTree(id) {
+	there, open := w.inTree(id)
+	if there {
 		return asset.NewString(ref.String())
 	}
-	switch w.in.Facts.Exists(id) {
-	case Absent:
+	switch status := w.in.Facts.Exists(id); {
+	case status == Unknown, status == Absent && open:
+		w.unknown = id.String() + ", to which it refers, could not be read"
+	case status == Absent:
 		hint := "add it to the tree, or correct the name"
 		w.badf(s.Value, "missing_reference", hint, "%s: %s %q is neither in this tree nor in the workspace", s.Dotted(), t.To, id.Short())
-	case Unknown:
-		w.unknown = id.String() + ", to which it refers, could not be read"
-	case Present:
 	}
 	return asset.NewString(ref.String())
 }
 
 // inTree reports whether the tree has the asset; assets that leave their
-// version to mlsync are resolved first.
-func (w *work) inTree(id asset.ID) bool {
+// version to mlsync are resolved first. One of them whose version cannot be
+// found leaves it open.
+func (w *work) inTree(id asset.ID) (there, open bool) {
 	for _, a := range w.byContainer[id.Container()] {
 		if a.ID == id {
-			return true
+			return true, false
 		}
 		if a.Auto && a != w.asset {
-			if got := w.resolver.asset(a); got != nil && got.ID == id {
-				return true
+			got := w.resolver.asset(a)
+			if got != nil && got.ID == id {
+				return true, false
 			}
+			open = open || got == nil
 		}
 	}
-	return false
+	return false, open
 }
 
 // label resolves @latest: the version of the tree if it is newer than all
@@ -137,10 +141,16 @@ func (w *work) label(s kind.Site, id asset.ID, ref kind.Reference) *asset.Value 
 		}
 	}
 	live, status := w.in.Facts.Latest(id)
+	ours := Absent
+	if own != "" && status == Present {
+		ours = w.in.Facts.Exists(withVersion(id, own))
+	}
 	switch {
 	case status == Unknown:
 		w.unknown = "the latest version of " + id.String() + " could not be read"
-	case own != "" && (status == Absent || w.in.Facts.Exists(withVersion(id, own)) == Absent):
+	case ours == Unknown:
+		w.unknown = "whether " + withVersion(id, own).String() + " is live could not be read"
+	case own != "" && ours == Absent:
 		ref.Version, ref.Label = own, ""
 	case status == Present:
 		ref.Version, ref.Label = live, ""
@@ -165,6 +175,10 @@ func (w *work) file(t kind.Ref, s kind.Site, name string) *asset.Value {
 	if doc == nil {
 		return s.Value
 	}
+	if doc.Type() != asset.Map {
+		w.badf(doc, "wrong_file", "write its fields into the file", "%q holds no %s", full, t.To)
+		return s.Value
+	}
 	c := &kind.Checker{Literals: w.in.Literals}
 	inner := t.Check(c, doc)
 	w.problems.Append(c.Problems)
@@ -181,14 +195,18 @@ func (w *work) file(t kind.Ref, s kind.Site, name string) *asset.Value {
 	return w.lift(t, s)
 }
 
+// drive begins an absolute path of Windows.
+var drive = regexp.MustCompile(`^[A-Za-z]:/`)
+
 // join is the path of a file named in value v, relative to the root.
 func (w *work) join(v *asset.Value, name string) (string, bool) {
 	dir := path.Dir(v.Pos().File)
 	if v.Pos().File == "" {
 		dir = path.Dir(w.asset.Pos.File)
 	}
-	full := path.Clean(path.Join(dir, strings.ReplaceAll(name, `\`, "/")))
-	if strings.HasPrefix(name, "/") || full == ".." || strings.HasPrefix(full, "../") {
+	slashed := strings.ReplaceAll(name, `\`, "/")
+	full := path.Join(dir, slashed)
+	if strings.HasPrefix(slashed, "/") || drive.MatchString(slashed) || full == ".." || strings.HasPrefix(full, "../") {
 		w.badf(v, "path_outside", "use a path inside the repository", "%q is outside of the repository", name)
 		return "", false
 	}
