@@ -260,6 +260,10 @@ func (l *Live) get(ctx context.Context, id asset.ID) {
 		l.gets[id] = err
 	default:
 		l.add(a)
+		// A version that is there has a name, whatever an older list says.
+		if c := a.ID.Container(); a.ID.Version != "" && l.containers[c] == (Container{}) {
+			l.containers[c] = Container{}
+		}
 	}
 }
 
