@@ -39,7 +39,7 @@ func (p *Pass) Apply(ctx context.Context, prep *Prepared, trigger string) (plan.
 		return run, err
 	}
 	run.State, run.Summary = plan.Done, prep.Plan.Summary()
-	x := &execution{Pass: p, prep: prep, run: &run, secrets: secrets, steps: map[plan.Key]*plan.Step{}}
+	x := &execution{Pass: p, prep: prep, run: &run, secrets: secrets, steps: map[plan.Key]*plan.Step{}, ends: map[plan.Key]plan.Outcome{}}
 	err = x.walk(ctx)
 	run.Ended = p.Now()
 	if err != nil {
@@ -76,6 +76,7 @@ type execution struct {
 
 	mu   sync.Mutex
 	kept []plan.Owned // as they should be, and not known to the journal
+	ends map[plan.Key]plan.Outcome
 }
 
 // walk runs the steps that write, in their order.
@@ -124,6 +125,7 @@ func compareKeys(a, b plan.Key) int {
 func (x *execution) outcome(end graph.Outcome[plan.Key]) {
 	s := x.steps[end.Node]
 	out := plan.Outcome{Key: s.Key, Action: s.Action, State: plan.Done}
+	out.Started, out.Took = x.ends[s.Key].Started, x.ends[s.Key].Took
 	switch end.Status {
 	case graph.Failed:
 		out.State, out.Err = plan.Failed, end.Err.Error()
@@ -182,6 +184,9 @@ func (x *execution) step(ctx context.Context, key plan.Key) error {
 		out.Code, out.Request = x.Workspace.Explain(err)
 		owned, forget = nil, false
 	}
+	x.mu.Lock()
+	x.ends[key] = out
+	x.mu.Unlock()
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), settle)
 	defer cancel()
 	if ctx.Err() != nil && err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"strings"
@@ -141,7 +142,8 @@ func (a *app) showRun(p *plan.Plan, run plan.Run) error {
 		counts[o.State]++
 	}
 	if a.flags.json {
-		if err := a.printJSON(runJSON(p, run)); err != nil {
+		// The last line of a stream of events, one a line.
+		if err := json.NewEncoder(a.streams.out).Encode(runJSON(p, run)); err != nil {
 			return err
 		}
 	} else {
