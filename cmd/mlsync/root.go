@@ -53,7 +53,7 @@ func (a *app) root() *cobra.Command {
 
 func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
-		a.planCommand(), a.applyCommand(), a.driftCommand(), a.statusCommand(), a.historyCommand(), a.whyCommand(),
+		a.planCommand(), a.applyCommand(), a.driftCommand(), a.statusCommand(), a.historyCommand(), a.whyCommand(), a.runCommand(),
 		a.adoptCommand(), a.disownCommand(), a.approveCommand(), a.exportCommand(),
 		a.daemonCommand(),
 		a.checkCommand(), a.fmtCommand(), a.initCommand(), a.renderCommand(), a.schemaCommand(),

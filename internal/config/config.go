@@ -152,7 +152,7 @@ type Rule struct {
 	DriftSet   bool
 	Ignore     []string // dotted paths of fields that are not compared
 	Replace    *bool    // allow_replace
-	Jobs       string   // off, manual, on-change, retry
+	Jobs       string   // off, manual, on-change
 	Versioning string   // explicit, auto
 	Protect    *bool
 	Set        *asset.Value

@@ -122,7 +122,7 @@ func ruleFields(r *Rule) []field {
 		drift,
 		texts("ignore", "Fields that are not compared, as dotted paths.", &r.Ignore, badField),
 		boolean("allow_replace", "Whether an asset may be deleted and made anew for a change that needs it.", &r.Replace),
-		word("jobs", "When a job file is run; on-change if not given.", &r.Jobs, "off", "manual", "on-change", "retry"),
+		word("jobs", "When a job file is run; on-change if not given.", &r.Jobs, "off", "manual", "on-change"),
 		word("versioning", "auto gives versions to files that have none; explicit refuses such files.", &r.Versioning, "explicit", "auto"),
 		boolean("protect", "Whether the asset may be neither removed nor replaced.", &r.Protect),
 		{"set", "Fields that are merged into the files, such as endpoint_name.", map[string]any{"type": "object"}, func(d *decoder, v *asset.Value) {
