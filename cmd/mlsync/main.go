@@ -12,7 +12,10 @@ import (
 // version is set by the linker.
 var version = "dev"
 
-func main() { os.Exit(run(os.Args[1:], stdio())) }
+func main() {
+	easeCollection()
+	os.Exit(run(os.Args[1:], stdio()))
+}
 
 // run is main without the process: arguments in, exit code out.
 func run(args []string, std streams) int { return runWith(args, std, os.LookupEnv) }
