@@ -10,7 +10,6 @@ func Table() map[string]Room {
 		"internal/gitrepo": {},
 		"internal/queue":   {},
 		"internal/pgtest":  {},
-		"internal/deps":    {},
 		// Tests of the whole program; no code.
 		"internal/rooms": {},
 		"examples":       {},
