@@ -10,17 +10,22 @@ ARG TARGETARCH
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
     go build -trimpath -ldflags "-s -w -X main.version=$VERSION" -o /out/mlsync ./cmd/mlsync \
- && mkdir -m 0700 /out/data
+ && mkdir -m 0700 /out/data \
+ && printf 'nonroot:x:65532:65532::/data:/sbin/nologin\n' > /out/passwd
 
-# Static files only: CA certificates, time zones and the user nonroot (65532).
-FROM gcr.io/distroless/static-debian12:nonroot
+# Nothing but the program, certificate authorities, time zones and a user.
+FROM scratch
 ARG VERSION=dev
 LABEL org.opencontainers.image.title="mlsync" \
       org.opencontainers.image.description="Keeps Azure ML workspaces as git says" \
       org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.version="$VERSION"
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+COPY --from=build /usr/local/go/lib/time/zoneinfo.zip /usr/local/go/lib/time/zoneinfo.zip
+COPY --from=build /out/passwd /etc/passwd
 COPY --from=build /out/mlsync /usr/local/bin/mlsync
 COPY --from=build --chown=65532:65532 /out/data /data
+ENV ZONEINFO=/usr/local/go/lib/time/zoneinfo.zip
 USER 65532:65532
 VOLUME /data
 EXPOSE 8080
