@@ -31,6 +31,7 @@ type Live struct {
 	byName     map[asset.ID][]*asset.Asset
 	containers map[asset.ID]Container
 	absent     map[asset.ID]bool
+	archived   map[asset.ID]bool
 	lists      map[string]error // complete lists (nil) and those that failed
 	gets       map[asset.ID]error
 	codes      map[string]string
@@ -38,7 +39,7 @@ type Live struct {
 
 // Read begins to read the workspace.
 func (w *Workspace) Read() *Live {
-	return &Live{w: w, set: &asset.Set{}, byName: map[asset.ID][]*asset.Asset{}, containers: map[asset.ID]Container{}, absent: map[asset.ID]bool{},
+	return &Live{w: w, set: &asset.Set{}, byName: map[asset.ID][]*asset.Asset{}, containers: map[asset.ID]Container{}, absent: map[asset.ID]bool{}, archived: map[asset.ID]bool{},
 		lists: map[string]error{}, gets: map[asset.ID]error{}, codes: map[string]string{}}
 }
 
@@ -62,6 +63,14 @@ func (l *Live) Container(id asset.ID) (Container, bool) {
 	defer l.mu.Unlock()
 	c, ok := l.containers[id.Container()]
 	return c, ok
+}
+
+// Archived reports whether an asset that was read by itself is archived; lists
+// leave out those that are.
+func (l *Live) Archived(id asset.ID) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.archived[id]
 }
 
 // Containers are the names read so far.
@@ -260,6 +269,9 @@ func (l *Live) get(ctx context.Context, id asset.ID) {
 		l.gets[id] = err
 	default:
 		l.add(a)
+		if rest, err := asset.ParseJSON(a.Raw); err == nil && archived(rest) {
+			l.archived[id] = true
+		}
 		// A version that is there has a name, whatever an older list says.
 		if c := a.ID.Container(); a.ID.Version != "" && l.containers[c] == (Container{}) {
 			l.containers[c] = Container{}

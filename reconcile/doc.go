@@ -36,6 +36,8 @@ type Live interface {
 	Get(ctx context.Context, ids ...asset.ID)
 	// Asset is an asset read so far, or nil.
 	Asset(id asset.ID) *asset.Asset
+	// Archived reports whether an asset read so far is archived.
+	Archived(id asset.ID) bool
 	// Of are the versions of a name read so far.
 	Of(container asset.ID) []*asset.Asset
 	// Set is a copy of all assets read so far.
