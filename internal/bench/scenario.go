@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -331,21 +329,4 @@ func (b *bench) code() error {
 		b.report(c.name, s, 4)
 	}
 	return nil
-}
-
-// outcome is the summary that a plan prints as JSON, for tests.
-func outcome(out []byte) (map[string]any, error) {
-	var doc map[string]any
-	if err := json.Unmarshal(out, &doc); err != nil {
-		return nil, err
-	}
-	return doc, nil
-}
-
-// finite is 0 for what cannot be divided.
-func finite(f float64) float64 {
-	if math.IsNaN(f) || math.IsInf(f, 0) {
-		return 0
-	}
-	return f
 }
