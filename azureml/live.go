@@ -32,6 +32,7 @@ type Live struct {
 	containers map[asset.ID]Container
 	absent     map[asset.ID]bool
 	archived   map[asset.ID]bool
+	broken     map[asset.ID]bool
 	lists      map[string]error // complete lists (nil) and those that failed
 	gets       map[asset.ID]error
 	codes      map[string]string
@@ -39,7 +40,7 @@ type Live struct {
 
 // Read begins to read the workspace.
 func (w *Workspace) Read() *Live {
-	return &Live{w: w, set: &asset.Set{}, byName: map[asset.ID][]*asset.Asset{}, containers: map[asset.ID]Container{}, absent: map[asset.ID]bool{}, archived: map[asset.ID]bool{},
+	return &Live{w: w, set: &asset.Set{}, byName: map[asset.ID][]*asset.Asset{}, containers: map[asset.ID]Container{}, absent: map[asset.ID]bool{}, archived: map[asset.ID]bool{}, broken: map[asset.ID]bool{},
 		lists: map[string]error{}, gets: map[asset.ID]error{}, codes: map[string]string{}}
 }
 
@@ -71,6 +72,14 @@ func (l *Live) Archived(id asset.ID) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.archived[id]
+}
+
+// Broken reports whether the last operation on an asset read so far failed, so
+// that it is there and does not work.
+func (l *Live) Broken(id asset.ID) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.broken[id]
 }
 
 // Containers are the names read so far.
@@ -110,8 +119,12 @@ func (l *Live) Absent(id asset.ID) bool {
 	gone := l.absent[id]
 	_, named := l.containers[id.Container()]
 	l.mu.Unlock()
-	if gone || kind.Of(id.Kind).Once {
+	t := kind.Of(id.Kind)
+	if gone || t.Once {
 		return gone
+	}
+	if t.Parent != "" && l.Absent(asset.ID{Kind: t.Parent, Name: id.Parent}) {
+		return true // with what would contain it
 	}
 	if id.Version == "" {
 		return l.Complete(id) && !named
@@ -175,9 +188,9 @@ func listKeys(id asset.ID) []string {
 
 func versionsKey(id asset.ID) string { return string(id.Kind) + " versions of " + id.Name }
 
-// parallel is how many lists are read at a time; the client bounds the
-// requests in flight.
-const parallel = 16
+// parallel is how many lists or assets are read at a time; the client bounds
+// the requests in flight.
+const parallel = 32
 
 // List reads the collections of the kinds: all assets of kinds without
 // versions, the names of kinds with versions. Contained kinds are read by
@@ -269,8 +282,8 @@ func (l *Live) get(ctx context.Context, id asset.ID) {
 		l.gets[id] = err
 	default:
 		l.add(a)
-		if rest, err := asset.ParseJSON(a.Raw); err == nil && archived(rest) {
-			l.archived[id] = true
+		if rest, err := asset.ParseJSON(a.Raw); err == nil {
+			l.archived[id], l.broken[id] = archived(rest), broken(rest)
 		}
 		// A version that is there has a name, whatever an older list says.
 		if c := a.ID.Container(); a.ID.Version != "" && l.containers[c] == (Container{}) {
@@ -365,7 +378,14 @@ func (l *Live) item(t *kind.Table, path string, raw []byte) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.add(a)
+	l.broken[a.ID] = broken(rest)
 	return nil
+}
+
+// broken reports whether a body says that its last operation failed.
+func broken(rest *asset.Value) bool {
+	state := rest.GetPath("properties", "provisioningState").Str()
+	return strings.EqualFold(state, "Failed") || strings.EqualFold(state, "Canceled")
 }
 
 // versions reads the active versions of one name.

@@ -206,7 +206,7 @@ func scopeOf(t *config.Target) kind.Scope {
 func (a *app) connect(t *config.Target) (*azureml.Client, error) {
 	o := azureml.Options{Cloud: cloudName(t.Cloud), Endpoint: t.Endpoint, StorageEndpoint: t.StorageEndpoint, AuthorityHost: t.Authority,
 		CAFile: t.CAFile, Credential: strings.ReplaceAll(t.Identity.Type, "_", "-"), ClientID: t.Identity.ClientID, TenantID: t.Identity.TenantID,
-		UserAgent: "mlsync/" + version, Logger: a.logger(), InFlight: 10}
+		UserAgent: "mlsync/" + version, Logger: a.logger(), InFlight: max(readsInFlight, t.Concurrency)}
 	if local(t.Endpoint) {
 		o.Insecure = true
 		o.StorageEndpoint = cmp.Or(o.StorageEndpoint, t.Endpoint)
@@ -216,6 +216,11 @@ func (a *app) connect(t *config.Target) (*azureml.Client, error) {
 	}
 	return azureml.New(o)
 }
+
+// readsInFlight bounds the requests of a plan. The client slows down before the
+// bucket of reads that the service grants is empty; writes are bounded by the
+// concurrency of the target.
+const readsInFlight = 32
 
 func cloudName(name string) string {
 	if name == "usgovernment" {
