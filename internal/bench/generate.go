@@ -18,19 +18,19 @@ type share struct {
 func shares() []share {
 	return []share{
 		{20, environmentFile},
-		{30, dataFile},
-		{20, modelFile},
-		{4, computeFile},
+		{32, dataFile},
+		{22, modelFile},
+		{2, computeFile},
 		{4, datastoreFile},
-		{2, endpointFile},
-		{2, deploymentFile},
+		{1, endpointFile},
+		{1, deploymentFile},
 		{18, jobFile},
 	}
 }
 
 // endpoints is how many endpoints a tree of n assets has: each one's traffic
 // is a write of its own, after its deployment.
-func endpoints(n int) int { return n / 100 * 2 }
+func endpoints(n int) int { return n / 100 }
 
 // writeTree writes a tree of n assets, a multiple of 100, to dir. Changed
 // differs in one field of every asset. The same arguments give the same bytes.
@@ -215,7 +215,7 @@ inputs:
     path: azureml:data-%05d:1
   rate: 0.0%d
 tags: {team: %s}
-`, i, team(i), pick(changed, "10", "20"), i, i%4, i/3*3, i%9+1, team(i))
+`, i, team(i), pick(changed, "10", "20"), i, i%2, i/3*3, i%9+1, team(i))
 }
 
 // writeCode writes a job and a code folder of the size in files of a
