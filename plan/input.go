@@ -57,6 +57,9 @@ type Live struct {
 	Known map[asset.ID]bool
 	// Archived are assets of Assets that are archived.
 	Archived map[asset.ID]bool
+	// Broken are assets of Assets whose last operation failed: they are there
+	// and do not work.
+	Broken map[asset.ID]bool
 	// Versions are all versions in use, archived ones too, by the id without
 	// version. Versions of Assets need not be repeated.
 	Versions map[asset.ID][]string

@@ -51,7 +51,7 @@ func TestChoreography(t *testing.T) {
 			w.owned(blue, dep, dep)
 			w.in.Options.Allow = []string{"delete:online-endpoint/end"}
 		}, `online-endpoint/end#clear blocked(waits_for) traffic:default
-			online-deployment/end/blue blocked(waits_for) <- online-endpoint/end#clear
+			online-deployment/end/blue delete <- online-endpoint/end#clear !delete:online-deployment/end/blue
 			online-endpoint/end blocked(waits_for) <- online-deployment/end/blue, online-endpoint/end#clear`},
 		{"all deployments and the traffic removed", func(w *world) {
 			w.want(end, `'description':'x'`)

@@ -24,7 +24,7 @@ func newWorld(t testing.TB) *world {
 		Source:  Source{Repo: "https://git/x", Commit: "4f1c2abdeadbeef"},
 		Options: Options{Prune: true},
 		Guard:   Guard{Observations: 1, Max: 100}}}
-	w.in.Live = Live{Assets: asset.NewSet(), Listed: map[asset.Kind]bool{}, Unknown: map[asset.ID]string{}, Known: map[asset.ID]bool{}, Archived: map[asset.ID]bool{}, Versions: map[asset.ID][]string{}}
+	w.in.Live = Live{Assets: asset.NewSet(), Listed: map[asset.Kind]bool{}, Unknown: map[asset.ID]string{}, Known: map[asset.ID]bool{}, Archived: map[asset.ID]bool{}, Broken: map[asset.ID]bool{}, Versions: map[asset.ID][]string{}}
 	for _, t := range kind.All() {
 		w.in.Live.Listed[t.Kind] = true
 	}
@@ -223,6 +223,11 @@ func TestWanted(t *testing.T) {
 			w.want(env, `'image':'a'`)
 			w.owned(env, `'image':'a'`, `'image':'a'`)
 			w.in.Live.Archived[mustID(env)] = true
+		}, "environment/e:1 update"},
+		{"there and not working", func(w *world) {
+			w.want(env, `'image':'a'`)
+			w.owned(env, `'image':'a'`, `'image':'a'`)
+			w.in.Live.Broken[mustID(env)] = true
 		}, "environment/e:1 update"},
 		{"deleted outside git", func(w *world) { w.want(env, `'image':'a'`); w.journal(env, `'image':'a'`) }, "environment/e:1 create"},
 		{"deleted outside git, report", func(w *world) {

@@ -189,6 +189,9 @@ func (m *maker) block(order []*Step) {
 		if s.Action == NoOp || s.Action == Blocked || s.Action == Unknown {
 			continue
 		}
+		if s.Needs != "" && !m.allowed(s.Needs) {
+			continue // it is refused already, and names the approval that it needs
+		}
 		for _, need := range s.Requires {
 			if why := m.stands(m.steps[need]); why != "" {
 				s.stop(WaitsFor, "it waits for "+need.String()+", which "+why)

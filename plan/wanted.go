@@ -116,8 +116,12 @@ func (m *maker) present(s *Step, t *kind.Table, rule Rule) {
 	if !ours {
 		m.adopt(s, rule)
 	}
-	if m.Live.Archived[s.Key.ID] && s.Action == NoOp {
+	switch {
+	case s.Action != NoOp:
+	case m.Live.Archived[s.Key.ID]:
 		s.Action, s.Why = Update, "it is archived and comes back"
+	case m.Live.Broken[s.Key.ID] && ours:
+		s.Action, s.Why = Update, "its last operation failed: it is sent again"
 	}
 }
 

@@ -230,7 +230,7 @@ func (x *execution) settleOld(ctx context.Context) error {
 // keep notes an asset that is as it should be and that the journal does not
 // know, or knows differently: the journal is rebuilt from what is live.
 func (x *execution) keep(s *plan.Step) {
-	if s.Want == nil || s.Key.Part != "" || !x.unknown(s) {
+	if s.Want == nil || s.Key.Part != "" || x.later(s) != nil || !x.unknown(s) {
 		return
 	}
 	owned := x.owned(s, s.ARM, plan.Created)
@@ -250,8 +250,29 @@ func (x *execution) owned(s *plan.Step, arm string, origin plan.Origin) *plan.Ow
 	if old, ok := x.prep.Owned[s.Key.ID]; ok {
 		origin = old.Origin
 	}
-	return &plan.Owned{ID: s.Key.ID, Origin: origin, Body: s.Want.Body, Digest: resolve.Digest(s.Want), Variant: s.Want.Variant, ARM: arm,
+	want := *s.Want
+	if last := x.later(s); last != nil {
+		// Fields that a later step sets are not applied yet.
+		want.Body = want.Body.Clone()
+		for _, ch := range last.Changes {
+			if ch.Live == nil {
+				kind.RemovePath(want.Body, ch.Path)
+			} else {
+				want.Body.SetPath(ch.Live, ch.Path...)
+			}
+		}
+	}
+	return &plan.Owned{ID: s.Key.ID, Origin: origin, Body: want.Body, Digest: resolve.Digest(&want), Variant: want.Variant, ARM: arm,
 		File: s.Source.File, Commit: x.run.Commit, At: x.Now(), Secrets: x.prep.Fingerprints[s.Key.ID], Done: kind.Of(s.Key.ID.Kind).Once}
+}
+
+// later is the step that sets the late fields of the step's asset, nil if
+// there is none.
+func (x *execution) later(s *plan.Step) *plan.Step {
+	if s.Key.Part != "" {
+		return nil
+	}
+	return x.steps[plan.Key{ID: s.Key.ID, Part: plan.Late}]
 }
 
 // missing are the owned assets that git no longer has.

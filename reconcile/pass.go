@@ -174,7 +174,7 @@ func ids(assets []*asset.Asset) map[asset.ID]bool {
 
 // seen is the live side as the plan takes it.
 func seen(live Live, want *resolve.Want, owned map[asset.ID]plan.Owned, full bool) plan.Live {
-	out := plan.Live{Assets: live.Set(), Listed: map[asset.Kind]bool{}, Unknown: map[asset.ID]string{}, Absent: map[asset.ID]bool{}, Known: map[asset.ID]bool{}, Versions: map[asset.ID][]string{}, Archived: map[asset.ID]bool{}}
+	out := plan.Live{Assets: live.Set(), Listed: map[asset.Kind]bool{}, Unknown: map[asset.ID]string{}, Absent: map[asset.ID]bool{}, Known: map[asset.ID]bool{}, Versions: map[asset.ID][]string{}, Archived: map[asset.ID]bool{}, Broken: map[asset.ID]bool{}}
 	failed := live.Failures()
 	for _, t := range kind.All() {
 		out.Listed[t.Kind] = failed[t.Kind] == ""
@@ -185,6 +185,9 @@ func seen(live Live, want *resolve.Want, owned map[asset.ID]plan.Owned, full boo
 	look := func(id asset.ID) {
 		if live.Archived(id) {
 			out.Archived[id] = true
+		}
+		if live.Broken(id) {
+			out.Broken[id] = true
 		}
 		t := kind.Of(id.Kind)
 		_, ok := owned[id]
