@@ -279,7 +279,7 @@ func (x *execution) later(s *plan.Step) *plan.Step {
 func (x *execution) missing() []asset.ID {
 	var out []asset.ID
 	for id := range x.prep.Owned {
-		if x.prep.Want.Set.Get(id) == nil {
+		if kind.Of(id.Kind) != nil && x.prep.Want.Set.Get(id) == nil {
 			out = append(out, id)
 		}
 	}

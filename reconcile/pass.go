@@ -50,7 +50,8 @@ type Prepared struct {
 	Tree  *tree.Tree
 	Want  *resolve.Want
 	Owned map[asset.ID]plan.Owned
-	// TreeComplete says that the whole tree was read without a problem.
+	// TreeComplete says that the whole tree was read without a problem and
+	// that all of it could be resolved.
 	TreeComplete bool
 	// Fingerprints are keyed digests of the wanted secrets.
 	Fingerprints map[asset.ID]map[string]string
@@ -93,9 +94,15 @@ func (p *Pass) Prepare(ctx context.Context, c Commit, opt plan.Options, trigger 
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	prep := &Prepared{Tree: t, Want: want, Owned: owned, TreeComplete: len(bad.Errors()) == 0, rebuilt: rebuilt}
+	prep := &Prepared{Tree: t, Want: want, Owned: owned, TreeComplete: len(bad.Errors()) == 0 && len(want.Unresolved) == 0, rebuilt: rebuilt}
 	p.fingerprints(ctx, prep)
 	saw := seen(live, want, owned, opt.Full)
+	open := unresolvedOf(t.Assets, want)
+	for id, o := range owned {
+		if why := open.why(o); why != "" && want.Set.Get(id) == nil {
+			saw.Unknown[id] = why
+		}
+	}
 	in := plan.Input{
 		Target: p.Target, Options: opt, Owner: p.Owner, Want: want.Set, Complete: prep.TreeComplete,
 		Source:   plan.Source{Repo: c.Repo, Commit: c.Hash, Dirty: c.Dirty, Tree: digestOf(want)},
@@ -139,6 +146,9 @@ func (prep *Prepared) lacking() problem.List {
 func (p *Pass) rebuild(want *resolve.Want, owned map[asset.ID]plan.Owned, live Live) []plan.Owned {
 	names := map[asset.ID]bool{}
 	for _, id := range want.Order {
+		names[id.Container()] = true
+	}
+	for id := range want.Unresolved {
 		names[id.Container()] = true
 	}
 	var out []plan.Owned
@@ -204,7 +214,9 @@ func seen(live Live, want *resolve.Want, owned map[asset.ID]plan.Owned, full boo
 		}
 	}
 	for id := range owned {
-		look(id)
+		if kind.Of(id.Kind) != nil { // a newer mlsync made the others
+			look(id)
+		}
 	}
 	for _, id := range want.Order {
 		look(id)
