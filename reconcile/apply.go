@@ -178,6 +178,7 @@ func (x *execution) step(ctx context.Context, key plan.Key) error {
 		return err
 	}
 	owned, forget, err := x.do(ctx, s, intent)
+	err = hide(err, x.secrets)
 	out := plan.Outcome{Key: key, Action: s.Action, State: plan.Done, Started: started, Took: x.Now().Sub(started)}
 	if err != nil {
 		out.State, out.Err = plan.Failed, err.Error()
