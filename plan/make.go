@@ -16,6 +16,7 @@ func Make(in Input) *Plan {
 		m.wanted(a)
 	}
 	m.removals()
+	m.unresolved()
 	m.choreograph()
 	m.require()
 	m.choose()
@@ -84,6 +85,16 @@ func newMaker(in *Input) *maker {
 		}
 	}
 	return m
+}
+
+// unresolved makes steps of assets that git has and that are not among the
+// wanted ones, as too little could be read to say what they are.
+func (m *maker) unresolved() {
+	for id, why := range m.Live.Unknown {
+		if _, owned := m.Owned[id]; !owned && m.Want.Get(id) == nil {
+			m.add(&Step{Key: Key{ID: id}, Action: Unknown, Code: NotRead, Blocked: why, ARM: m.scope().ARM(id)})
+		}
+	}
 }
 
 // parentOf is the asset that contains id; zero if there is none.

@@ -1,6 +1,8 @@
 package reconcile_test
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -9,6 +11,7 @@ import (
 	"mlsync.dev/mlsync/asset"
 	"mlsync.dev/mlsync/emulator"
 	"mlsync.dev/mlsync/plan"
+	"mlsync.dev/mlsync/reconcile"
 )
 
 // shop is a tree of the usual kinds.
@@ -124,6 +127,42 @@ func TestUnknownKind(t *testing.T) {
 	}
 	if o := outcome(run, "environment/six:6"); o.State != plan.Done {
 		t.Errorf("environment: %+v", o)
+	}
+}
+
+// What cannot be resolved is in the plan, and said to be unknown.
+func TestUnresolved(t *testing.T) {
+	w := newWorld(t, emulator.Options{})
+	w.put("environments/e/versions/1", map[string]any{"properties": map[string]any{"image": "a"}})
+	w.files = map[string]string{"e.yml": env("e", "", "x"), "j/train.yml": job("azureml:e@latest"), "m.yml": model("m", "1")}
+	w.fault("status=403,method=GET,path=*/environments/e/versions")
+	prep := w.prepare(plan.Options{})
+	for _, of := range []string{"environment/e", "job/train"} {
+		if s := w.step(prep, of); s.Action != plan.Unknown || s.Blocked == "" {
+			t.Errorf("%s of %s: %s", s.Action, of, s.Blocked)
+		}
+	}
+	if prep.Plan.Complete() || prep.TreeComplete {
+		t.Error("the plan says that it is complete")
+	}
+	run, err := w.pass().Apply(t.Context(), prep, "manual")
+	w.must(err)
+	if o := outcome(run, "model/m:1"); o.State != plan.Done {
+		t.Errorf("model: %+v", o)
+	}
+	w.em.ClearFaults()
+	w.apply(plan.Options{})
+	w.settled(plan.Options{})
+}
+
+// A look that is stopped is no look.
+func TestPrepareCanceled(t *testing.T) {
+	w := newWorld(t, emulator.Options{})
+	w.files = shop()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := w.pass().Prepare(ctx, w.commit(), plan.Options{}, reconcile.Trigger{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
 	}
 }
 
