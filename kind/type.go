@@ -115,8 +115,11 @@ func (Text) Check(c *Checker, v *asset.Value) *asset.Value {
 }
 func (Text) Encode(e *Encoder, v *asset.Value) *asset.Value { return e.text(v) }
 func (Text) Decode(_ *Decoder, v *asset.Value) *asset.Value {
-	if v.IsNull() {
+	switch {
+	case v.IsNull():
 		return nil
+	case v.Type() == asset.String:
+		return v
 	}
 	return asset.NewString(v.Text())
 }

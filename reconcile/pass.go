@@ -76,6 +76,9 @@ func (p *Pass) Prepare(ctx context.Context, c Commit, opt plan.Options, trigger 
 	}
 	t, bad := p.Read(c.FS)
 	owned, err := p.Journal.Owned(ctx)
+	for _, f := range t.Files {
+		f.Docs = nil // only the normal form is needed from here on
+	}
 	_ = early.Wait() // failures are kept by live
 	if err != nil {
 		return nil, err
