@@ -234,8 +234,29 @@ func TestCodeUnderAnotherName(t *testing.T) {
 	}
 }
 
-// A journal that was lost is rebuilt from the stamps, so that what git dropped
-// in the meantime is still removed.
+// A journal that was lost is rebuilt from the stamps that lists show, so that
+// what git dropped in the meantime is still removed.
+func TestRebuiltFromLists(t *testing.T) {
+	w := newWorld(t, emulator.Options{})
+	w.files = map[string]string{"e.yml": env("e", "1", "x"), "ep.yml": endpoint("taxi")}
+	w.put("onlineEndpoints/theirs", map[string]any{"location": "eastus2", "identity": map[string]any{"type": "SystemAssigned"}, "properties": map[string]any{"authMode": "Key"}})
+	w.apply(plan.Options{})
+	w.journal = w.newJournal()
+	delete(w.files, "ep.yml")
+	opt := plan.Options{Prune: true, Allow: []string{"delete:online-endpoint/taxi"}}
+	w.apply(opt)
+	if o := w.owned()["online-endpoint/taxi"]; o.Missing != 1 || o.Origin != plan.Created {
+		t.Errorf("owned %+v", o)
+	}
+	w.apply(opt)
+	if w.live("onlineEndpoints/taxi") != nil || w.live("onlineEndpoints/theirs") == nil {
+		t.Error("want ours deleted and theirs kept")
+	}
+	w.settled(opt)
+}
+
+// Lists of names show no stamps: versions of names that git dropped are found
+// by a full look for what is unmanaged.
 func TestRebuiltFromStamps(t *testing.T) {
 	w := newWorld(t, emulator.Options{})
 	w.files = map[string]string{"e.yml": env("e", "1", "x"), "f.yml": env("f", "1", "x"), "m.yml": model("m", "1")}
