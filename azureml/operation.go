@@ -139,7 +139,6 @@ type waiter struct {
 	op       Operation
 	delay    time.Duration
 	progress func(string)
-	body     json.RawMessage // last status
 }
 
 // next waits before the following poll, as long as the service asks or longer

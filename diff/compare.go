@@ -86,8 +86,10 @@ func (n node) row(f *kind.Field) node {
 
 // below is the node of a part of n.
 func (n node) below(key string, typ kind.Type) node {
-	return node{path: append(slices.Clip(n.path), key), typ: typ, class: n.class, late: n.late,
-		want: n.want.Get(key), live: n.live.Get(key), last: n.last.Get(key)}
+	return node{
+		path: append(slices.Clip(n.path), key), typ: typ, class: n.class, late: n.late,
+		want: n.want.Get(key), live: n.live.Get(key), last: n.last.Get(key),
+	}
 }
 
 func (c *comparer) rows(rows []kind.Field, n node) {

@@ -109,8 +109,10 @@ func (f *refusal) rp(c *call) obj {
 	for _, k := range []string{"severity", "messageFormat", "messageParameters", "referenceCode", "detailsUri", "target", "debugInfo", "additionalInfo"} {
 		e[k] = nil
 	}
-	return obj{"error": e, "correlation": obj{"operation": c.correlation, "request": c.correlation[:16]},
-		"environment": c.region(), "location": c.region(), "time": stamp(c.now), "componentName": "account-rp", "statusCode": f.status}
+	return obj{
+		"error": e, "correlation": obj{"operation": c.correlation, "request": c.correlation[:16]},
+		"environment": c.region(), "location": c.region(), "time": stamp(c.now), "componentName": "account-rp", "statusCode": f.status,
+	}
 }
 
 // common sets the headers that every ARM answer carries (recorded 2026-03).

@@ -7,12 +7,19 @@ import (
 )
 
 func batchEndpointKind() *definition {
-	return &definition{collection: "batchEndpoints", label: "Endpoint", op: "be", deleteOp: true, updated: 201, service: mfeBatch, system: sysBatch, class: "endpoint", missing: notFoundEndpoint,
+	return &definition{
+		collection: "batchEndpoints", label: "Endpoint", op: "be", deleteOp: true, updated: 201, service: mfeBatch, system: sysBatch, class: "endpoint", missing: notFoundEndpoint,
 		child: batchDeploymentKind(), envelope: trackedFields(nil), check: checkBatchEndpoint, fill: fillBatchEndpoint, done: finishBatchEndpoint, patch: patchEndpoint,
 		secrets: endpointKeys, actions: map[string]func(*call) answer{"listkeys": listKeys},
-		fields: []field{{name: "authMode", norm: authModes, keep: true}, {name: "description"}, {name: "properties", def: emptyMap{}, norm: stringMap},
+		fields: []field{
+			{name: "authMode", norm: authModes, keep: true},
+			{name: "description"},
+			{name: "properties", def: emptyMap{}, norm: stringMap},
 			{name: "defaults", def: obj{"deploymentName": nil}, fields: []field{{name: "deploymentName", norm: lastSegment}}},
-			{name: "scoringUri", norm: always(nil)}, {name: "swaggerUri", norm: always(nil)}}}
+			{name: "scoringUri", norm: always(nil)},
+			{name: "swaggerUri", norm: always(nil)},
+		},
+	}
 }
 
 // lastSegment reduces an ARM id to a name.
@@ -66,17 +73,30 @@ func finishBatchEndpoint(_ *Server, r *resource, doc obj) {
 }
 
 func batchDeploymentKind() *definition {
-	return &definition{collection: "deployments", label: "Deployment", op: "bd", deleteOp: true, updated: 201, service: mfeBatch, system: sysBatch, class: "endpoint", missing: notFoundEndpoint,
+	return &definition{
+		collection: "deployments", label: "Deployment", op: "bd", deleteOp: true, updated: 201, service: mfeBatch, system: sysBatch, class: "endpoint", missing: notFoundEndpoint,
 		envelope: []field{{name: "location", keep: true}, {name: "tags", def: emptyMap{}, norm: stringMap}, {name: "identity", object: true, def: omit}, {name: "kind"}, {name: "sku", object: true, def: omit}},
 		check:    checkBatchDeployment, fill: fillBatchDeployment, patch: patchDeployment,
-		fields: []field{{name: "model", object: true}, {name: "environmentId"}, {name: "codeConfiguration", fields: []field{{name: "codeId"}, {name: "scoringScript"}}}, {name: "compute"},
+		fields: []field{
+			{name: "model", object: true},
+			{name: "environmentId"},
+			{name: "codeConfiguration", fields: []field{{name: "codeId"}, {name: "scoringScript"}}},
+			{name: "compute"},
 			{name: "resources", fields: batchResources, def: obj{"instanceCount": json.Number("1"), "instanceType": nil, "properties": nil}},
-			{name: "miniBatchSize", def: json.Number("10")}, {name: "maxConcurrencyPerInstance", def: json.Number("1")},
-			{name: "outputAction", norm: oneOf("AppendRow", "SummaryOnly"), def: "AppendRow"}, {name: "outputFileName", def: "predictions.csv"},
-			{name: "errorThreshold", def: json.Number("-1")}, {name: "loggingLevel", norm: oneOf("Info", "Warning", "Debug"), def: "Info"},
+			{name: "miniBatchSize", def: json.Number("10")},
+			{name: "maxConcurrencyPerInstance", def: json.Number("1")},
+			{name: "outputAction", norm: oneOf("AppendRow", "SummaryOnly"), def: "AppendRow"},
+			{name: "outputFileName", def: "predictions.csv"},
+			{name: "errorThreshold", def: json.Number("-1")},
+			{name: "loggingLevel", norm: oneOf("Info", "Warning", "Debug"), def: "Info"},
 			{name: "retrySettings", fields: []field{{name: "maxRetries", def: json.Number("3")}, {name: "timeout", def: "PT30S"}}, def: obj{"maxRetries": json.Number("3"), "timeout": "PT30S"}},
-			{name: "environmentVariables", def: emptyMap{}, norm: stringMap}, {name: "description"}, {name: "properties", def: emptyMap{}, norm: stringMap},
-			{name: "deploymentConfiguration", object: true, since: "2023-04-01", norm: batchConfiguration}, {name: "dataReferences", def: omit}}}
+			{name: "environmentVariables", def: emptyMap{}, norm: stringMap},
+			{name: "description"},
+			{name: "properties", def: emptyMap{}, norm: stringMap},
+			{name: "deploymentConfiguration", object: true, since: "2023-04-01", norm: batchConfiguration},
+			{name: "dataReferences", def: omit},
+		},
+	}
 }
 
 var batchResources = []field{{name: "instanceCount", def: json.Number("1")}, {name: "instanceType"}, {name: "properties"}}
@@ -107,8 +127,10 @@ func checkBatchDeployment(c *call) *refusal {
 		return bad
 	}
 	component := sub(sub(c.props, "deploymentConfiguration"), "componentId")
-	for _, id := range []string{str(sub(c.props, "model"), "assetId"), str(c.props, "environmentId"), str(sub(c.props, "codeConfiguration"), "codeId"),
-		str(c.props, "compute"), str(component, "assetId")} {
+	for _, id := range []string{
+		str(sub(c.props, "model"), "assetId"), str(c.props, "environmentId"), str(sub(c.props, "codeConfiguration"), "codeId"),
+		str(c.props, "compute"), str(component, "assetId"),
+	} {
 		if bad := c.dependency(id); bad != nil {
 			bad.status, bad.code = http.StatusBadRequest, "UserError"
 			return bad

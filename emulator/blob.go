@@ -115,8 +115,10 @@ func (b *blobCall) metadata() map[string]string {
 }
 
 // contentHeaders are the properties a client gives a blob.
-var contentHeaders = map[string]string{"x-ms-blob-content-type": "Content-Type", "x-ms-blob-content-encoding": "Content-Encoding",
-	"x-ms-blob-content-language": "Content-Language", "x-ms-blob-content-disposition": "Content-Disposition", "x-ms-blob-cache-control": "Cache-Control"}
+var contentHeaders = map[string]string{
+	"x-ms-blob-content-type": "Content-Type", "x-ms-blob-content-encoding": "Content-Encoding",
+	"x-ms-blob-content-language": "Content-Language", "x-ms-blob-content-disposition": "Content-Disposition", "x-ms-blob-cache-control": "Cache-Control",
+}
 
 func (b *blobCall) headers() map[string]string {
 	out := map[string]string{}
@@ -224,8 +226,10 @@ func (b *blobCall) commit(chunks []chunk, blocks []blockInfo, sum []byte) {
 		}
 		return
 	}
-	item := &blobItem{Account: b.account, Container: b.container, Name: b.name, Chunks: chunks, Blocks: blocks, Meta: b.metadata(), Headers: b.headers(), MD5: sum,
-		ETag: st.etag(), Created: b.now, Modified: b.now}
+	item := &blobItem{
+		Account: b.account, Container: b.container, Name: b.name, Chunks: chunks, Blocks: blocks, Meta: b.metadata(), Headers: b.headers(), MD5: sum,
+		ETag: st.etag(), Created: b.now, Modified: b.now,
+	}
 	if given := b.r.Header.Get("x-ms-blob-content-md5"); given != "" {
 		if raw, err := base64.StdEncoding.DecodeString(given); err == nil {
 			item.MD5 = raw

@@ -46,7 +46,8 @@ func TestBlobSDK(t *testing.T) {
 	}
 	sum := md5.Sum([]byte("hello world"))
 	first := must(b.Upload(ctx, streaming.NopCloser(strings.NewReader("hello world")), &blockblob.UploadOptions{
-		TransactionalValidation: blob.TransferValidationTypeMD5(sum[:]), AccessConditions: &blob.AccessConditions{ModifiedAccessConditions: &blob.ModifiedAccessConditions{IfNoneMatch: to.Ptr(anyTag)}}}))
+		TransactionalValidation: blob.TransferValidationTypeMD5(sum[:]), AccessConditions: &blob.AccessConditions{ModifiedAccessConditions: &blob.ModifiedAccessConditions{IfNoneMatch: to.Ptr(anyTag)}},
+	}))
 	if !bytes.Equal(first.ContentMD5, sum[:]) || first.ETag == nil {
 		t.Errorf("upload answers %+v", first)
 	}

@@ -48,9 +48,9 @@ type blockInfo struct {
 	Size int64  `json:"n"`
 }
 
-func (b *blobItem) size() int64 {
+func (i *blobItem) size() int64 {
 	var n int64
-	for _, c := range b.Chunks {
+	for _, c := range i.Chunks {
 		n += c.Size
 	}
 	return n

@@ -59,14 +59,6 @@ func (c *call) id() string {
 	return r.id()
 }
 
-// parentName is the container's or endpoint's name of a child.
-func (c *call) parentName() string {
-	if c.coll.parent != nil {
-		return c.coll.parent.name
-	}
-	return ""
-}
-
 // systemData is the block of a new or changed resource.
 func (c *call) systemData(style systemStyle, old obj) any {
 	if style == sysNone {

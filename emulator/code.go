@@ -3,7 +3,8 @@ package emulator
 import "net/http"
 
 func codeKind(op string) *definition {
-	v := &definition{system: sysFull, check: checkCode,
+	v := &definition{
+		system: sysFull, check: checkCode,
 		stored:  func(c *call, r *resource, _ bool) { c.srv.store.indexHash(r) },
 		actions: map[string]func(*call) answer{"startpendingupload": startPendingUpload, "publish": publish, "credentials": contentSAS, "getblobreferencesas": contentSAS},
 		fields: assetFields(
@@ -11,7 +12,8 @@ func codeKind(op string) *definition {
 			field{name: "provisioningState", def: "Succeeded", norm: always("Succeeded")},
 		),
 		// Recorded 2022-10: a code comes back as not anonymous whatever was sent.
-		fill: func(_ *call, doc obj) { sub2(doc)["isAnonymous"] = false }}
+		fill: func(_ *call, doc obj) { sub2(doc)["isAnonymous"] = false },
+	}
 	return containerKind("codes", "Code", op, v)
 }
 

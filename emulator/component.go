@@ -7,13 +7,15 @@ import (
 )
 
 func componentKind(op string) *definition {
-	v := &definition{system: sysFull, check: checkComponent, fill: fillComponent, rename: renameComponent, actions: map[string]func(*call) answer{"publish": publish},
+	v := &definition{
+		system: sysFull, check: checkComponent, fill: fillComponent, rename: renameComponent, actions: map[string]func(*call) answer{"publish": publish},
 		fields: assetFields(
 			field{name: "autoDeleteSetting", since: "2023-02-01"},
 			field{name: "componentSpec", object: true},
 			field{name: "provisioningState", def: "Succeeded", norm: always("Succeeded")},
 			field{name: "stage", since: "2022-12-01"},
-		)}
+		),
+	}
 	d := containerKind("components", "Component", op, v)
 	d.system = sysNoBy // recorded 2026-03
 	d.fill = func(_ *call, doc obj) { emptyDescription(doc) }

@@ -12,14 +12,23 @@ var computeTypes = oneOf("AmlCompute", "ComputeInstance", "Kubernetes", "Virtual
 var attached = map[string]bool{"Kubernetes": true, "VirtualMachine": true, "SynapseSpark": true, "AKS": true, "DataFactory": true, "HDInsight": true, "Databricks": true, "DataLakeAnalytics": true}
 
 func computeKind() *definition {
-	return &definition{collection: "computes", label: "Compute", op: "c", deleteOp: true, bodyless: true, service: computeStatus, system: sysNone, missing: notFoundEmpty,
+	return &definition{
+		collection: "computes", label: "Compute", op: "c", deleteOp: true, bodyless: true, service: computeStatus, system: sysNone, missing: notFoundEmpty,
 		envelope: []field{{name: "location", keep: true}, {name: "tags", def: emptyMap{}, norm: stringMap}, {name: "identity", object: true, keep: true}, {name: "sku", object: true, def: omit, keep: true}},
-		fields: []field{{name: "computeType", norm: computeTypes}, {name: "description"}, {name: "disableLocalAuth", def: false}, {name: "resourceId"},
-			{name: "computeLocation", norm: always(nil)}, {name: "properties", object: true}},
+		fields: []field{
+			{name: "computeType", norm: computeTypes},
+			{name: "description"},
+			{name: "disableLocalAuth", def: false},
+			{name: "resourceId"},
+			{name: "computeLocation", norm: always(nil)},
+			{name: "properties", object: true},
+		},
 		check: checkCompute, fill: fillCompute, interim: creatingCompute, done: finishCompute, patch: patchCompute, refuse: refuseComputeDelete,
 		secrets: computeSecrets,
-		actions: map[string]func(*call) answer{"start": powerAction("Running"), "stop": powerAction("Stopped"), "restart": powerAction("Running"),
-			"listkeys": computeKeys, "listnodes": computeNodes, "updateidleshutdownsetting": updateIdle},
+		actions: map[string]func(*call) answer{
+			"start": powerAction("Running"), "stop": powerAction("Stopped"), "restart": powerAction("Running"),
+			"listkeys": computeKeys, "listnodes": computeNodes, "updateidleshutdownsetting": updateIdle,
+		},
 	}
 }
 
@@ -153,10 +162,12 @@ func fallbacks(o obj, values obj) {
 
 func fillCluster(c *call, in obj) {
 	zero := json.Number("0")
-	fallbacks(in, obj{"osType": "Linux", "vmPriority": "Dedicated", "subnet": nil, "currentNodeCount": zero, "targetNodeCount": zero, "allocationState": "Steady",
+	fallbacks(in, obj{
+		"osType": "Linux", "vmPriority": "Dedicated", "subnet": nil, "currentNodeCount": zero, "targetNodeCount": zero, "allocationState": "Steady",
 		"errors": nil, "virtualMachineImage": nil, "isolatedNetwork": false, "enableBatchPrivateLink": false, "propertyBag": obj{}, "enableNodePublicIp": true,
 		"remoteLoginPortPublicAccess": "NotSpecified", "userAccountCredentials": nil, "allocationStateTransitionTime": stamp(c.now),
-		"nodeStateCounts": obj{"idleNodeCount": zero, "runningNodeCount": zero, "preparingNodeCount": zero, "unusableNodeCount": zero, "leavingNodeCount": zero, "preemptedNodeCount": zero}})
+		"nodeStateCounts": obj{"idleNodeCount": zero, "runningNodeCount": zero, "preparingNodeCount": zero, "unusableNodeCount": zero, "leavingNodeCount": zero, "preemptedNodeCount": zero},
+	})
 	in["vmPriority"] = oneOf("Dedicated", "LowPriority")(in["vmPriority"])
 	scale := ensure(in, "scaleSettings")
 	fallbacks(scale, obj{"minNodeCount": zero, "maxNodeCount": json.Number("1"), "nodeIdleTimeBeforeScaleDown": "PT30M"})
@@ -166,9 +177,11 @@ func fillCluster(c *call, in obj) {
 func fillInstance(c *call, in obj) {
 	ssh := ensure(in, "sshSettings")
 	fallbacks(ssh, obj{"sshPublicAccess": "Disabled", "adminPublicKey": nil, "adminUserName": "azureuser", "sshPort": json.Number("50000")})
-	fallbacks(in, obj{"applicationSharingPolicy": "Shared", "computeInstanceAuthorizationType": "personal", "personalComputeInstanceSettings": nil, "subnet": nil,
+	fallbacks(in, obj{
+		"applicationSharingPolicy": "Shared", "computeInstanceAuthorizationType": "personal", "personalComputeInstanceSettings": nil, "subnet": nil,
 		"setupScripts": nil, "schedules": obj{"computeStartStop": []any{}}, "idleTimeBeforeShutdown": nil, "customServices": []any{}, "errors": []any{},
-		"enableNodePublicIp": true, "enableOSPatching": false, "enableRootAccess": true, "enableSSO": true, "releaseQuotaOnStop": false})
+		"enableNodePublicIp": true, "enableOSPatching": false, "enableRootAccess": true, "enableSSO": true, "releaseQuotaOnStop": false,
+	})
 	in["state"] = "Running"
 	in["versions"] = obj{"runtime": "3.0.02179.0001"}
 	in["createdBy"] = obj{"userName": c.who.name, "userOrgId": c.who.tenant, "userId": c.who.objectID}
@@ -191,8 +204,10 @@ func lastOperation(name string, now time.Time) obj {
 }
 
 func fillKubernetes(_ *call, in obj) {
-	fallbacks(in, obj{"namespace": "default", "defaultInstanceType": nil, "instanceTypes": nil, "vcName": nil, "extensionPrincipalId": nil, "extensionInstanceReleaseTrain": nil,
-		"relayConnectionString": nil, "serviceBusConnectionString": nil})
+	fallbacks(in, obj{
+		"namespace": "default", "defaultInstanceType": nil, "instanceTypes": nil, "vcName": nil, "extensionPrincipalId": nil, "extensionInstanceReleaseTrain": nil,
+		"relayConnectionString": nil, "serviceBusConnectionString": nil,
+	})
 }
 
 // creatingCompute is the answer while a compute is made: the size in upper case, no tags, most of an instance null

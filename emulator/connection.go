@@ -7,15 +7,31 @@ import (
 )
 
 func connectionKind() *definition {
-	return &definition{collection: "connections", label: "Connection", created: 200, updated: 200, system: sysZ, missing: notFoundRP, names: connectionName, check: checkConnection, fill: fillConnection,
+	return &definition{
+		collection: "connections", label: "Connection", created: 200, updated: 200, system: sysZ, missing: notFoundRP, names: connectionName, check: checkConnection, fill: fillConnection,
 		secrets: connectionSecrets, filter: filterConnection, patch: patchConnection,
 		envelope: []field{{name: "tags", norm: always(nil)}, {name: "location", norm: always(nil)}},
 		actions:  map[string]func(*call) answer{"listsecrets": connectionListSecrets, "test": func(*call) answer { return emptyAnswer(http.StatusOK) }},
-		fields: []field{{name: "authType"}, {name: "category", norm: connectionCategory}, {name: "target"}, {name: "metadata", def: emptyMap{}, norm: stringMap},
-			{name: "credentials", norm: always(nil)}, {name: "expiryTime"}, {name: "isSharedToAll", def: false}, {name: "sharedUserList", def: emptyList{}},
-			{name: "group", norm: always(nil)}, {name: "createdByWorkspaceArmId", norm: always(nil)}, {name: "value", def: omit}, {name: "valueFormat", def: omit},
-			{name: "useWorkspaceManagedIdentity", def: false, since: "2024-01-01"}, {name: "peRequirement", def: "NotRequired", since: "2024-01-01"},
-			{name: "peStatus", def: "NotApplicable", since: "2024-01-01"}, {name: "error", since: "2024-01-01"}, {name: "isDefault", def: true, since: "2024-01-01"}}}
+		fields: []field{
+			{name: "authType"},
+			{name: "category", norm: connectionCategory},
+			{name: "target"},
+			{name: "metadata", def: emptyMap{}, norm: stringMap},
+			{name: "credentials", norm: always(nil)},
+			{name: "expiryTime"},
+			{name: "isSharedToAll", def: false},
+			{name: "sharedUserList", def: emptyList{}},
+			{name: "group", norm: always(nil)},
+			{name: "createdByWorkspaceArmId", norm: always(nil)},
+			{name: "value", def: omit},
+			{name: "valueFormat", def: omit},
+			{name: "useWorkspaceManagedIdentity", def: false, since: "2024-01-01"},
+			{name: "peRequirement", def: "NotRequired", since: "2024-01-01"},
+			{name: "peStatus", def: "NotApplicable", since: "2024-01-01"},
+			{name: "error", since: "2024-01-01"},
+			{name: "isDefault", def: true, since: "2024-01-01"},
+		},
+	}
 }
 
 var connectionName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_-]{2,32}$`)

@@ -7,7 +7,8 @@ import (
 )
 
 func dataKind(op string) *definition {
-	v := &definition{system: sysDated, check: checkData, fill: fillData, filter: propertyFilter(map[string]string{"$tags": "tags"}),
+	v := &definition{
+		system: sysDated, check: checkData, fill: fillData, filter: propertyFilter(map[string]string{"$tags": "tags"}),
 		actions: map[string]func(*call) answer{"startpendingupload": startPendingUpload, "publish": publish, "getblobreferencesas": contentSAS},
 		fields: assetFields(
 			field{name: "autoDeleteSetting", since: "2023-02-01"},
@@ -16,7 +17,8 @@ func dataKind(op string) *definition {
 			field{name: "referencedUris", def: omit},
 			field{name: "stage", since: "2023-02-01"},
 			field{name: "intellectualProperty", since: "2023-02-01", norm: always(nil)},
-		)}
+		),
+	}
 	d := containerKind("data", "Data", op, v, field{name: "dataType", keep: true})
 	d.fill = func(c *call, doc obj) {
 		if t := str(c.props, "dataType"); t != "" {
@@ -32,8 +34,10 @@ func dataKind(op string) *definition {
 	return d
 }
 
-var shortDatastore = regexp.MustCompile(`^azureml://datastores/`)
-var groupWord = regexp.MustCompile(`(?i)/resourcegroups/`)
+var (
+	shortDatastore = regexp.MustCompile(`^azureml://datastores/`)
+	groupWord      = regexp.MustCompile(`(?i)/resourcegroups/`)
+)
 
 // longURI is the workspace-qualified form of a datastore URI; word is how the service of the kind writes resourceGroups.
 func (c *call) longURI(uri, word string) string {

@@ -8,25 +8,41 @@ import (
 var credentialTypes = oneOf("AccountKey", "Sas", "ServicePrincipal", "Certificate", "None", "KerberosKeytab", "KerberosPassword")
 
 func datastoreKind() *definition {
-	return &definition{collection: "datastores", label: "Datastore", system: sysFull, missing: notFoundNamed, check: checkDatastore, fill: fillDatastore,
+	return &definition{
+		collection: "datastores", label: "Datastore", system: sysFull, missing: notFoundNamed, check: checkDatastore, fill: fillDatastore,
 		secrets: datastoreSecrets, filter: filterDatastore, refuse: refuseSystemDatastore,
 		stored:  func(c *call, r *resource, _ bool) { c.datastoreContainer(r) },
 		actions: map[string]func(*call) answer{"listsecrets": listSecrets},
 		fields: []field{
-			{name: "description"}, {name: "tags", norm: stringMap}, {name: "properties", norm: stringMap}, {name: "isDefault", def: false, keep: true, norm: always(false)},
+			{name: "description"},
+			{name: "tags", norm: stringMap},
+			{name: "properties", norm: stringMap},
+			{name: "isDefault", def: false, keep: true, norm: always(false)},
 			{name: "datastoreType", norm: oneOf("AzureBlob", "AzureFile", "AzureDataLakeGen1", "AzureDataLakeGen2", "OneLake", "Hdfs")},
 			{name: "credentials", object: true, def: obj{"credentialsType": "None"}},
-			{name: "subscriptionId"}, {name: "resourceGroup"},
+			{name: "subscriptionId"},
+			{name: "resourceGroup"},
 			{name: "serviceDataAccessAuthIdentity", def: "None", norm: oneOf("None", "WorkspaceSystemAssignedIdentity", "WorkspaceUserAssignedIdentity")},
-			{name: "accountName", def: omit}, {name: "containerName", def: omit}, {name: "fileShareName", def: omit}, {name: "filesystem", def: omit},
-			{name: "endpoint", def: omit}, {name: "protocol", def: omit}, {name: "storeName", def: omit},
-			{name: "artifact", object: true, def: omit}, {name: "oneLakeWorkspaceName", def: omit}, {name: "hdfsServerCertificate", def: omit}, {name: "nameNodeAddress", def: omit},
-		}}
+			{name: "accountName", def: omit},
+			{name: "containerName", def: omit},
+			{name: "fileShareName", def: omit},
+			{name: "filesystem", def: omit},
+			{name: "endpoint", def: omit},
+			{name: "protocol", def: omit},
+			{name: "storeName", def: omit},
+			{name: "artifact", object: true, def: omit},
+			{name: "oneLakeWorkspaceName", def: omit},
+			{name: "hdfsServerCertificate", def: omit},
+			{name: "nameNodeAddress", def: omit},
+		},
+	}
 }
 
 // datastoreNeeds are the fields without which a datastore of a type is refused (spec).
-var datastoreNeeds = map[string][]string{"AzureBlob": {"accountName", "containerName"}, "AzureFile": {"accountName", "fileShareName"},
-	"AzureDataLakeGen1": {"storeName"}, "AzureDataLakeGen2": {"accountName", "filesystem"}, "OneLake": {"oneLakeWorkspaceName", "artifact"}}
+var datastoreNeeds = map[string][]string{
+	"AzureBlob": {"accountName", "containerName"}, "AzureFile": {"accountName", "fileShareName"},
+	"AzureDataLakeGen1": {"storeName"}, "AzureDataLakeGen2": {"accountName", "filesystem"}, "OneLake": {"oneLakeWorkspaceName", "artifact"},
+}
 
 func checkDatastore(c *call) *refusal {
 	typ, _ := oneOf("AzureBlob", "AzureFile", "AzureDataLakeGen1", "AzureDataLakeGen2", "OneLake", "Hdfs")(c.props["datastoreType"]).(string)
@@ -153,6 +169,8 @@ func (c *call) systemContent() {
 	put("workspaceworkingdirectory", false, obj{"datastoreType": "AzureFile", "fileShareName": "code-" + s.guid})
 	put("workspacefilestore", false, obj{"datastoreType": "AzureFile", "fileShareName": "azureml-filestore-" + s.guid})
 	put("workspaceartifactstore", false, obj{"datastoreType": "AzureBlob", "containerName": "azureml"})
-	put("workspaceblobstore", true, obj{"datastoreType": "AzureBlob", "containerName": "azureml-blobstore-" + s.guid,
-		"serviceDataAccessAuthIdentity": "WorkspaceSystemAssignedIdentity", "subscriptionId": s.sub, "resourceGroup": s.group})
+	put("workspaceblobstore", true, obj{
+		"datastoreType": "AzureBlob", "containerName": "azureml-blobstore-" + s.guid,
+		"serviceDataAccessAuthIdentity": "WorkspaceSystemAssignedIdentity", "subscriptionId": s.sub, "resourceGroup": s.group,
+	})
 }

@@ -147,7 +147,8 @@ func containerKind(collection, label, op string, v *definition, more ...field) *
 		{name: "tags", def: emptyMap{}, norm: stringMap},
 		{name: "properties", def: emptyMap{}, norm: stringMap},
 		{name: "isArchived", def: false},
-		{name: "latestVersion"}, {name: "nextVersion"},
+		{name: "latestVersion"},
+		{name: "nextVersion"},
 		{name: "provisioningState", def: "Succeeded", norm: always("Succeeded")},
 	}, more...)
 	d := &definition{collection: collection, label: label, container: true, child: v, fields: rows, system: sysFull}

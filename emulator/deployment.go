@@ -6,29 +6,56 @@ import (
 	"strings"
 )
 
-var probeRows = []field{{name: "failureThreshold", def: json.Number("30")}, {name: "successThreshold", def: json.Number("1")}, {name: "timeout", def: "PT2S"},
-	{name: "period", def: "PT10S"}, {name: "initialDelay", def: "PT10S"}}
+var probeRows = []field{
+	{name: "failureThreshold", def: json.Number("30")},
+	{name: "successThreshold", def: json.Number("1")},
+	{name: "timeout", def: "PT2S"},
+	{name: "period", def: "PT10S"},
+	{name: "initialDelay", def: "PT10S"},
+}
 
 func onlineDeploymentKind() *definition {
 	onOff := oneOf("Enabled", "Disabled")
-	return &definition{collection: "deployments", label: "Deployment", op: "od", deleteOp: true, updated: 201, creating: "Updating", // recorded 2022-10
+	return &definition{
+		collection: "deployments", label: "Deployment", op: "od", deleteOp: true, updated: 201, creating: "Updating", // recorded 2022-10
 		system: sysFull, class: "endpoint", missing: notFoundEndpoint,
-		envelope: []field{{name: "location", keep: true}, {name: "tags", def: emptyMap{}, norm: stringMap}, {name: "identity", object: true, def: omit}, {name: "kind", def: "Managed", norm: always("Managed")},
-			{name: "sku", object: true, def: obj{"name": "Default", "capacity": json.Number("1")}}},
+		envelope: []field{
+			{name: "location", keep: true},
+			{name: "tags", def: emptyMap{}, norm: stringMap},
+			{name: "identity", object: true, def: omit},
+			{name: "kind", def: "Managed", norm: always("Managed")},
+			{name: "sku", object: true, def: obj{"name": "Default", "capacity": json.Number("1")}},
+		},
 		check: checkOnlineDeployment, fill: fillOnlineDeployment, done: finishOnlineDeployment, patch: patchDeployment, refuse: refuseLiveDeployment,
 		stored:  func(c *call, r *resource, created bool) { c.zeroTraffic(r, created) },
 		dropped: forgetTraffic,
 		actions: map[string]func(*call) answer{"getlogs": deploymentLogs},
 		reads:   map[string]func(*call) answer{"skus": deploymentSKUs},
-		fields: []field{{name: "endpointComputeType", norm: oneOf("Managed", "Kubernetes"), def: "Managed", keep: true}, {name: "model"}, {name: "modelMountPath"}, {name: "environmentId"},
-			{name: "codeConfiguration", fields: []field{{name: "codeId"}, {name: "scoringScript"}}}, {name: "environmentVariables", def: emptyMap{}, norm: stringMap},
-			{name: "instanceType"}, {name: "scaleSettings", object: true, def: obj{"scaleType": "Default"}}, {name: "appInsightsEnabled", def: false},
-			{name: "requestSettings", fields: []field{{name: "maxQueueWait", def: "PT0S"}, {name: "requestTimeout", def: "PT0S"}, {name: "maxConcurrentRequestsPerInstance", def: json.Number("1")}},
-				def: obj{"maxQueueWait": "PT0S", "requestTimeout": "PT0S", "maxConcurrentRequestsPerInstance": json.Number("1")}},
-			{name: "livenessProbe", fields: probeRows}, {name: "readinessProbe", fields: probeRows}, {name: "startupProbe", def: omit, fields: probeRows},
-			{name: "egressPublicNetworkAccess", def: "Enabled", norm: onOff, keep: true}, {name: "privateNetworkConnection", def: omit},
-			{name: "containerResourceRequirements", object: true, def: omit}, {name: "dataCollector", object: true, def: omit, since: "2023-02-01"}, {name: "description"},
-			{name: "properties", def: emptyMap{}, norm: stringMap}}}
+		fields: []field{
+			{name: "endpointComputeType", norm: oneOf("Managed", "Kubernetes"), def: "Managed", keep: true},
+			{name: "model"},
+			{name: "modelMountPath"},
+			{name: "environmentId"},
+			{name: "codeConfiguration", fields: []field{{name: "codeId"}, {name: "scoringScript"}}},
+			{name: "environmentVariables", def: emptyMap{}, norm: stringMap},
+			{name: "instanceType"},
+			{name: "scaleSettings", object: true, def: obj{"scaleType": "Default"}},
+			{name: "appInsightsEnabled", def: false},
+			{
+				name: "requestSettings", fields: []field{{name: "maxQueueWait", def: "PT0S"}, {name: "requestTimeout", def: "PT0S"}, {name: "maxConcurrentRequestsPerInstance", def: json.Number("1")}},
+				def: obj{"maxQueueWait": "PT0S", "requestTimeout": "PT0S", "maxConcurrentRequestsPerInstance": json.Number("1")},
+			},
+			{name: "livenessProbe", fields: probeRows},
+			{name: "readinessProbe", fields: probeRows},
+			{name: "startupProbe", def: omit, fields: probeRows},
+			{name: "egressPublicNetworkAccess", def: "Enabled", norm: onOff, keep: true},
+			{name: "privateNetworkConnection", def: omit},
+			{name: "containerResourceRequirements", object: true, def: omit},
+			{name: "dataCollector", object: true, def: omit, since: "2023-02-01"},
+			{name: "description"},
+			{name: "properties", def: emptyMap{}, norm: stringMap},
+		},
+	}
 }
 
 func checkOnlineDeployment(c *call) *refusal {
@@ -166,6 +193,8 @@ func deploymentLogs(c *call) answer {
 }
 
 func deploymentSKUs(c *call) answer {
-	return jsonAnswer(http.StatusOK, obj{"value": []any{obj{"resourceType": c.prev.typ(), "sku": obj{"name": "Default", "tier": "Standard"},
-		"capacity": obj{"default": 1, "minimum": 0, "maximum": 50, "scaleType": "Manual"}}}})
+	return jsonAnswer(http.StatusOK, obj{"value": []any{obj{
+		"resourceType": c.prev.typ(), "sku": obj{"name": "Default", "tier": "Standard"},
+		"capacity": obj{"default": 1, "minimum": 0, "maximum": 50, "scaleType": "Manual"},
+	}}})
 }

@@ -12,7 +12,8 @@ import (
 
 func environmentKind(op string) *definition {
 	route := []field{{name: "path"}, {name: "port"}}
-	v := &definition{created: 201, updated: 201, system: sysFull, check: checkEnvironment, fill: fillEnvironment, stored: moveLabel, view: viewEnvironment, viewOld: true,
+	v := &definition{
+		created: 201, updated: 201, system: sysFull, check: checkEnvironment, fill: fillEnvironment, stored: moveLabel, view: viewEnvironment, viewOld: true,
 		newest: "2023-02-01", actions: map[string]func(*call) answer{"startpendingupload": startPendingUpload, "publish": publish},
 		fields: assetFields(
 			field{name: "autoDeleteSetting", since: "2023-02-01"},
@@ -20,14 +21,19 @@ func environmentKind(op string) *definition {
 			field{name: "image", def: omit},
 			field{name: "condaFile", def: omit},
 			field{name: "build", def: omit, fields: []field{{name: "contextUri"}, {name: "dockerfilePath", def: "Dockerfile"}}},
-			field{name: "inferenceConfig", object: true, def: omit, fields: []field{{name: "livenessRoute", fields: route}, {name: "readinessRoute", fields: route},
-				{name: "scoringRoute", fields: route}, {name: "startupRoute", def: omit, fields: route, since: "2025-01-01"}}},
+			field{name: "inferenceConfig", object: true, def: omit, fields: []field{
+				{name: "livenessRoute", fields: route},
+				{name: "readinessRoute", fields: route},
+				{name: "scoringRoute", fields: route},
+				{name: "startupRoute", def: omit, fields: route, since: "2025-01-01"},
+			}},
 			field{name: "osType", def: "Linux", norm: oneOf("Linux", "Windows")},
 			field{name: "autoRebuild", def: "Disabled", since: "2022-10-01", norm: oneOf("Disabled", "OnBaseImageUpdate")},
 			field{name: "provisioningState", def: "Succeeded", norm: always("Succeeded")},
 			field{name: "stage", since: "2023-02-01"},
 			field{name: "intellectualProperty", since: "2023-02-01", norm: always(nil)},
-		)}
+		),
+	}
 	d := containerKind("environments", "Environment", op, v)
 	d.fill = func(_ *call, doc obj) { emptyDescription(doc) }
 	d.updated = 201

@@ -176,7 +176,8 @@ func TestFaultOperations(t *testing.T) {
 	comp := s.clients().NewComputeClient()
 	s.fault("lro-fail=BadVM,method=PUT,times=1")
 	q := must(comp.BeginCreateOrUpdate(ctx, group, space, "cpu", ml.ComputeResource{Location: to.Ptr("eastus2"), Properties: &ml.AmlCompute{
-		ComputeType: to.Ptr(ml.ComputeTypeAmlCompute), Properties: &ml.AmlComputeProperties{VMSize: to.Ptr("x")}}}, nil))
+		ComputeType: to.Ptr(ml.ComputeTypeAmlCompute), Properties: &ml.AmlComputeProperties{VMSize: to.Ptr("x")},
+	}}, nil))
 	if _, err = q.PollUntilDone(context.Background(), nil); err == nil {
 		t.Error("a failed compute succeeds")
 	}

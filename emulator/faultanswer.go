@@ -94,8 +94,10 @@ func (m *modifier) challenge(w http.ResponseWriter, r *http.Request) {
 func (m *modifier) refuse(w http.ResponseWriter, s *Server, isBlob bool) {
 	code := m.code
 	if code == "" {
-		code = map[int]string{401: "InvalidAuthenticationToken", 403: "AuthorizationFailed", 404: "ResourceNotFound", 409: "Conflict", 412: "PreconditionFailed",
-			429: "TooManyRequests", 500: "InternalServerError", 502: "BadGateway", 503: "ServiceUnavailable", 504: "GatewayTimeout"}[m.status]
+		code = map[int]string{
+			401: "InvalidAuthenticationToken", 403: "AuthorizationFailed", 404: "ResourceNotFound", 409: "Conflict", 412: "PreconditionFailed",
+			429: "TooManyRequests", 500: "InternalServerError", 502: "BadGateway", 503: "ServiceUnavailable", 504: "GatewayTimeout",
+		}[m.status]
 	}
 	message := m.message
 	if message == "" {

@@ -1,7 +1,6 @@
 package emulator_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -212,7 +211,9 @@ func (s *service) armOptions() *arm.ClientOptions {
 		InsecureAllowCredentialWithHTTP: true,
 		Retry:                           policy.RetryOptions{RetryDelay: time.Millisecond, MaxRetryDelay: 5 * time.Millisecond},
 		Cloud: cloud.Configuration{ActiveDirectoryAuthorityHost: s.url, Services: map[cloud.ServiceName]cloud.ServiceConfiguration{
-			cloud.ResourceManager: {Endpoint: s.url, Audience: "https://management.azure.com"}}}}}
+			cloud.ResourceManager: {Endpoint: s.url, Audience: "https://management.azure.com"},
+		}},
+	}}
 }
 
 // must is for calls of the SDK that must succeed.
@@ -246,17 +247,4 @@ func guard(t *testing.T) {
 		}
 		panic(r)
 	}
-}
-
-func jsonEqual(a, b string) bool {
-	var x, y any
-	return json.Unmarshal([]byte(a), &x) == nil && json.Unmarshal([]byte(b), &y) == nil && reflect.DeepEqual(x, y)
-}
-
-func compact(text string) string {
-	var b bytes.Buffer
-	if err := json.Compact(&b, []byte(text)); err != nil {
-		return text
-	}
-	return b.String()
 }

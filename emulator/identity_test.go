@@ -30,8 +30,10 @@ func TestIdentity(t *testing.T) {
 	pool.AppendCertsFromPEM(must(os.ReadFile(ca)))
 	tr := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}
 	defer tr.CloseIdleConnections()
-	opt := policy.ClientOptions{Transport: &http.Client{Transport: tr}, Cloud: cloud.Configuration{ActiveDirectoryAuthorityHost: emu.URL(),
-		Services: map[cloud.ServiceName]cloud.ServiceConfiguration{cloud.ResourceManager: {Endpoint: emu.URL(), Audience: "https://management.azure.com"}}}}
+	opt := policy.ClientOptions{Transport: &http.Client{Transport: tr}, Cloud: cloud.Configuration{
+		ActiveDirectoryAuthorityHost: emu.URL(),
+		Services:                     map[cloud.ServiceName]cloud.ServiceConfiguration{cloud.ResourceManager: {Endpoint: emu.URL(), Audience: "https://management.azure.com"}},
+	}}
 	cred := must(azidentity.NewClientSecretCredential("22222222-2222-2222-2222-222222222222", "app1", "secret",
 		&azidentity.ClientSecretCredentialOptions{ClientOptions: opt, DisableInstanceDiscovery: true}))
 	f := must(ml.NewClientFactory(subID, cred, &arm.ClientOptions{ClientOptions: opt}))

@@ -8,37 +8,83 @@ import (
 )
 
 func jobKind() *definition {
-	ios := []field{{name: "description"}, {name: "jobInputType", def: omit}, {name: "jobOutputType", def: omit}, {name: "uri", def: omit}, {name: "mode", def: omit},
-		{name: "value", def: omit}, {name: "assetName", def: omit}, {name: "assetVersion", def: omit}, {name: "pathOnCompute", def: omit}, {name: "autoDeleteSetting", def: omit}}
-	return &definition{collection: "jobs", label: "Job", op: "", deleteOp: true, system: sysCreated, check: checkJob, fill: fillJob, stored: startJob,
+	ios := []field{
+		{name: "description"},
+		{name: "jobInputType", def: omit},
+		{name: "jobOutputType", def: omit},
+		{name: "uri", def: omit},
+		{name: "mode", def: omit},
+		{name: "value", def: omit},
+		{name: "assetName", def: omit},
+		{name: "assetVersion", def: omit},
+		{name: "pathOnCompute", def: omit},
+		{name: "autoDeleteSetting", def: omit},
+	}
+	return &definition{
+		collection: "jobs", label: "Job", op: "", deleteOp: true, system: sysCreated, check: checkJob, fill: fillJob, stored: startJob,
 		missing: notFoundNamed, envelope: nil, filter: filterJob,
 		actions: map[string]func(*call) answer{"cancel": cancelJob},
 		fields: []field{
-			{name: "jobType"}, {name: "displayName"}, {name: "description"}, {name: "experimentName", def: "Default"},
-			{name: "tags", def: emptyMap{}, norm: stringMap}, {name: "properties", def: emptyMap{}, norm: stringMap},
-			{name: "isArchived", def: false}, {name: "computeId"}, {name: "componentId"}, {name: "identity", object: true}, {name: "parentJobName", since: "2024-01-01", norm: always(nil)},
-			{name: "notificationSetting", since: "2023-02-01"}, {name: "services", def: emptyMap{}, norm: jobServices},
-			{name: "inputs", def: emptyMap{}, each: ios}, {name: "outputs", def: emptyMap{}, each: ios}, {name: "secretsConfiguration", object: true, def: omit},
+			{name: "jobType"},
+			{name: "displayName"},
+			{name: "description"},
+			{name: "experimentName", def: "Default"},
+			{name: "tags", def: emptyMap{}, norm: stringMap},
+			{name: "properties", def: emptyMap{}, norm: stringMap},
+			{name: "isArchived", def: false},
+			{name: "computeId"},
+			{name: "componentId"},
+			{name: "identity", object: true},
+			{name: "parentJobName", since: "2024-01-01", norm: always(nil)},
+			{name: "notificationSetting", since: "2023-02-01"},
+			{name: "services", def: emptyMap{}, norm: jobServices},
+			{name: "inputs", def: emptyMap{}, each: ios},
+			{name: "outputs", def: emptyMap{}, each: ios},
+			{name: "secretsConfiguration", object: true, def: omit},
 			// command
-			{name: "command", def: omit}, {name: "codeId", def: omit}, {name: "environmentId", def: omit}, {name: "environmentVariables", object: true, def: omit},
-			{name: "distribution", object: true, def: omit}, {name: "limits", object: true, def: omit}, {name: "parameters", def: omit},
-			{name: "resources", object: true, def: omit}, {name: "queueSettings", object: true, def: omit}, {name: "autologgerSettings", object: true, def: omit},
+			{name: "command", def: omit},
+			{name: "codeId", def: omit},
+			{name: "environmentId", def: omit},
+			{name: "environmentVariables", object: true, def: omit},
+			{name: "distribution", object: true, def: omit},
+			{name: "limits", object: true, def: omit},
+			{name: "parameters", def: omit},
+			{name: "resources", object: true, def: omit},
+			{name: "queueSettings", object: true, def: omit},
+			{name: "autologgerSettings", object: true, def: omit},
 			// sweep
-			{name: "trial", object: true, def: omit}, {name: "searchSpace", object: true, def: omit}, {name: "samplingAlgorithm", object: true, def: omit}, {name: "objective", object: true, def: omit},
-			{name: "earlyTermination", object: true, def: omit}, {name: "componentConfiguration", object: true, def: omit},
+			{name: "trial", object: true, def: omit},
+			{name: "searchSpace", object: true, def: omit},
+			{name: "samplingAlgorithm", object: true, def: omit},
+			{name: "objective", object: true, def: omit},
+			{name: "earlyTermination", object: true, def: omit},
+			{name: "componentConfiguration", object: true, def: omit},
 			// pipeline
-			{name: "jobs", object: true, def: omit}, {name: "settings", object: true, def: omit}, {name: "sourceJobId", def: omit},
+			{name: "jobs", object: true, def: omit},
+			{name: "settings", object: true, def: omit},
+			{name: "sourceJobId", def: omit},
 			// automl
 			{name: "taskDetails", object: true, def: omit},
 			// spark
-			{name: "archives", def: omit}, {name: "args", def: omit}, {name: "conf", object: true, def: omit}, {name: "entry", object: true, def: omit}, {name: "files", def: omit},
-			{name: "jars", def: omit}, {name: "pyFiles", def: omit},
+			{name: "archives", def: omit},
+			{name: "args", def: omit},
+			{name: "conf", object: true, def: omit},
+			{name: "entry", object: true, def: omit},
+			{name: "files", def: omit},
+			{name: "jars", def: omit},
+			{name: "pyFiles", def: omit},
 			// finetuning, distillation
-			{name: "fineTuningDetails", def: omit}, {name: "dataGenerationDetails", def: omit}, {name: "finetuningDetails", def: omit},
-			{name: "dataGenerationTaskType", def: omit}, {name: "dataGenerationType", def: omit}, {name: "teacherModelEndpoint", def: omit},
-			{name: "modelProvider", def: omit}, {name: "promptSettings", def: omit},
+			{name: "fineTuningDetails", def: omit},
+			{name: "dataGenerationDetails", def: omit},
+			{name: "finetuningDetails", def: omit},
+			{name: "dataGenerationTaskType", def: omit},
+			{name: "dataGenerationType", def: omit},
+			{name: "teacherModelEndpoint", def: omit},
+			{name: "modelProvider", def: omit},
+			{name: "promptSettings", def: omit},
 			{name: "status", def: "NotStarted", norm: always("NotStarted")},
-		}}
+		},
+	}
 }
 
 var jobTypes = oneOf("Command", "Sweep", "Pipeline", "AutoML", "Spark", "Labeling", "FineTuning", "Distillation", "Base")
@@ -106,10 +152,14 @@ func fillJob(c *call, doc obj) {
 		p["displayName"] = c.name
 	}
 	services := sub(p, "services")
-	services["Tracking"] = obj{"jobServiceType": "Tracking", "port": nil, "status": nil, "errorMessage": nil, "properties": nil, "nodes": nil,
-		"endpoint": "azureml://" + c.region() + ".api.azureml.ms/mlflow/v1.0" + c.scope.id() + "?"}
-	services["Studio"] = obj{"jobServiceType": "Studio", "port": nil, "status": nil, "errorMessage": nil, "properties": nil, "nodes": nil,
-		"endpoint": "https://ml.azure.com/runs/" + c.name + "?wsid=" + c.scope.id() + "&tid=" + c.who.tenant}
+	services["Tracking"] = obj{
+		"jobServiceType": "Tracking", "port": nil, "status": nil, "errorMessage": nil, "properties": nil, "nodes": nil,
+		"endpoint": "azureml://" + c.region() + ".api.azureml.ms/mlflow/v1.0" + c.scope.id() + "?",
+	}
+	services["Studio"] = obj{
+		"jobServiceType": "Studio", "port": nil, "status": nil, "errorMessage": nil, "properties": nil, "nodes": nil,
+		"endpoint": "https://ml.azure.com/runs/" + c.name + "?wsid=" + c.scope.id() + "&tid=" + c.who.tenant,
+	}
 	outputs := sub(p, "outputs")
 	for _, o := range outputs {
 		if out, ok := o.(obj); ok && out["uri"] == nil {
@@ -152,8 +202,16 @@ func fillCommand(p obj) {
 	}
 }
 
-var resourceRows = []field{{name: "instanceCount", def: json.Number("1")}, {name: "maxInstanceCount", def: omit}, {name: "instanceType"}, {name: "locations", def: omit},
-	{name: "properties"}, {name: "shmSize", def: "2g"}, {name: "dockerArgs"}, {name: "dockerArgsList", since: "2025-01-01", def: omit}}
+var resourceRows = []field{
+	{name: "instanceCount", def: json.Number("1")},
+	{name: "maxInstanceCount", def: omit},
+	{name: "instanceType"},
+	{name: "locations", def: omit},
+	{name: "properties"},
+	{name: "shmSize", def: "2g"},
+	{name: "dockerArgs"},
+	{name: "dockerArgsList", since: "2025-01-01", def: omit},
+}
 
 func fillResources(sent obj) obj { return shape(resourceRows, sent, nil) }
 
@@ -162,8 +220,12 @@ func fillSweep(c *call, p obj) {
 	if o := sub(p, "objective"); o != nil {
 		o["goal"] = oneOf("Minimize", "Maximize")(o["goal"])
 	}
-	p["samplingAlgorithm"] = shape([]field{{name: "samplingAlgorithmType", norm: oneOf("Random", "Grid", "Bayesian")}, {name: "seed"}, {name: "logbase"},
-		{name: "rule", norm: oneOf("Random", "Sobol"), def: "Random"}}, sub(p, "samplingAlgorithm"), nil)
+	p["samplingAlgorithm"] = shape([]field{
+		{name: "samplingAlgorithmType", norm: oneOf("Random", "Grid", "Bayesian")},
+		{name: "seed"},
+		{name: "logbase"},
+		{name: "rule", norm: oneOf("Random", "Sobol"), def: "Random"},
+	}, sub(p, "samplingAlgorithm"), nil)
 	p["limits"] = shape([]field{{name: "jobLimitsType", def: "Sweep"}, {name: "maxConcurrentTrials"}, {name: "maxTotalTrials"}, {name: "timeout"}, {name: "trialTimeout"}}, sub(p, "limits"), nil)
 	trial := ensure(p, "trial")
 	trial["resources"] = merged(obj{"maxInstanceCount": nil, "locations": nil}, fillResources(sub(trial, "resources")))
@@ -187,8 +249,10 @@ func fillSweep(c *call, p obj) {
 		p["earlyTermination"] = nil
 	}
 	tags := ensure(p, "tags")
-	for k, v := range map[string]string{"_aml_system_max_concurrent_jobs": "1", "_aml_system_max_total_jobs": "1", "_aml_system_generator_config": "{}",
-		"_aml_system_primary_metric_config": "{}", "_aml_system_platform_config": "{}", "_aml_system_policy_config": "{}"} {
+	for k, v := range map[string]string{
+		"_aml_system_max_concurrent_jobs": "1", "_aml_system_max_total_jobs": "1", "_aml_system_generator_config": "{}",
+		"_aml_system_primary_metric_config": "{}", "_aml_system_platform_config": "{}", "_aml_system_policy_config": "{}",
+	} {
 		tags[k] = v
 	}
 	props := ensure(p, "properties")

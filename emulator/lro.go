@@ -41,8 +41,10 @@ func (st *store) addOperation(op *operation) {
 func (c *call) newOperation(prefix, running string, r *resource) *operation {
 	st := c.srv.store
 	svc := r.coll.def.service
-	op := &operation{Sub: r.scope().sub, Region: c.region(), Service: svc, Running: running, Start: c.now, End: c.now.Add(c.srv.opt.LRO),
-		Fail: c.fault.lroFail, Message: c.fault.message, Missing: c.fault.lroMissing, Resource: r.id()}
+	op := &operation{
+		Sub: r.scope().sub, Region: c.region(), Service: svc, Running: running, Start: c.now, End: c.now.Add(c.srv.opt.LRO),
+		Fail: c.fault.lroFail, Message: c.fault.message, Missing: c.fault.lroMissing, Resource: r.id(),
+	}
 	op.ID = prefix + ":" + r.scope().guid + ":" + st.freshGUID("op"+r.id())
 	switch svc {
 	case computeStatus:
@@ -60,8 +62,10 @@ func (c *call) newOperation(prefix, running string, r *resource) *operation {
 	return op
 }
 
-var statusRoute = map[opService]string{mfeStatus: "mfeOperationsStatus", mfeSchedule: "mfeOperationsStatus", mfeBatch: "mfeOperationsStatus",
-	computeStatus: "computeOperationsStatus", wsStatus: "workspaceOperationsStatus"}
+var statusRoute = map[opService]string{
+	mfeStatus: "mfeOperationsStatus", mfeSchedule: "mfeOperationsStatus", mfeBatch: "mfeOperationsStatus",
+	computeStatus: "computeOperationsStatus", wsStatus: "workspaceOperationsStatus",
+}
 
 func (op *operation) path(route string) string {
 	return "/subscriptions/" + op.Sub + "/providers/" + provider + "/locations/" + op.Region + "/" + route + "/" + op.ID

@@ -31,8 +31,10 @@ func notFoundAsset(c *call) *refusal {
 
 // notFoundNamed is the 404 of kinds without versions.
 func notFoundNamed(c *call) *refusal {
-	return userError(http.StatusNotFound, "The specified resource was not found.", detail{c.def().label + "NotFound",
-		c.def().label + " " + c.name + " was not found in workspace " + c.scope.name + "."})
+	return userError(http.StatusNotFound, "The specified resource was not found.", detail{
+		c.def().label + "NotFound",
+		c.def().label + " " + c.name + " was not found in workspace " + c.scope.name + ".",
+	})
 }
 
 // notFoundEndpoint is the 404 of endpoints and deployments (recorded 2023-01 for batch endpoints).

@@ -3,7 +3,8 @@ package emulator
 import "net/http"
 
 func modelKind(op string) *definition {
-	v := &definition{system: sysFull, check: checkModel, fill: fillModel,
+	v := &definition{
+		system: sysFull, check: checkModel, fill: fillModel,
 		filter:  propertyFilter(map[string]string{"tags": "tags", "properties": "properties", "description": "description"}),
 		actions: map[string]func(*call) answer{"startpendingupload": startPendingUpload, "publish": publish, "getblobreferencesas": contentSAS},
 		fields: assetFields(
@@ -15,7 +16,8 @@ func modelKind(op string) *definition {
 			field{name: "provisioningState", def: "Succeeded", norm: always("Succeeded")},
 			field{name: "stage", since: "2022-12-01"},
 			field{name: "intellectualProperty", since: "2023-02-01", norm: always(nil)},
-		)}
+		),
+	}
 	d := containerKind("models", "Model", op, v)
 	d.oldestFirst = true // recorded 2026-03
 	return d

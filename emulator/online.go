@@ -10,14 +10,23 @@ import (
 var authModes = oneOf("Key", "AMLToken", "AADToken")
 
 func onlineEndpointKind() *definition {
-	return &definition{collection: "onlineEndpoints", label: "Endpoint", op: "oe", deleteOp: true, updated: 201, system: sysFull, class: "endpoint", missing: notFoundEndpoint,
+	return &definition{
+		collection: "onlineEndpoints", label: "Endpoint", op: "oe", deleteOp: true, updated: 201, system: sysFull, class: "endpoint", missing: notFoundEndpoint,
 		child: onlineDeploymentKind(), envelope: trackedFields("Managed"), check: checkOnlineEndpoint, fill: fillOnlineEndpoint, interim: oldTraffic, done: finishOnlineEndpoint,
 		secrets: endpointKeys, patch: patchEndpoint, filter: filterEndpoint,
 		actions: map[string]func(*call) answer{"listkeys": listKeys, "regeneratekeys": regenerateKeys, "token": endpointToken},
-		fields: []field{{name: "authMode", norm: authModes, keep: true}, {name: "description"}, {name: "properties", def: emptyMap{}, norm: stringMap},
-			{name: "traffic", def: emptyMap{}}, {name: "mirrorTraffic", def: emptyMap{}}, {name: "compute"},
+		fields: []field{
+			{name: "authMode", norm: authModes, keep: true},
+			{name: "description"},
+			{name: "properties", def: emptyMap{}, norm: stringMap},
+			{name: "traffic", def: emptyMap{}},
+			{name: "mirrorTraffic", def: emptyMap{}},
+			{name: "compute"},
 			{name: "publicNetworkAccess", def: "Enabled", norm: oneOf("Enabled", "Disabled"), keep: true},
-			{name: "scoringUri", norm: always(nil)}, {name: "swaggerUri", norm: always(nil)}}}
+			{name: "scoringUri", norm: always(nil)},
+			{name: "swaggerUri", norm: always(nil)},
+		},
+	}
 }
 
 func checkOnlineEndpoint(c *call) *refusal {
@@ -215,6 +224,8 @@ func endpointToken(c *call) answer {
 	if mode := str(c.oldProps(), "authMode"); mode == "Key" {
 		return userError(http.StatusBadRequest, "Tokens are not available for endpoints with authMode Key.").answer(c)
 	}
-	return jsonAnswer(http.StatusOK, obj{"accessToken": makeToken(c.who.tenant, "https://ml.azure.com", "endpoint", c.who.name, c.now), "tokenType": "Bearer",
-		"expiryTimeUtc": c.now.Add(12 * time.Hour).Unix(), "refreshAfterTimeUtc": c.now.Add(6 * time.Hour).Unix()})
+	return jsonAnswer(http.StatusOK, obj{
+		"accessToken": makeToken(c.who.tenant, "https://ml.azure.com", "endpoint", c.who.name, c.now), "tokenType": "Bearer",
+		"expiryTimeUtc": c.now.Add(12 * time.Hour).Unix(), "refreshAfterTimeUtc": c.now.Add(6 * time.Hour).Unix(),
+	})
 }

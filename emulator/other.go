@@ -6,11 +6,19 @@ import (
 )
 
 func serverlessKind() *definition {
-	return &definition{collection: "serverlessEndpoints", label: "Endpoint", op: "sle", deleteOp: true, updated: 200, system: sysFull, missing: notFoundEndpoint,
+	return &definition{
+		collection: "serverlessEndpoints", label: "Endpoint", op: "sle", deleteOp: true, updated: 200, system: sysFull, missing: notFoundEndpoint,
 		envelope: trackedFields(nil), check: checkServerless, fill: fillServerless, done: finishServerless, patch: patchEndpoint, secrets: endpointKeys,
 		actions: map[string]func(*call) answer{"listkeys": listKeys, "regeneratekeys": regenerateKeys},
-		fields: []field{{name: "authMode", def: "Key", norm: authModes, keep: true}, {name: "modelSettings", object: true}, {name: "contentSafety", object: true},
-			{name: "marketplaceSubscriptionId", norm: always(nil)}, {name: "inferenceEndpoint", norm: always(nil)}, {name: "endpointState", norm: always(nil)}}}
+		fields: []field{
+			{name: "authMode", def: "Key", norm: authModes, keep: true},
+			{name: "modelSettings", object: true},
+			{name: "contentSafety", object: true},
+			{name: "marketplaceSubscriptionId", norm: always(nil)},
+			{name: "inferenceEndpoint", norm: always(nil)},
+			{name: "endpointState", norm: always(nil)},
+		},
+	}
 }
 
 func checkServerless(c *call) *refusal {
@@ -38,21 +46,25 @@ func finishServerless(_ *Server, r *resource, doc obj) {
 }
 
 func marketplaceKind() *definition {
-	return &definition{collection: "marketplaceSubscriptions", label: "MarketplaceSubscription", op: "mp", deleteOp: true, updated: 200, system: sysFull, missing: notFoundNamed,
+	return &definition{
+		collection: "marketplaceSubscriptions", label: "MarketplaceSubscription", op: "mp", deleteOp: true, updated: 200, system: sysFull, missing: notFoundNamed,
 		fields: []field{{name: "modelId"}, {name: "marketplacePlan", norm: always(nil)}, {name: "marketplaceSubscriptionStatus", norm: always(nil)}},
 		done: func(_ *Server, _ *resource, doc obj) {
 			p := sub(doc, "properties")
 			p["marketplaceSubscriptionStatus"] = "Subscribed"
 			p["marketplacePlan"] = obj{"publisherId": "emulator", "offerId": "offer", "planId": "plan"}
-		}}
+		},
+	}
 }
 
 // Feature sets and store entities: assets with long-running writes.
 func featureSetKind() *definition {
-	v := &definition{system: sysFull, actions: map[string]func(*call) answer{"backfill": func(c *call) answer {
-		return c.withOperation(jsonAnswer(http.StatusAccepted, obj{"jobIds": []any{}}), c.newOperation("fs", "Updating", c.prev))
-	}}, reads: map[string]func(*call) answer{"features": func(*call) answer { return jsonAnswer(http.StatusOK, obj{"value": []any{}}) }},
-		fields: assetFields(field{name: "entities", def: emptyList{}}, field{name: "specification", object: true}, field{name: "materializationSettings", object: true}, field{name: "stage", def: "Development"})}
+	v := &definition{
+		system: sysFull, actions: map[string]func(*call) answer{"backfill": func(c *call) answer {
+			return c.withOperation(jsonAnswer(http.StatusAccepted, obj{"jobIds": []any{}}), c.newOperation("fs", "Updating", c.prev))
+		}}, reads: map[string]func(*call) answer{"features": func(*call) answer { return jsonAnswer(http.StatusOK, obj{"value": []any{}}) }},
+		fields: assetFields(field{name: "entities", def: emptyList{}}, field{name: "specification", object: true}, field{name: "materializationSettings", object: true}, field{name: "stage", def: "Development"}),
+	}
 	return containerKind("featuresets", "Featureset", "fs", v)
 }
 

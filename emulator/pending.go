@@ -17,8 +17,10 @@ func fakeKey(seed string) string {
 
 // fakeSAS has the fields of a container SAS. Nothing verifies it.
 func fakeSAS(permissions string, now time.Time) string {
-	return url.Values{"sv": {"2021-12-02"}, "sr": {"c"}, "sp": {permissions}, "se": {now.Add(time.Hour).UTC().Format(time.RFC3339)},
-		"sig": {fakeKey("sas" + permissions)[:44]}}.Encode()
+	return url.Values{
+		"sv": {"2021-12-02"}, "sr": {"c"}, "sp": {permissions}, "se": {now.Add(time.Hour).UTC().Format(time.RFC3339)},
+		"sig": {fakeKey("sas" + permissions)[:44]},
+	}.Encode()
 }
 
 // startPendingUpload gives each asset version a container of its own; a repeated call gives the same one (recorded).
@@ -45,9 +47,13 @@ func (c *call) pendingUpload(path string) obj {
 		}
 	}
 	account, container := c.scope.account(), str(up, "container")
-	return obj{"pendingUploadId": up["id"], "pendingUploadType": "None",
-		"blobReferenceForConsumption": obj{"blobUri": "https://" + account + ".blob." + c.srv.opt.StorageSuffix + ":443/" + container, "storageAccountArmId": c.storageID(),
-			"credential": obj{"credentialType": "SAS", "sasUri": c.base + "/" + account + "/" + container + "?" + fakeSAS("rcwl", c.now)}}}
+	return obj{
+		"pendingUploadId": up["id"], "pendingUploadType": "None",
+		"blobReferenceForConsumption": obj{
+			"blobUri": "https://" + account + ".blob." + c.srv.opt.StorageSuffix + ":443/" + container, "storageAccountArmId": c.storageID(),
+			"credential": obj{"credentialType": "SAS", "sasUri": c.base + "/" + account + "/" + container + "?" + fakeSAS("rcwl", c.now)},
+		},
+	}
 }
 
 // localBlob turns the URL of a blob into one on the emulator's own host.
@@ -71,6 +77,8 @@ func contentSAS(c *call) answer {
 			uri = str(c.oldProps(), k)
 		}
 	}
-	return jsonAnswer(http.StatusOK, obj{"blobReferenceForConsumption": obj{"blobUri": uri, "storageAccountArmId": c.storageID(),
-		"credential": obj{"credentialType": "SAS", "sasUri": c.localBlob(uri) + "?" + fakeSAS("rl", c.now)}}})
+	return jsonAnswer(http.StatusOK, obj{"blobReferenceForConsumption": obj{
+		"blobUri": uri, "storageAccountArmId": c.storageID(),
+		"credential": obj{"credentialType": "SAS", "sasUri": c.localBlob(uri) + "?" + fakeSAS("rl", c.now)},
+	}})
 }

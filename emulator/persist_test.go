@@ -147,8 +147,10 @@ func TestRestart(t *testing.T) {
 	}
 	clk.add(4 * time.Minute)
 	emu, do = inProcess(t, opt)
-	for path, want := range map[string]string{"/onlineEndpoints/ep1": `"provisioningState":"Succeeded"`, "/computes/c1": `"vmSize":"Standard_X"`,
-		"/jobs/j1": `"status":"Completed"`, "/models/m/versions/1": `"description":"2999"`} {
+	for path, want := range map[string]string{
+		"/onlineEndpoints/ep1": `"provisioningState":"Succeeded"`, "/computes/c1": `"vmSize":"Standard_X"`,
+		"/jobs/j1": `"status":"Completed"`, "/models/m/versions/1": `"description":"2999"`,
+	} {
 		if w := do("GET", wsID+path, ""); w.Code != 200 || !strings.Contains(w.Body.String(), want) {
 			t.Errorf("%s = %d %s, want %s", path, w.Code, w.Body, want)
 		}

@@ -7,12 +7,16 @@ import (
 
 func registryResource() *definition {
 	var rows []field
-	for _, n := range []string{"intellectualPropertyPublisher", "managedResourceGroup", "mlFlowRegistryUri", "discoveryUrl", "publicNetworkAccess", "regionDetails",
-		"registryPrivateEndpointConnections", "managedResourceGroupTags", "managedResourceGroupSettings"} {
+	for _, n := range []string{
+		"intellectualPropertyPublisher", "managedResourceGroup", "mlFlowRegistryUri", "discoveryUrl", "publicNetworkAccess", "regionDetails",
+		"registryPrivateEndpointConnections", "managedResourceGroupTags", "managedResourceGroupSettings",
+	} {
 		rows = append(rows, field{name: n, keep: true})
 	}
-	return &definition{collection: "registries", label: "Registry", envelope: trackedFields(nil), fields: rows, created: 201, updated: 200,
-		op: "reg", service: wsStatus, system: sysZ, fill: fillRegistry, missing: notFoundRP, patch: patchTracked}
+	return &definition{
+		collection: "registries", label: "Registry", envelope: trackedFields(nil), fields: rows, created: 201, updated: 200,
+		op: "reg", service: wsStatus, system: sysZ, fill: fillRegistry, missing: notFoundRP, patch: patchTracked,
+	}
 }
 
 func fillRegistry(c *call, doc obj) {
@@ -66,8 +70,10 @@ func (c *call) registryAction(name string, seg []string) answer {
 		return jsonAnswer(http.StatusOK, up)
 	case len(seg) == 4 && strings.EqualFold(seg[0], "datareferences") && c.req.Method == http.MethodPost:
 		uri := str(c.sent, "blobUri")
-		return jsonAnswer(http.StatusOK, obj{"blobReferenceForConsumption": obj{"blobUri": uri, "storageAccountArmId": c.storageID(),
-			"credential": obj{"credentialType": "SAS", "sasUri": c.localBlob(uri) + "?" + fakeSAS("rl", c.now)}}})
+		return jsonAnswer(http.StatusOK, obj{"blobReferenceForConsumption": obj{
+			"blobUri": uri, "storageAccountArmId": c.storageID(),
+			"credential": obj{"credentialType": "SAS", "sasUri": c.localBlob(uri) + "?" + fakeSAS("rl", c.now)},
+		}})
 	case name == "removeregions" && c.req.Method == http.MethodPost:
 		op := c.newOperation("reg", "InProgress", c.scope.self)
 		return c.withOperation(emptyAnswer(http.StatusAccepted), op)
@@ -105,9 +111,11 @@ func (c *call) discovery(seg []string) answer {
 	for _, s := range c.srv.store.order {
 		if s.registry() && strings.EqualFold(s.name, seg[3]) {
 			loc := c.srv.locationOf(s)
-			return jsonAnswer(http.StatusOK, obj{"registryId": s.guid, "registryName": s.name, "tenantId": defaultTenant, "primaryRegion": loc, "regions": []any{loc},
+			return jsonAnswer(http.StatusOK, obj{
+				"registryId": s.guid, "registryName": s.name, "tenantId": defaultTenant, "primaryRegion": loc, "regions": []any{loc},
 				"subscriptionId": s.sub, "resourceGroup": s.group, "workspaceId": nil, "primaryRegionResourceProviderUri": c.base + "/",
-				"registryFqdns": obj{loc: obj{"uri": c.base + "/"}}})
+				"registryFqdns": obj{loc: obj{"uri": c.base + "/"}},
+			})
 		}
 	}
 	return userError(http.StatusNotFound, "Registry "+seg[3]+" was not found.").answer(c)

@@ -9,18 +9,34 @@ import (
 var frequency = oneOf("Minute", "Hour", "Day", "Week", "Month")
 
 func scheduleKind() *definition {
-	return &definition{collection: "schedules", label: "Schedule", op: "s", deleteOp: true, updated: 201, service: mfeSchedule, system: sysFull, missing: notFoundNamed,
+	return &definition{
+		collection: "schedules", label: "Schedule", op: "s", deleteOp: true, updated: 201, service: mfeSchedule, system: sysFull, missing: notFoundNamed,
 		check: checkSchedule, fill: fillSchedule, done: startSchedule, view: viewSchedule, filter: filterSchedule,
 		fields: []field{
-			{name: "displayName"}, {name: "description"}, {name: "tags", def: emptyMap{}, norm: stringMap}, {name: "properties", def: emptyMap{}, norm: stringMap},
+			{name: "displayName"},
+			{name: "description"},
+			{name: "tags", def: emptyMap{}, norm: stringMap},
+			{name: "properties", def: emptyMap{}, norm: stringMap},
 			{name: "isEnabled", def: true},
-			{name: "trigger", fields: []field{{name: "triggerType", norm: oneOf("Cron", "Recurrence")}, {name: "expression", def: omit}, {name: "frequency", def: omit, norm: frequency},
-				{name: "interval", def: omit}, {name: "schedule", def: omit, fields: []field{{name: "hours", def: emptyList{}}, {name: "minutes", def: emptyList{}},
-					{name: "weekDays", norm: weekDays}, {name: "monthDays"}}},
-				{name: "startTime"}, {name: "endTime"}, {name: "timeZone", def: "UTC"}}},
+			{name: "trigger", fields: []field{
+				{name: "triggerType", norm: oneOf("Cron", "Recurrence")},
+				{name: "expression", def: omit},
+				{name: "frequency", def: omit, norm: frequency},
+				{name: "interval", def: omit},
+				{name: "schedule", def: omit, fields: []field{
+					{name: "hours", def: emptyList{}},
+					{name: "minutes", def: emptyList{}},
+					{name: "weekDays", norm: weekDays},
+					{name: "monthDays"},
+				}},
+				{name: "startTime"},
+				{name: "endTime"},
+				{name: "timeZone", def: "UTC"},
+			}},
 			{name: "action", object: true},
 			{name: "provisioningState", def: "Succeeded", norm: always("Succeeded")},
-		}}
+		},
+	}
 }
 
 func weekDays(v any) any {

@@ -65,8 +65,10 @@ func (c *call) putGroup(sub, name string, sent obj) *group {
 	if tags == nil {
 		tags = obj{}
 	}
-	g := &group{sub: sub, name: name, doc: obj{"id": "/subscriptions/" + sub + "/resourceGroups/" + name, "name": name,
-		"type": "Microsoft.Resources/resourceGroups", "location": loc, "tags": tags, "properties": obj{"provisioningState": "Succeeded"}}}
+	g := &group{sub: sub, name: name, doc: obj{
+		"id": "/subscriptions/" + sub + "/resourceGroups/" + name, "name": name,
+		"type": "Microsoft.Resources/resourceGroups", "location": loc, "tags": tags, "properties": obj{"provisioningState": "Succeeded"},
+	}}
 	st.groups[groupKey(sub, name)] = g
 	if st.log != nil {
 		st.log.append(record{Group: g.line()})

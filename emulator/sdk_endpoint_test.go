@@ -16,13 +16,17 @@ func endpoint(traffic map[string]int32) ml.OnlineEndpoint {
 	for k, v := range traffic {
 		m[k] = to.Ptr(v)
 	}
-	return ml.OnlineEndpoint{Location: to.Ptr("eastus2"), Identity: &ml.ManagedServiceIdentity{Type: to.Ptr(ml.ManagedServiceIdentityTypeSystemAssigned)},
-		Properties: &ml.OnlineEndpointProperties{AuthMode: to.Ptr(ml.EndpointAuthModeKey), Traffic: m}}
+	return ml.OnlineEndpoint{
+		Location: to.Ptr("eastus2"), Identity: &ml.ManagedServiceIdentity{Type: to.Ptr(ml.ManagedServiceIdentityTypeSystemAssigned)},
+		Properties: &ml.OnlineEndpointProperties{AuthMode: to.Ptr(ml.EndpointAuthModeKey), Traffic: m},
+	}
 }
 
 func deployment() ml.OnlineDeployment {
-	return ml.OnlineDeployment{Location: to.Ptr("eastus2"), SKU: &ml.SKU{Name: to.Ptr("Default"), Capacity: to.Ptr[int32](1)},
-		Properties: &ml.ManagedOnlineDeployment{EndpointComputeType: to.Ptr(ml.EndpointComputeTypeManaged), InstanceType: to.Ptr("Standard_DS3_v2")}}
+	return ml.OnlineDeployment{
+		Location: to.Ptr("eastus2"), SKU: &ml.SKU{Name: to.Ptr("Default"), Capacity: to.Ptr[int32](1)},
+		Properties: &ml.ManagedOnlineDeployment{EndpointComputeType: to.Ptr(ml.EndpointComputeTypeManaged), InstanceType: to.Ptr("Standard_DS3_v2")},
+	}
 }
 
 func TestSDKOnlineEndpoint(t *testing.T) {
@@ -122,7 +126,8 @@ func TestSDKBatchAndServerless(t *testing.T) {
 
 	sl := f.NewServerlessEndpointsClient()
 	se := done(sl.BeginCreateOrUpdate(ctx, group, space, "sl1", ml.ServerlessEndpoint{Location: to.Ptr("eastus2"), Properties: &ml.ServerlessEndpointProperties{
-		AuthMode: to.Ptr(ml.ServerlessInferenceEndpointAuthModeKey), ModelSettings: &ml.ModelSettings{ModelID: to.Ptr("azureml://registries/x/models/y")}}}, nil))
+		AuthMode: to.Ptr(ml.ServerlessInferenceEndpointAuthModeKey), ModelSettings: &ml.ModelSettings{ModelID: to.Ptr("azureml://registries/x/models/y")},
+	}}, nil))
 	if *se.Properties.EndpointState != ml.ServerlessEndpointStateOnline {
 		t.Errorf("serverless %+v", se.Properties)
 	}

@@ -33,7 +33,8 @@ func TestSDKEnvironment(t *testing.T) {
 	c := f.NewEnvironmentVersionsClient()
 	for i := range 5 {
 		v := must(c.CreateOrUpdate(ctx, group, space, "e1", fmt.Sprint(i), ml.EnvironmentVersion{Properties: &ml.EnvironmentVersionProperties{
-			Image: to.Ptr("img"), CondaFile: to.Ptr("name: x\ndependencies:\n- python=3.10\n")}}, nil))
+			Image: to.Ptr("img"), CondaFile: to.Ptr("name: x\ndependencies:\n- python=3.10\n"),
+		}}, nil))
 		if *v.Properties.EnvironmentType != ml.EnvironmentTypeUserCreated || *v.Properties.OSType != ml.OperatingSystemTypeLinux {
 			t.Errorf("not filled: %+v", v.Properties)
 		}
@@ -67,8 +68,10 @@ func TestSDKModelDataCode(t *testing.T) {
 	s := start(t, emulator.Options{PageSize: 2})
 	f := s.clients()
 	models, data, codes := f.NewModelVersionsClient(), f.NewDataVersionsClient(), f.NewCodeVersionsClient()
-	model := ml.ModelVersion{Properties: &ml.ModelVersionProperties{ModelURI: to.Ptr("azureml://datastores/workspaceblobstore/paths/m"), ModelType: to.Ptr("custom_model"),
-		Tags: map[string]*string{"a": to.Ptr("b")}}}
+	model := ml.ModelVersion{Properties: &ml.ModelVersionProperties{
+		ModelURI: to.Ptr("azureml://datastores/workspaceblobstore/paths/m"), ModelType: to.Ptr("custom_model"),
+		Tags: map[string]*string{"a": to.Ptr("b")},
+	}}
 	folder := ml.DataVersionBase{Properties: &ml.URIFolderDataVersion{DataURI: to.Ptr("azureml://datastores/workspaceblobstore/paths/d"), DataType: to.Ptr(ml.DataTypeURIFolder)}}
 	code := ml.CodeVersion{Properties: &ml.CodeVersionProperties{CodeURI: to.Ptr("https://x.blob.core.windows.net/c/src"), Properties: map[string]*string{"hash_sha256": to.Ptr("abc"), "hash_version": to.Ptr("202208")}}}
 	for i := range 3 {
@@ -132,7 +135,8 @@ func TestSDKComponentAndFeatures(t *testing.T) {
 	must(c.Delete(ctx, group, space, "c1", "1", nil))
 	e := f.NewFeaturestoreEntityVersionsClient()
 	ev := done(e.BeginCreateOrUpdate(ctx, group, space, "fe", "1", ml.FeaturestoreEntityVersion{Properties: &ml.FeaturestoreEntityVersionProperties{
-		IndexColumns: []*ml.IndexColumn{{ColumnName: to.Ptr("id"), DataType: to.Ptr(ml.FeatureDataTypeString)}}}}, nil))
+		IndexColumns: []*ml.IndexColumn{{ColumnName: to.Ptr("id"), DataType: to.Ptr(ml.FeatureDataTypeString)}},
+	}}, nil))
 	if *ev.Properties.ProvisioningState != ml.AssetProvisioningStateSucceeded {
 		t.Errorf("entity state %s", *ev.Properties.ProvisioningState)
 	}

@@ -12,14 +12,17 @@ import (
 )
 
 func command(env, compute string) ml.JobBase {
-	return ml.JobBase{Properties: &ml.CommandJob{JobType: to.Ptr(ml.JobTypeCommand), Command: to.Ptr("echo"), EnvironmentID: to.Ptr(env), ComputeID: to.Ptr(compute),
-		Inputs: map[string]ml.JobInputClassification{"n": &ml.LiteralJobInput{JobInputType: to.Ptr(ml.JobInputTypeLiteral), Value: to.Ptr("3")}}}}
+	return ml.JobBase{Properties: &ml.CommandJob{
+		JobType: to.Ptr(ml.JobTypeCommand), Command: to.Ptr("echo"), EnvironmentID: to.Ptr(env), ComputeID: to.Ptr(compute),
+		Inputs: map[string]ml.JobInputClassification{"n": &ml.LiteralJobInput{JobInputType: to.Ptr(ml.JobInputTypeLiteral), Value: to.Ptr("3")}},
+	}}
 }
 
 func (s *service) cluster(name string) {
 	s.t.Helper()
 	done(s.clients().NewComputeClient().BeginCreateOrUpdate(ctx, group, space, name, ml.ComputeResource{Location: to.Ptr("eastus2"), Properties: &ml.AmlCompute{
-		ComputeType: to.Ptr(ml.ComputeTypeAmlCompute), Properties: &ml.AmlComputeProperties{VMSize: to.Ptr("Standard_DS3_v2")}}}, nil))
+		ComputeType: to.Ptr(ml.ComputeTypeAmlCompute), Properties: &ml.AmlComputeProperties{VMSize: to.Ptr("Standard_DS3_v2")},
+	}}, nil))
 }
 
 func TestSDKJob(t *testing.T) {
@@ -73,9 +76,12 @@ func TestSDKSchedule(t *testing.T) {
 	s := start(t, emulator.Options{})
 	c := s.clients().NewSchedulesClient()
 	sched := ml.Schedule{Properties: &ml.ScheduleProperties{
-		Trigger: &ml.RecurrenceTrigger{TriggerType: to.Ptr(ml.TriggerTypeRecurrence), Frequency: to.Ptr(ml.RecurrenceFrequency("week")), Interval: to.Ptr[int32](1),
-			Schedule: &ml.RecurrenceSchedule{Hours: []*int32{to.Ptr[int32](4)}, Minutes: []*int32{to.Ptr[int32](0)}, WeekDays: []*ml.WeekDay{to.Ptr(ml.WeekDay("monday"))}}},
-		Action: &ml.JobScheduleAction{ActionType: to.Ptr(ml.ScheduleActionTypeCreateJob), JobDefinition: &ml.PipelineJob{JobType: to.Ptr(ml.JobTypePipeline)}}}}
+		Trigger: &ml.RecurrenceTrigger{
+			TriggerType: to.Ptr(ml.TriggerTypeRecurrence), Frequency: to.Ptr(ml.RecurrenceFrequency("week")), Interval: to.Ptr[int32](1),
+			Schedule: &ml.RecurrenceSchedule{Hours: []*int32{to.Ptr[int32](4)}, Minutes: []*int32{to.Ptr[int32](0)}, WeekDays: []*ml.WeekDay{to.Ptr(ml.WeekDay("monday"))}},
+		},
+		Action: &ml.JobScheduleAction{ActionType: to.Ptr(ml.ScheduleActionTypeCreateJob), JobDefinition: &ml.PipelineJob{JobType: to.Ptr(ml.JobTypePipeline)}},
+	}}
 	v := done(c.BeginCreateOrUpdate(ctx, group, space, "s1", sched, nil))
 	trig := v.Properties.Trigger.(*ml.RecurrenceTrigger)
 	if *trig.Frequency != ml.RecurrenceFrequencyWeek || *trig.Schedule.WeekDays[0] != ml.WeekDayMonday || trig.StartTime == nil {
@@ -97,8 +103,10 @@ func TestSDKDatastore(t *testing.T) {
 	defer guard(t)
 	s := start(t, emulator.Options{})
 	c := s.clients().NewDatastoresClient()
-	blob := ml.Datastore{Properties: &ml.AzureBlobDatastore{DatastoreType: to.Ptr(ml.DatastoreTypeAzureBlob), AccountName: to.Ptr("acct"), ContainerName: to.Ptr("cont"),
-		Credentials: &ml.AccountKeyDatastoreCredentials{CredentialsType: to.Ptr(ml.CredentialsTypeAccountKey), Secrets: &ml.AccountKeyDatastoreSecrets{SecretsType: to.Ptr(ml.SecretsTypeAccountKey), Key: to.Ptr("KEY")}}}}
+	blob := ml.Datastore{Properties: &ml.AzureBlobDatastore{
+		DatastoreType: to.Ptr(ml.DatastoreTypeAzureBlob), AccountName: to.Ptr("acct"), ContainerName: to.Ptr("cont"),
+		Credentials: &ml.AccountKeyDatastoreCredentials{CredentialsType: to.Ptr(ml.CredentialsTypeAccountKey), Secrets: &ml.AccountKeyDatastoreSecrets{SecretsType: to.Ptr(ml.SecretsTypeAccountKey), Key: to.Ptr("KEY")}},
+	}}
 	must(c.CreateOrUpdate(ctx, group, space, "b1", blob, nil))
 	got := must(c.Get(ctx, group, space, "b1", nil)).Properties.(*ml.AzureBlobDatastore)
 	if got.Credentials.(*ml.AccountKeyDatastoreCredentials).Secrets != nil || *got.Endpoint != "core.windows.net" {
@@ -108,8 +116,10 @@ func TestSDKDatastore(t *testing.T) {
 	if *secret.Key != "KEY" {
 		t.Errorf("key = %s", *secret.Key)
 	}
-	none := ml.Datastore{Properties: &ml.AzureFileDatastore{DatastoreType: to.Ptr(ml.DatastoreTypeAzureFile), AccountName: to.Ptr("acct"), FileShareName: to.Ptr("sh"),
-		Credentials: &ml.NoneDatastoreCredentials{CredentialsType: to.Ptr(ml.CredentialsTypeNone)}}}
+	none := ml.Datastore{Properties: &ml.AzureFileDatastore{
+		DatastoreType: to.Ptr(ml.DatastoreTypeAzureFile), AccountName: to.Ptr("acct"), FileShareName: to.Ptr("sh"),
+		Credentials: &ml.NoneDatastoreCredentials{CredentialsType: to.Ptr(ml.CredentialsTypeNone)},
+	}}
 	must(c.CreateOrUpdate(ctx, group, space, "f1", none, nil))
 	_, err := c.ListSecrets(ctx, group, space, "f1", nil)
 	wantStatus(t, err, http.StatusBadRequest)
@@ -129,8 +139,10 @@ func TestSDKCompute(t *testing.T) {
 	s := start(t, emulator.Options{})
 	c := s.clients().NewComputeClient()
 	size := func(v string) ml.ComputeResource {
-		return ml.ComputeResource{Location: to.Ptr("eastus2"), Tags: map[string]*string{"a": to.Ptr("b")}, Properties: &ml.AmlCompute{ComputeType: to.Ptr(ml.ComputeTypeAmlCompute),
-			Properties: &ml.AmlComputeProperties{VMSize: to.Ptr(v), ScaleSettings: &ml.ScaleSettings{MaxNodeCount: to.Ptr[int32](2)}}}}
+		return ml.ComputeResource{Location: to.Ptr("eastus2"), Tags: map[string]*string{"a": to.Ptr("b")}, Properties: &ml.AmlCompute{
+			ComputeType: to.Ptr(ml.ComputeTypeAmlCompute),
+			Properties:  &ml.AmlComputeProperties{VMSize: to.Ptr(v), ScaleSettings: &ml.ScaleSettings{MaxNodeCount: to.Ptr[int32](2)}},
+		}}
 	}
 	v := done(c.BeginCreateOrUpdate(ctx, group, space, "cpu", size("Standard_DS3_v2"), nil))
 	p := v.Properties.(*ml.AmlCompute)
@@ -157,8 +169,10 @@ func TestSDKCompute(t *testing.T) {
 	if got := state(); got != ml.ComputeInstanceStateRunning {
 		t.Errorf("state after restart = %s", got)
 	}
-	vm := ml.ComputeResource{Location: to.Ptr("eastus2"), Properties: &ml.VirtualMachine{ComputeType: to.Ptr(ml.ComputeTypeVirtualMachine), ResourceID: to.Ptr("/subscriptions/s/vm"),
-		Properties: &ml.VirtualMachineSchemaProperties{SSHPort: to.Ptr[int32](22), AdministratorAccount: &ml.VirtualMachineSSHCredentials{Username: to.Ptr("u"), Password: to.Ptr("PW")}}}}
+	vm := ml.ComputeResource{Location: to.Ptr("eastus2"), Properties: &ml.VirtualMachine{
+		ComputeType: to.Ptr(ml.ComputeTypeVirtualMachine), ResourceID: to.Ptr("/subscriptions/s/vm"),
+		Properties: &ml.VirtualMachineSchemaProperties{SSHPort: to.Ptr[int32](22), AdministratorAccount: &ml.VirtualMachineSSHCredentials{Username: to.Ptr("u"), Password: to.Ptr("PW")}},
+	}}
 	done(c.BeginCreateOrUpdate(ctx, group, space, "vm1", vm, nil))
 	if a := must(c.Get(ctx, group, space, "vm1", nil)).Properties.(*ml.VirtualMachine).Properties.AdministratorAccount; a.Password != nil || *a.Username != "u" {
 		t.Errorf("a password comes back: %+v", a)
@@ -184,8 +198,10 @@ func TestSDKConnectionAndWorkspace(t *testing.T) {
 	s := start(t, emulator.Options{})
 	f := s.clients()
 	c := f.NewWorkspaceConnectionsClient()
-	git := ml.WorkspaceConnectionPropertiesV2BasicResource{Properties: &ml.PATAuthTypeWorkspaceConnectionProperties{AuthType: to.Ptr(ml.ConnectionAuthTypePAT), Category: to.Ptr(ml.ConnectionCategoryGit),
-		Target: to.Ptr("https://git"), Credentials: &ml.WorkspaceConnectionPersonalAccessToken{Pat: to.Ptr("TOKEN")}}}
+	git := ml.WorkspaceConnectionPropertiesV2BasicResource{Properties: &ml.PATAuthTypeWorkspaceConnectionProperties{
+		AuthType: to.Ptr(ml.ConnectionAuthTypePAT), Category: to.Ptr(ml.ConnectionCategoryGit),
+		Target: to.Ptr("https://git"), Credentials: &ml.WorkspaceConnectionPersonalAccessToken{Pat: to.Ptr("TOKEN")},
+	}}
 	must(c.Create(ctx, group, space, "con1", git, nil))
 	if got := must(c.Get(ctx, group, space, "con1", nil)).Properties.(*ml.PATAuthTypeWorkspaceConnectionProperties); got.Credentials != nil {
 		t.Errorf("a secret comes back")

@@ -131,11 +131,13 @@ func (h eventHeap) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
 	h[i].order, h[j].order = i, j
 }
+
 func (h *eventHeap) Push(x any) {
 	e := x.(*event)
 	e.order = len(*h)
 	*h = append(*h, e)
 }
+
 func (h *eventHeap) Pop() any {
 	old := *h
 	e := old[len(old)-1]
@@ -187,8 +189,10 @@ func (st *store) freshGUID(salt string) string {
 }
 
 func (st *store) newScope(sub, grp, kind, name string) *scope {
-	s := &scope{sub: sub, group: grp, kind: kind, name: name, colls: map[string]*collection{}, codeByHash: map[string][]*resource{},
-		uploads: map[string]obj{}, deleted: map[string]string{}}
+	s := &scope{
+		sub: sub, group: grp, kind: kind, name: name, colls: map[string]*collection{}, codeByHash: map[string][]*resource{},
+		uploads: map[string]obj{}, deleted: map[string]string{},
+	}
 	s.guid = guidOf(s.key())
 	for _, def := range st.kinds.kinds(kind) {
 		s.colls[strings.ToLower(def.collection)] = newCollection(def, s, nil)

@@ -58,8 +58,10 @@ func principalOf(header string) principal {
 // makeToken is an unsigned-looking JWT with the claims that clients read before they send it.
 func makeToken(tenant, audience, client, user string, now time.Time) string {
 	part := func(o obj) string { return base64.RawURLEncoding.EncodeToString(encode(o)) }
-	claims := obj{"aud": audience, "tid": tenant, "iss": "https://sts.windows.net/" + tenant + "/", "oid": guidOf(client + user),
-		"iat": now.Unix(), "nbf": now.Unix(), "exp": now.Add(time.Hour).Unix(), "ver": "1.0"}
+	claims := obj{
+		"aud": audience, "tid": tenant, "iss": "https://sts.windows.net/" + tenant + "/", "oid": guidOf(client + user),
+		"iat": now.Unix(), "nbf": now.Unix(), "exp": now.Add(time.Hour).Unix(), "ver": "1.0",
+	}
 	if user != "" {
 		claims["upn"], claims["name"] = user, user
 	} else {
@@ -76,8 +78,10 @@ func loginRoute(path string) string {
 		return "metadata"
 	}
 	_, rest, _ := strings.Cut(path, "/")
-	return map[string]string{"v2.0/.well-known/openid-configuration": "configuration", ".well-known/openid-configuration": "configuration",
-		"discovery/instance": "instance", "discovery/v2.0/keys": "keys", "oauth2/v2.0/token": "token", "oauth2/token": "token"}[rest]
+	return map[string]string{
+		"v2.0/.well-known/openid-configuration": "configuration", ".well-known/openid-configuration": "configuration",
+		"discovery/instance": "instance", "discovery/v2.0/keys": "keys", "oauth2/v2.0/token": "token", "oauth2/token": "token",
+	}[rest]
 }
 
 // login serves the routes of the token service.
@@ -92,10 +96,13 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 			"jwks_uri": base + "/" + tenant + "/discovery/v2.0/keys", "end_session_endpoint": base + "/" + tenant + "/oauth2/v2.0/logout",
 			"response_types_supported": []any{"code", "id_token"}, "subject_types_supported": []any{"pairwise"},
 			"id_token_signing_alg_values_supported": []any{"RS256"}, "token_endpoint_auth_methods_supported": []any{"client_secret_post", "private_key_jwt"},
-			"tenant_region_scope": "NA", "cloud_instance_name": r.Host})
+			"tenant_region_scope": "NA", "cloud_instance_name": r.Host,
+		})
 	case "instance":
-		writeJSON(w, http.StatusOK, obj{"api-version": "1.1", "tenant_discovery_endpoint": base + "/" + s.tenantIn(r) + "/v2.0/.well-known/openid-configuration",
-			"metadata": []any{obj{"preferred_network": r.Host, "preferred_cache": r.Host, "aliases": []any{r.Host}}}})
+		writeJSON(w, http.StatusOK, obj{
+			"api-version": "1.1", "tenant_discovery_endpoint": base + "/" + s.tenantIn(r) + "/v2.0/.well-known/openid-configuration",
+			"metadata": []any{obj{"preferred_network": r.Host, "preferred_cache": r.Host, "aliases": []any{r.Host}}},
+		})
 	case "keys":
 		writeJSON(w, http.StatusOK, obj{"keys": []any{}})
 	case "token":
@@ -137,13 +144,17 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request, tenant string) {
 		tenant = defaultTenant
 	}
 	now := s.opt.Now()
-	writeJSON(w, http.StatusOK, obj{"token_type": "Bearer", "expires_in": 3599, "ext_expires_in": 3599, "expires_on": now.Add(time.Hour).Unix(),
-		"resource": audience, "access_token": makeToken(tenant, audience, r.PostForm.Get("client_id"), r.PostForm.Get("username"), now)})
+	writeJSON(w, http.StatusOK, obj{
+		"token_type": "Bearer", "expires_in": 3599, "ext_expires_in": 3599, "expires_on": now.Add(time.Hour).Unix(),
+		"resource": audience, "access_token": makeToken(tenant, audience, r.PostForm.Get("client_id"), r.PostForm.Get("username"), now),
+	})
 }
 
 // metadata describes the emulator as a cloud of its own, for clients that ask for one by URL.
 func (s *Server) metadata(w http.ResponseWriter, base string) {
-	writeJSON(w, http.StatusOK, []any{obj{"name": "Emulator", "portal": base, "resourceManager": base,
+	writeJSON(w, http.StatusOK, []any{obj{
+		"name": "Emulator", "portal": base, "resourceManager": base,
 		"authentication": obj{"loginEndpoint": base, "audiences": []any{"https://management.azure.com", base}, "tenant": "common", "identityProvider": "AAD"},
-		"suffixes":       obj{"storage": s.opt.StorageSuffix}}})
+		"suffixes":       obj{"storage": s.opt.StorageSuffix},
+	}})
 }

@@ -7,22 +7,31 @@ import (
 
 // trackedFields are the top-level rows of resources with a location.
 func trackedFields(kind any) []field {
-	return []field{{name: "location", keep: true}, {name: "tags", def: emptyMap{}, norm: stringMap},
-		{name: "identity", object: true, keep: true}, {name: "kind", def: kind, keep: true}, {name: "sku", object: true, keep: true}}
+	return []field{
+		{name: "location", keep: true},
+		{name: "tags", def: emptyMap{}, norm: stringMap},
+		{name: "identity", object: true, keep: true},
+		{name: "kind", def: kind, keep: true},
+		{name: "sku", object: true, keep: true},
+	}
 }
 
 func workspaceResource() *definition {
-	open := []string{"publicNetworkAccess", "imageBuildCompute", "friendlyName", "description", "storageAccount", "keyVault", "applicationInsights",
+	open := []string{
+		"publicNetworkAccess", "imageBuildCompute", "friendlyName", "description", "storageAccount", "keyVault", "applicationInsights",
 		"containerRegistry", "hbiWorkspace", "discoveryUrl", "encryption", "primaryUserAssignedIdentity", "serviceManagedResourcesSettings",
 		"sharedPrivateLinkResources", "v1LegacyMode", "managedNetwork", "featureStoreSettings", "associatedWorkspaces", "enableDataIsolation",
 		"hubResourceId", "serverlessComputeSettings", "systemDatastoresAuthMode", "workspaceHubConfig", "allowRoleAssignmentOnRG", "ipAllowlist",
-		"allowPublicAccessWhenBehindVnet", "networkAcls", "provisionNetworkNow", "softDeleteRetentionInDays", "enableSoftwareBillOfMaterials"}
+		"allowPublicAccessWhenBehindVnet", "networkAcls", "provisionNetworkNow", "softDeleteRetentionInDays", "enableSoftwareBillOfMaterials",
+	}
 	var rows []field
 	for _, n := range open {
 		rows = append(rows, field{name: n, keep: true, def: omit})
 	}
-	return &definition{collection: "workspaces", label: "Workspace", envelope: trackedFields("Default"), fields: rows, created: 202, updated: 200,
-		op: "ws", service: wsStatus, system: sysZ, fill: fillWorkspace, missing: notFoundRP, patch: patchTracked, state: "Updating"}
+	return &definition{
+		collection: "workspaces", label: "Workspace", envelope: trackedFields("Default"), fields: rows, created: 202, updated: 200,
+		op: "ws", service: wsStatus, system: sysZ, fill: fillWorkspace, missing: notFoundRP, patch: patchTracked, state: "Updating",
+	}
 }
 
 func fillWorkspace(c *call, doc obj) {
@@ -113,8 +122,10 @@ func (c *call) scopeAction(seg []string) answer {
 	c.coll, c.name, c.prev = c.scope.self.coll, c.scope.name, c.scope.self
 	switch c.req.Method + " " + name {
 	case "POST listkeys":
-		return jsonAnswer(http.StatusOK, obj{"userStorageKey": fakeKey("storage" + c.scope.guid), "userStorageResourceId": c.storageID(), "appInsightsInstrumentationKey": guidOf("ai" + c.scope.guid),
-			"containerRegistryCredentials": nil, "notebookAccessKeys": nil})
+		return jsonAnswer(http.StatusOK, obj{
+			"userStorageKey": fakeKey("storage" + c.scope.guid), "userStorageResourceId": c.storageID(), "appInsightsInstrumentationKey": guidOf("ai" + c.scope.guid),
+			"containerRegistryCredentials": nil, "notebookAccessKeys": nil,
+		})
 	case "POST liststorageaccountkeys":
 		return jsonAnswer(http.StatusOK, obj{"userStorageKey": fakeKey("storage" + c.scope.guid)})
 	case "POST listnotebookkeys":
@@ -143,8 +154,10 @@ func (c *call) vmSizes() answer {
 		cpus, gpus int
 		gb         int
 	}{{"Standard_DS2_v2", 2, 0, 7}, {"Standard_DS3_v2", 4, 0, 14}, {"Standard_DS12_v2", 4, 0, 28}, {"Standard_E4s_v3", 4, 0, 32}, {"Standard_NC6s_v3", 6, 1, 112}} {
-		list = append(list, obj{"name": v.name, "family": "standardFamily", "vCPUs": v.cpus, "gpus": v.gpus, "memoryGB": v.gb, "osVhdSizeMB": 1047552,
-			"maxResourceVolumeMB": 14336, "lowPriorityCapable": true, "premiumIO": true, "supportedComputeTypes": []any{"AmlCompute", "ComputeInstance"}})
+		list = append(list, obj{
+			"name": v.name, "family": "standardFamily", "vCPUs": v.cpus, "gpus": v.gpus, "memoryGB": v.gb, "osVhdSizeMB": 1047552,
+			"maxResourceVolumeMB": 14336, "lowPriorityCapable": true, "premiumIO": true, "supportedComputeTypes": []any{"AmlCompute", "ComputeInstance"},
+		})
 	}
 	return jsonAnswer(http.StatusOK, obj{"value": list})
 }

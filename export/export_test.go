@@ -79,7 +79,8 @@ name: score
 tags:
   a: "1"
   b: "2"
-`} {
+`,
+	} {
 		if got := file(t, r, name); got != want {
 			t.Errorf("%s is\n%s\nwant\n%s", name, got, want)
 		}
@@ -104,7 +105,8 @@ instance_count: 1
 	r := export.Files(assets, nil, opt)
 	check(t, paths(r), []string{
 		"environments/train/1.conda.yml", "environments/train/1.yml", "environments/train/9.conda.yml", "environments/train/9.yml",
-		"models/m/10.yml", "models/m/2.yml", "online-endpoints/score/deployments/blue.yml"})
+		"models/m/10.yml", "models/m/2.yml", "online-endpoints/score/deployments/blue.yml",
+	})
 	var left []string
 	for _, l := range r.Left {
 		left = append(left, l.ID.String()+" "+l.Why)
@@ -134,8 +136,10 @@ func TestWhatNobodyWrote(t *testing.T) {
 	for _, l := range r.Left {
 		left = append(left, l.ID.String()+" "+l.Why)
 	}
-	check(t, left, []string{"data/azureml_job1_output_model:1 a job made it", "datastore/workspaceblobstore the service made it",
-		"environment/AzureML-sklearn:1 the service made it", "model/m:1 the job run1 made it", "model/m:2 it is archived"})
+	check(t, left, []string{
+		"data/azureml_job1_output_model:1 a job made it", "datastore/workspaceblobstore the service made it",
+		"environment/AzureML-sklearn:1 the service made it", "model/m:1 the job run1 made it", "model/m:2 it is archived",
+	})
 	r = export.Files(assets, nil, export.Options{Scope: scope, FromJobs: true})
 	check(t, paths(r), []string{"data/azureml_job1_output_model/1.yml", "models/m/1.yml"})
 	r = export.Files(assets, nil, export.Options{Scope: scope, Kinds: []asset.Kind{"job"}})
@@ -364,9 +368,11 @@ instance_type: Standard_DS3_v2
 instance_count: 1
 `
 	uri := "azureml://datastores/workspaceblobstore/paths/LocalUpload/" + hash + "/iris.csv"
-	assets := []*asset.Asset{code, live(t, strings.Replace(deployment, "NAME", "blue", 1)), live(t, strings.Replace(deployment, "NAME", "green", 1)),
+	assets := []*asset.Asset{
+		code, live(t, strings.Replace(deployment, "NAME", "blue", 1)), live(t, strings.Replace(deployment, "NAME", "green", 1)),
 		live(t, "$schema: x/data.schema.json\nname: iris\nversion: \"1\"\ntype: uri_file\npath: "+uri+"\n"),
-		live(t, "$schema: x/data.schema.json\nname: other\nversion: \"1\"\ntype: uri_file\npath: "+strings.Replace(uri, "workspaceblobstore", "mine", 1)+"\n")}
+		live(t, "$schema: x/data.schema.json\nname: other\nversion: \"1\"\ntype: uri_file\npath: "+strings.Replace(uri, "workspaceblobstore", "mine", 1)+"\n"),
+	}
 	opt := export.Options{Scope: scope}
 	got := export.Contents(assets, nil, opt)
 	want := []export.Content{

@@ -132,8 +132,10 @@ func meaning(t fataler, files fs.FS, assets []*asset.Asset) (*tree.Tree, *asset.
 	if err := bad.Errors().Err(); err != nil {
 		t.Fatal(err)
 	}
-	want, bad := resolve.Resolve(context.Background(), resolve.Input{FS: files, Assets: got.Assets, Scope: scope,
-		Facts: facts{asset.NewSet(assets...), true}, Document: document, Literals: true})
+	want, bad := resolve.Resolve(context.Background(), resolve.Input{
+		FS: files, Assets: got.Assets, Scope: scope,
+		Facts: facts{asset.NewSet(assets...), true}, Document: document, Literals: true,
+	})
 	if err := bad.Errors().Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -198,8 +200,10 @@ func readSample(t fataler, name, text string) *asset.Asset {
 // behind it.
 func resolved(t fataler, a *asset.Asset) []*asset.Asset {
 	t.Helper()
-	want, bad := resolve.Resolve(context.Background(), resolve.Input{FS: fstest.MapFS{}, Assets: []*asset.Asset{a}, Scope: scope,
-		Facts: facts{&asset.Set{}, true}, Document: document, Literals: true})
+	want, bad := resolve.Resolve(context.Background(), resolve.Input{
+		FS: fstest.MapFS{}, Assets: []*asset.Asset{a}, Scope: scope,
+		Facts: facts{&asset.Set{}, true}, Document: document, Literals: true,
+	})
 	if err := bad.Errors().Err(); err != nil {
 		t.Fatal(err)
 	}

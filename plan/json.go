@@ -163,7 +163,8 @@ func (p *Plan) signed(tool string) *document {
 }
 
 func (p *Plan) document(tool string) *document {
-	d := &document{Format: Format, Tool: tool, Complete: p.Complete(), Errored: len(p.Problems.Errors()) > 0,
+	d := &document{
+		Format: Format, Tool: tool, Complete: p.Complete(), Errored: len(p.Problems.Errors()) > 0,
 		Target:   jsonTarget(p.Target),
 		Source:   jsonSource(p.Source),
 		Observed: p.observed(),
@@ -220,9 +221,11 @@ func (p *Plan) observed() jsonObserved {
 
 func (p *Plan) step(s Step) jsonStep {
 	id := s.Key.ID
-	out := jsonStep{ID: s.Key.String(), Kind: string(id.Kind), Parent: id.Parent, Name: id.Name, Version: id.Version, Part: s.Key.Part,
+	out := jsonStep{
+		ID: s.Key.String(), Kind: string(id.Kind), Parent: id.Parent, Name: id.Name, Version: id.Version, Part: s.Key.Part,
 		Action: s.Action, Destructive: s.Action.Destructive(), Code: s.Code, Why: s.Why, Blocked: s.Blocked, Needs: s.Needs, Refused: p.Refused(s),
-		Reasons: s.reasons(), ARM: s.ARM, Precondition: s.precondition(), Danger: s.danger()}
+		Reasons: s.reasons(), ARM: s.ARM, Precondition: s.precondition(), Danger: s.danger(),
+	}
 	for _, k := range s.Requires {
 		out.Requires = append(out.Requires, k.String())
 	}

@@ -100,8 +100,10 @@ func (m *maker) split(s *Step) {
 	if len(later) == 0 {
 		return
 	}
-	last := m.add(&Step{Key: Key{ID: s.Key.ID, Part: Late}, Action: Update, Changes: later, Want: s.Want, Body: s.Body, Live: s.Live, Source: s.Source, ARM: s.ARM,
-		Why: "after what is in it"})
+	last := m.add(&Step{
+		Key: Key{ID: s.Key.ID, Part: Late}, Action: Update, Changes: later, Want: s.Want, Body: s.Body, Live: s.Live, Source: s.Source, ARM: s.ARM,
+		Why: "after what is in it",
+	})
 	for _, l := range lateOf(s.Want) {
 		for _, name := range slices.Sorted(maps.Keys(l.names())) {
 			if ok, _ := m.willBe(s.Key.ID, name); !ok {

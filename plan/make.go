@@ -23,8 +23,10 @@ func Make(in Input) *Plan {
 	m.guard()
 	order := m.order()
 	m.block(order)
-	p := &Plan{Target: in.Target, Source: in.Source, Observed: in.Observed, Options: in.Options,
-		Steps: copies(order), Drift: m.drift, Problems: append(in.Problems.Sorted(), m.problems.Sorted()...), Unmanaged: m.unmanaged()}
+	p := &Plan{
+		Target: in.Target, Source: in.Source, Observed: in.Observed, Options: in.Options,
+		Steps: copies(order), Drift: m.drift, Problems: append(in.Problems.Sorted(), m.problems.Sorted()...), Unmanaged: m.unmanaged(),
+	}
 	if p.Observed.Fingerprint == "" {
 		p.Observed.Fingerprint = m.fingerprint()
 	}
@@ -53,8 +55,10 @@ type maker struct {
 }
 
 func newMaker(in *Input) *maker {
-	m := &maker{Input: in, steps: map[Key]*Step{}, versions: map[asset.ID][]string{},
-		inside: map[asset.ID][]*asset.Asset{}, wantInside: map[asset.ID][]*asset.Asset{}, wantVersions: map[asset.ID][]*asset.Asset{}, jobFiles: map[string]bool{}, wantAll: in.Want.All(), liveAll: in.Live.Assets.All()}
+	m := &maker{
+		Input: in, steps: map[Key]*Step{}, versions: map[asset.ID][]string{},
+		inside: map[asset.ID][]*asset.Asset{}, wantInside: map[asset.ID][]*asset.Asset{}, wantVersions: map[asset.ID][]*asset.Asset{}, jobFiles: map[string]bool{}, wantAll: in.Want.All(), liveAll: in.Live.Assets.All(),
+	}
 	for id, list := range in.Live.Versions {
 		m.versions[id.Container()] = append(m.versions[id.Container()], list...)
 	}

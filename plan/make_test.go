@@ -19,11 +19,13 @@ type world struct {
 const owner = "repo/prod"
 
 func newWorld(t testing.TB) *world {
-	w := &world{t: t, in: Input{Owner: owner, Complete: true, Want: asset.NewSet(), Owned: map[asset.ID]Owned{},
+	w := &world{t: t, in: Input{
+		Owner: owner, Complete: true, Want: asset.NewSet(), Owned: map[asset.ID]Owned{},
 		Target:  Target{Name: "prod", Cloud: "public", Subscription: "s", ResourceGroup: "rg", Workspace: "mlw-prod"},
 		Source:  Source{Repo: "https://git/x", Commit: "4f1c2abdeadbeef"},
 		Options: Options{Prune: true},
-		Guard:   Guard{Observations: 1, Max: 100}}}
+		Guard:   Guard{Observations: 1, Max: 100},
+	}}
 	w.in.Live = Live{Assets: asset.NewSet(), Listed: map[asset.Kind]bool{}, Unknown: map[asset.ID]string{}, Known: map[asset.ID]bool{}, Archived: map[asset.ID]bool{}, Broken: map[asset.ID]bool{}, Versions: map[asset.ID][]string{}}
 	for _, t := range kind.All() {
 		w.in.Live.Listed[t.Kind] = true
@@ -164,16 +166,22 @@ func TestWanted(t *testing.T) {
 			w.want(env, `'image':'a'`)
 			w.owned(env, `'image':'a','os_type':'linux'`, `'image':'a'`)
 		}, "environment/e:1 noop"},
-		{"new version", func(w *world) { w.want("environment/e:2", `'image':'b'`); w.owned(env, `'image':'a'`, `'image':'a'`) },
-			"environment/e:2 new_version image:git after 1"},
+		{
+			"new version", func(w *world) { w.want("environment/e:2", `'image':'b'`); w.owned(env, `'image':'a'`, `'image':'a'`) },
+			"environment/e:2 new_version image:git after 1",
+		},
 		{"update in place", func(w *world) {
 			w.want(dat, `'path':'a','description':'x'`)
 			w.owned(dat, `'path':'a','description':'y'`, `'path':'a','description':'y'`)
 		}, "data/d:1 update description:git"},
-		{"same version, other content", func(w *world) { w.want(env, `'image':'b'`); w.owned(env, `'image':'a'`, `'image':'a'`) },
-			"environment/e:1 blocked(version_exists) image:git"},
-		{"same version, other content, of nobody", func(w *world) { w.want(env, `'image':'b'`); w.live(env, `'image':'a'`) },
-			"environment/e:1 blocked(version_exists) image:adopt"},
+		{
+			"same version, other content", func(w *world) { w.want(env, `'image':'b'`); w.owned(env, `'image':'a'`, `'image':'a'`) },
+			"environment/e:1 blocked(version_exists) image:git",
+		},
+		{
+			"same version, other content, of nobody", func(w *world) { w.want(env, `'image':'b'`); w.live(env, `'image':'a'`) },
+			"environment/e:1 blocked(version_exists) image:adopt",
+		},
 		{"adopt the same", func(w *world) { w.want(env, `'image':'a'`); w.live(env, `'image':'a'`) }, "environment/e:1 adopt"},
 		{"adopt, differing", func(w *world) { w.want(dat, `'description':'a'`); w.live(dat, `'description':'b'`) }, "data/d:1 adopt ~description:adopt"},
 		{"adopt and correct", func(w *world) {

@@ -79,9 +79,11 @@ func (s *jsonStep) compact() {
 }
 
 func (d *document) saved() (*Saved, error) {
-	s := &Saved{Tool: d.Tool, Digest: d.Digest, Complete: d.Complete, Errored: d.Errored, Target: Target(d.Target), Source: Source(d.Source),
+	s := &Saved{
+		Tool: d.Tool, Digest: d.Digest, Complete: d.Complete, Errored: d.Errored, Target: Target(d.Target), Source: Source(d.Source),
 		Options:     Options{Prune: d.Options.Prune, Select: d.Options.Select, Allow: d.Options.Allow, Full: d.Options.Full},
-		Fingerprint: d.Observed.Fingerprint, Summary: d.Summary}
+		Fingerprint: d.Observed.Fingerprint, Summary: d.Summary,
+	}
 	for _, x := range d.Steps {
 		id := asset.ID{Kind: asset.Kind(x.Kind), Parent: x.Parent, Name: x.Name, Version: x.Version}
 		key := Key{ID: id, Part: x.Part}

@@ -50,16 +50,20 @@ func TestRemovals(t *testing.T) {
 			w.want("job/j#command", `'inputs':{'x':{'type':'uri_file','path':'azureml:d:1'}}`)
 			w.in.Live.Assets.Add(w.asset("job/j#command", ``))
 		}, "data/d:1 noop(referenced)\njob/j noop"},
-		{"a later version in the same file", func(w *world) {
-			w.want("data/d:2", `'path':'p'`).Pos.File = "d.yml"
-			w.owned("data/d:2", `'path':'p'`, `'path':'p'`)
+		{
+			"a later version in the same file", func(w *world) {
+				w.want("data/d:2", `'path':'p'`).Pos.File = "d.yml"
+				w.owned("data/d:2", `'path':'p'`, `'path':'p'`)
+			},
+			"data/d:2 noop",
 		},
-			"data/d:2 noop"},
-		{"a later version in another file", func(w *world) {
-			w.want("data/d:2", `'path':'p'`).Pos.File = "e.yml"
-			w.owned("data/d:2", `'path':'p'`, `'path':'p'`)
+		{
+			"a later version in another file", func(w *world) {
+				w.want("data/d:2", `'path':'p'`).Pos.File = "e.yml"
+				w.owned("data/d:2", `'path':'p'`, `'path':'p'`)
+			},
+			"data/d:1 archive\ndata/d:2 noop",
 		},
-			"data/d:1 archive\ndata/d:2 noop"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -183,7 +187,10 @@ func TestBump(t *testing.T) {
 		versions []string
 		next     string
 	}{
-		{nil, "2"}, {[]string{"1", "2", "9"}, "10"}, {[]string{"0999"}, "1000"}, {[]string{"a", "2.0"}, "2"},
+		{nil, "2"},
+		{[]string{"1", "2", "9"}, "10"},
+		{[]string{"0999"}, "1000"},
+		{[]string{"a", "2.0"}, "2"},
 		{[]string{"99999999999999999999999"}, "100000000000000000000000"},
 	} {
 		w := newWorld(t)

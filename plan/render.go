@@ -24,8 +24,10 @@ var symbols = map[Action][2]string{
 const legend = "+ create, ^ new version, ~ update, %s replace, x archive, - delete, o forget, ? adopt or unknown, ! blocked, = unchanged"
 
 // actionWords are the actions in words, as counts and headlines say them.
-var actionWords = map[string]string{"create": "create", "new_version": "new version", "update": "update", "replace": "replace", "archive": "archive",
-	"delete": "delete", "orphan": "forget", "adopt": "adopt", "blocked": "blocked", "unknown": "unknown"}
+var actionWords = map[string]string{
+	"create": "create", "new_version": "new version", "update": "update", "replace": "replace", "archive": "archive",
+	"delete": "delete", "orphan": "forget", "adopt": "adopt", "blocked": "blocked", "unknown": "unknown",
+}
 
 // counts are the counts that are not 0, but those of assets that stay as they are.
 func counts(summary map[string]int) []string {

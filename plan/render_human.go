@@ -26,8 +26,10 @@ type Style struct {
 }
 
 // colors of the actions.
-var colors = map[Action]string{Create: "32", NewVersion: "36", Update: "33", Replace: "35;1", Archive: "31", Delete: "31;1", Orphan: "90",
-	Adopt: "34", Blocked: "31;1", Unknown: "35", NoOp: "90"}
+var colors = map[Action]string{
+	Create: "32", NewVersion: "36", Update: "33", Replace: "35;1", Archive: "31", Delete: "31;1", Orphan: "90",
+	Adopt: "34", Blocked: "31;1", Unknown: "35", NoOp: "90",
+}
 
 // Human prints the plan for people: a headline an asset, then what changes,
 // then why and where, in the order of doing.

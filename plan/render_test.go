@@ -142,7 +142,8 @@ func hostilePlan(text string) *Plan {
 	}
 	want := &asset.Asset{ID: id, Variant: "uri_file", Body: asset.NewMap().Set(text, str(text))}
 	pos := problem.Pos{File: text + "/" + text, Line: 1}
-	p := &Plan{Target: Target{Name: text, Workspace: text}, Source: Source{Commit: text},
+	p := &Plan{
+		Target: Target{Name: text, Workspace: text}, Source: Source{Commit: text},
 		Observed: Observed{Partial: map[asset.Kind]string{"data": text}},
 		Steps: []Step{
 			{Key: Key{ID: id}, Action: Update, Changes: changes, Why: text, Source: pos, Want: want, ARM: text, Requires: []Key{{ID: id}}},
@@ -150,7 +151,8 @@ func hostilePlan(text string) *Plan {
 			{Key: Key{ID: id, Part: Clear}, Action: Blocked, Blocked: text, Source: pos},
 			{Key: Key{ID: id}, Action: Delete, Needs: text, Source: pos},
 		},
-		Drift: []Drift{{ID: id, Paths: []string{text}, By: text, At: text, Changes: changes}}}
+		Drift: []Drift{{ID: id, Paths: []string{text}, By: text, At: text, Changes: changes}},
+	}
 	p.Problems.Hintf(pos, text, text, "%s", text)
 	return p
 }

@@ -13,9 +13,11 @@ func Schema() map[string]any {
 			"name", "workspace"),
 		"source": object(map[string]any{"repo": text(""), "commit": text(""), "dirty": boolean("There were changes that are in no commit."), "tree": text("Digest of the wanted assets.")},
 			"repo", "commit"),
-		"observed": object(map[string]any{"at": text("When the live side was read."), "requests": number(), "assets": number(), "known": number(),
+		"observed": object(map[string]any{
+			"at": text("When the live side was read."), "requests": number(), "assets": number(), "known": number(),
 			"partial": list(text("A kind that could not be read.")), "reasons": map[string]any{"type": "object", "additionalProperties": text("")},
-			"fingerprint": text("Digest of what was read.")}, "partial", "fingerprint"),
+			"fingerprint": text("Digest of what was read."),
+		}, "partial", "fingerprint"),
 		"options": object(map[string]any{"prune": boolean(""), "select": list(text("")), "allow": list(text("An approval.")), "full": boolean("")},
 			"prune", "select", "allow"),
 		"summary":   map[string]any{"type": "object", "additionalProperties": number()},
@@ -42,8 +44,10 @@ func stepSchema() map[string]any {
 		"supersedes": text("The version that a new version follows."),
 		"source":     object(map[string]any{"file": text(""), "line": number(), "col": number()}, "file"),
 		"arm_id":     text(""),
-		"precondition": object(map[string]any{"absent": boolean("The asset must not exist."),
-			"live": text("Digest of the live asset.")}),
+		"precondition": object(map[string]any{
+			"absent": boolean("The asset must not exist."),
+			"live":   text("Digest of the live asset."),
+		}),
 		"fields": list(fieldSchema()),
 		"upload": object(map[string]any{"files": number(), "bytes": number()}, "files", "bytes"),
 		"danger": map[string]any{"enum": []any{"none", "hidden", "traffic", "loss"}},
@@ -56,19 +60,25 @@ func fieldSchema() map[string]any {
 	for _, c := range []string{"in_place", "immutable", "create_only", "append_only", "at_creation", "secret"} {
 		classes = append(classes, c)
 	}
-	return object(map[string]any{"path": text(""), "class": map[string]any{"enum": classes}, "before": value, "after": value, "live": value,
+	return object(map[string]any{
+		"path": text(""), "class": map[string]any{"enum": classes}, "before": value, "after": value, "live": value,
 		"action": map[string]any{"enum": []any{"change", "ignore"}}, "reason": text("git, drift, default, reference or adopt."),
-		"diverged": boolean("Git and live both changed."), "ignored": text("Why the difference is not acted on.")}, "path", "class", "action", "reason")
+		"diverged": boolean("Git and live both changed."), "ignored": text("Why the difference is not acted on."),
+	}, "path", "class", "action", "reason")
 }
 
 func driftSchema() map[string]any {
-	return object(map[string]any{"id": text(""), "paths": list(text("A field; none if the asset was deleted.")), "by": text(""), "at": text(""),
-		"resolution": map[string]any{"enum": []any{"revert", "report"}}}, "id", "paths", "resolution")
+	return object(map[string]any{
+		"id": text(""), "paths": list(text("A field; none if the asset was deleted.")), "by": text(""), "at": text(""),
+		"resolution": map[string]any{"enum": []any{"revert", "report"}},
+	}, "id", "paths", "resolution")
 }
 
 func problemSchema() map[string]any {
-	return object(map[string]any{"severity": map[string]any{"enum": []any{"error", "warning"}}, "code": text(""), "file": text(""), "line": number(), "col": number(),
-		"message": text(""), "fix": text("What to do instead.")}, "severity", "code", "message")
+	return object(map[string]any{
+		"severity": map[string]any{"enum": []any{"error", "warning"}}, "code": text(""), "file": text(""), "line": number(), "col": number(),
+		"message": text(""), "fix": text("What to do instead."),
+	}, "severity", "code", "message")
 }
 
 func object(props map[string]any, required ...string) map[string]any {

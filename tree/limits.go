@@ -23,8 +23,12 @@ func (l Limits) orDefaults() Limits {
 		at    *int
 		value int
 	}{
-		{&l.Files, 10_000}, {&l.Bytes, 1 << 20}, {&l.Depth, 64},
-		{&l.Aliased, 10_000}, {&l.Entries, 10_000}, {&l.Documents, 1_000},
+		{&l.Files, 10_000},
+		{&l.Bytes, 1 << 20},
+		{&l.Depth, 64},
+		{&l.Aliased, 10_000},
+		{&l.Entries, 10_000},
+		{&l.Documents, 1_000},
 	} {
 		if *d.at <= 0 {
 			*d.at = d.value

@@ -66,11 +66,19 @@ func TestPositions(t *testing.T) {
 		v         *asset.Value
 		line, col int
 	}{
-		{doc, 2, 1}, {doc.Get("a"), 2, 4}, {doc.Get("b"), 3, 1}, {doc.GetPath("b", "c"), 4, 6},
-		{doc.GetPath("b", "l"), 5, 3}, {doc.GetPath("b", "l").Items()[0], 6, 5},
-		{doc.GetPath("b", "l").Items()[1], 7, 7}, {doc.GetPath("b", "l").Items()[1].Get("m"), 8, 10},
+		{doc, 2, 1},
+		{doc.Get("a"), 2, 4},
+		{doc.Get("b"), 3, 1},
+		{doc.GetPath("b", "c"), 4, 6},
+		{doc.GetPath("b", "l"), 5, 3},
+		{doc.GetPath("b", "l").Items()[0], 6, 5},
+		{doc.GetPath("b", "l").Items()[1], 7, 7},
+		{doc.GetPath("b", "l").Items()[1].Get("m"), 8, 10},
 		{doc.GetPath("b", "l").Items()[1].Get("m").Items()[1], 8, 14},
-		{doc.Get("e"), 10, 1}, {doc.Get("f"), 11, 4}, {doc.GetPath("f", "g"), 11, 8}, {doc.Get("long"), 12, 7},
+		{doc.Get("e"), 10, 1},
+		{doc.Get("f"), 11, 4},
+		{doc.GetPath("f", "g"), 11, 8},
+		{doc.Get("long"), 12, 7},
 	} {
 		if want := (problem.Pos{File: "f.yml", Line: tc.line, Col: tc.col}); tc.v.Pos() != want {
 			t.Errorf("%s: got %s, want %s", tc.v.Canonical(), tc.v.Pos(), want)

@@ -118,9 +118,11 @@ func (p *parser) explainTemplates(data []byte) {
 				continue
 			}
 			col := bytes.Index(rows[n][at[0]:], []byte("{{")) + at[0]
-			*bad = problem.Problem{Pos: problem.Pos{File: p.file, Line: n + 1, Col: utf8.RuneCount(rows[n][:col]) + 1}, Severity: problem.Error, Code: "template",
+			*bad = problem.Problem{
+				Pos: problem.Pos{File: p.file, Line: n + 1, Col: utf8.RuneCount(rows[n][:col]) + 1}, Severity: problem.Error, Code: "template",
 				Text: "the file is a template: {{…}} must be filled in before it is YAML",
-				Hint: "render the template, or write ${{ var.NAME }} and give NAME under vars in mlsync.yaml"}
+				Hint: "render the template, or write ${{ var.NAME }} and give NAME under vars in mlsync.yaml",
+			}
 			break
 		}
 	}

@@ -72,14 +72,20 @@ func TestUpdateTouchesOnlyWhatDiffers(t *testing.T) {
 		want string
 	}{
 		{"nothing", func(*asset.Asset) {}, ""},
-		{"quoted scalar", func(a *asset.Asset) { a.Body.Set("image", str("mcr.microsoft.com/x:2")) },
-			"-image: 'mcr.microsoft.com/x:1'   # pinned\n+image: 'mcr.microsoft.com/x:2'   # pinned"},
+		{
+			"quoted scalar", func(a *asset.Asset) { a.Body.Set("image", str("mcr.microsoft.com/x:2")) },
+			"-image: 'mcr.microsoft.com/x:1'   # pinned\n+image: 'mcr.microsoft.com/x:2'   # pinned",
+		},
 		{"version", func(a *asset.Asset) { a.ID.Version = "4" }, "-version: 3   # bump me\n+version: 4   # bump me"},
 		{"version text", func(a *asset.Asset) { a.ID.Version = "1.10" }, "-version: 3   # bump me\n+version: \"1.10\"   # bump me"},
-		{"flow map", func(a *asset.Asset) { a.Body.Get("tags").Set("new", str("x")) },
-			"-tags: {team: a, cost: \"12\"}\n+tags: {cost: \"12\", new: x, team: a}"},
-		{"list item", func(a *asset.Asset) { a.Body.GetPath("conda_file", "dependencies").Items()[0] = str("python=3.11") },
-			"-  - python=3.10   # old\n+  - python=3.11   # old"},
+		{
+			"flow map", func(a *asset.Asset) { a.Body.Get("tags").Set("new", str("x")) },
+			"-tags: {team: a, cost: \"12\"}\n+tags: {cost: \"12\", new: x, team: a}",
+		},
+		{
+			"list item", func(a *asset.Asset) { a.Body.GetPath("conda_file", "dependencies").Items()[0] = str("python=3.11") },
+			"-  - python=3.10   # old\n+  - python=3.11   # old",
+		},
 		{"list append", func(a *asset.Asset) { a.Body.GetPath("conda_file", "channels").Append(str("defaults")) }, "+  - defaults"},
 		{"deep", func(a *asset.Asset) {
 			a.Body.GetPath("conda_file", "dependencies").Items()[2].Get("pip").Append(str("scipy"))
@@ -94,10 +100,14 @@ func TestUpdateTouchesOnlyWhatDiffers(t *testing.T) {
 			a.Body.Set("build", asset.NewMap().Set("path", str("x")))
 			a.Body.Delete("conda_file")
 		}, "*"},
-		{"folded", func(a *asset.Asset) { a.Body.Set("description", str("one line")) },
-			"-description: >-\n-  Folded text\n-  of two lines.\n+description: one line"},
-		{"block", func(a *asset.Asset) { a.Body.Set("description", str("a\nb\n")) },
-			"-description: >-\n-  Folded text\n-  of two lines.\n+description: |\n+  a\n+  b"},
+		{
+			"folded", func(a *asset.Asset) { a.Body.Set("description", str("one line")) },
+			"-description: >-\n-  Folded text\n-  of two lines.\n+description: one line",
+		},
+		{
+			"block", func(a *asset.Asset) { a.Body.Set("description", str("a\nb\n")) },
+			"-description: >-\n-  Folded text\n-  of two lines.\n+description: |\n+  a\n+  b",
+		},
 		{"drop", func(a *asset.Asset) { a.Body.Delete("tags") }, "-tags: {team: a, cost: \"12\"}"},
 	} {
 		a := readOne(t, envFile)

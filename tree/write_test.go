@@ -12,10 +12,12 @@ import (
 )
 
 // nasty are texts on which writers of YAML stumble.
-var nasty = []string{"", " ", "a ", " a", "yes", "No", "y", "~", "null", "010", "0o7", "1_000", "12:30", "1e3", "1.10", ".5", "-", "- a", "-x", "--lr", "a: b", "a:", ":a", "a #b", "#a",
+var nasty = []string{
+	"", " ", "a ", " a", "yes", "No", "y", "~", "null", "010", "0o7", "1_000", "12:30", "1e3", "1.10", ".5", "-", "- a", "-x", "--lr", "a: b", "a:", ":a", "a #b", "#a",
 	"a\nb", "a\nb\n", "a\n\n", "\na", " a\nb", "a\n  b\n", "a\n#b\n", "a\r\nb", "\t", "a\tb", "\ta\nb", "'", `"`, `it's "x"`, `\n`, "{{x}}", "{a}", "[a]", "a, b", "&a", "*a", "!a", "%a", "@a", "`a", "|", ">", "?", "? a",
 	"=", "<<", "<x>", "...", "---", "--- a", "2023-05-01", "2022-07-10 10:00:00", "é", "\u0085", "\u2028", "\ufeff", "a\u0085\nb", "\x00", "\x7f", "😀", "${{inputs.x}}", "${{secret.K}}", "$[[--x ${{inputs.x}}]]",
-	"azureml:x:1", "https://x.y/z#a", "a\n \nb", "a \nb", "a\n\n\nb\n\n\n", "NaN", ".nan", "inf", "1.", "+1", "1e+5", "0x1F", "true", strings.Repeat("k", 1500), "no\n"}
+	"azureml:x:1", "https://x.y/z#a", "a\n \nb", "a \nb", "a\n\n\nb\n\n\n", "NaN", ".nan", "inf", "1.", "+1", "1e+5", "0x1F", "true", strings.Repeat("k", 1500), "no\n",
+}
 
 func values() *rapid.Generator[*asset.Value] {
 	text := rapid.OneOf(rapid.SampledFrom(nasty), rapid.String(), rapid.StringMatching(`[a-z0-9.:_ +-]{0,12}`))
@@ -164,10 +166,14 @@ func TestLayout(t *testing.T) {
 		auto          bool
 		want          string
 	}{
-		{"train", "3", false, "environments/train/3.yml"}, {"train", "", true, "environments/train.yml"},
-		{"con", "1", false, "environments/%63on/1.yml"}, {"Aux.x", "nul", false, "environments/%41ux.x/%6Eul.yml"},
-		{"../x", "..", false, "environments/%2E.%2Fx/%2E%2E.yml"}, {"é", "1.", false, "environments/%C3%A9/1%2E.yml"},
-		{"a:b", "1", false, "environments/a%3Ab/1.yml"}, {"com1", "com10", false, "environments/%63om1/com10.yml"},
+		{"train", "3", false, "environments/train/3.yml"},
+		{"train", "", true, "environments/train.yml"},
+		{"con", "1", false, "environments/%63on/1.yml"},
+		{"Aux.x", "nul", false, "environments/%41ux.x/%6Eul.yml"},
+		{"../x", "..", false, "environments/%2E.%2Fx/%2E%2E.yml"},
+		{"é", "1.", false, "environments/%C3%A9/1%2E.yml"},
+		{"a:b", "1", false, "environments/a%3Ab/1.yml"},
+		{"com1", "com10", false, "environments/%63om1/com10.yml"},
 	} {
 		a := &asset.Asset{ID: asset.ID{Kind: "environment", Name: tc.name, Version: tc.version}, Auto: tc.auto}
 		if got := Layout(a); got != tc.want {

@@ -57,8 +57,11 @@ func rootFields(c *Config, base *Target) []field {
 			c.Targets = append(c.Targets, t)
 		}),
 		secretsField(c),
-		{"rules", "How assets are treated. Of the rules that match an asset, the last that speaks of a thing wins.",
-			map[string]any{"type": "array", "items": rule}, func(d *decoder, v *asset.Value) { rules(d, v, c) }},
+		{
+			"rules", "How assets are treated. Of the rules that match an asset, the last that speaks of a thing wins.",
+			map[string]any{"type": "array", "items": rule},
+			func(d *decoder, v *asset.Value) { rules(d, v, c) },
+		},
 	}
 }
 
@@ -113,8 +116,10 @@ func secretsField(c *Config) field {
 		s := schemaOf(append(providerFields(t, &Provider{}), word("type", "What it is; its name if not given.", new(string), types...)))
 		provider = append(provider, s)
 	}
-	key := map[string]any{"anyOf": []any{map[string]any{"type": "string"}, map[string]any{"type": "object", "additionalProperties": false,
-		"properties": map[string]any{"provider": map[string]any{"type": "string"}, "key": map[string]any{"type": "string"}}}}}
+	key := map[string]any{"anyOf": []any{map[string]any{"type": "string"}, map[string]any{
+		"type": "object", "additionalProperties": false,
+		"properties": map[string]any{"provider": map[string]any{"type": "string"}, "key": map[string]any{"type": "string"}},
+	}}}
 	return object("secrets", "Where the values of ${{ secret.NAME }} come from.", []field{
 		entries("providers", "Sources by name: env, file, keyvault, age or sops, or any name with a type.", map[string]any{"anyOf": provider},
 			func(d *decoder, name string, v *asset.Value) { readProvider(d, name, v, c, types) }),

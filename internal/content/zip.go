@@ -68,8 +68,10 @@ func zipNode(ctx context.Context, name string, f *folder, limit int64) (*node, e
 		if err := feed(ctx, sum, file.node, make([]byte, chunk)); err != nil {
 			return nil, err
 		}
-		h := &zip.FileHeader{Name: f.name + "/" + file.Rel, Method: zip.Store, Modified: zipTime, CRC32: sum.Sum32(),
-			CompressedSize64: uint64(file.Size), UncompressedSize64: uint64(file.Size)}
+		h := &zip.FileHeader{
+			Name: f.name + "/" + file.Rel, Method: zip.Store, Modified: zipTime, CRC32: sum.Sum32(),
+			CompressedSize64: uint64(file.Size), UncompressedSize64: uint64(file.Size),
+		}
 		fw, err := zw.CreateRaw(h)
 		if err != nil {
 			return nil, err

@@ -10,9 +10,19 @@ func TestPath(t *testing.T) {
 		glob, name string
 		want       bool
 	}{
-		{"a", "a/b/c.yml", true}, {"a/", "a/b.yml", true}, {"a/*.yml", "a/b.yml", true}, {"a/*.yml", "a/b/c.yml", false},
-		{"**/c.yml", "a/b/c.yml", true}, {"**/c.yml", "c.yml", true}, {"a/**/c.yml", "a/c.yml", true}, {"a/**", "a/b/c", true},
-		{"**", "x", true}, {"*.yml", "a/b.yml", false}, {"b", "a/b", false}, {"a/?.yml", "a/b.yml", true}, {"[", "[", false},
+		{"a", "a/b/c.yml", true},
+		{"a/", "a/b.yml", true},
+		{"a/*.yml", "a/b.yml", true},
+		{"a/*.yml", "a/b/c.yml", false},
+		{"**/c.yml", "a/b/c.yml", true},
+		{"**/c.yml", "c.yml", true},
+		{"a/**/c.yml", "a/c.yml", true},
+		{"a/**", "a/b/c", true},
+		{"**", "x", true},
+		{"*.yml", "a/b.yml", false},
+		{"b", "a/b", false},
+		{"a/?.yml", "a/b.yml", true},
+		{"[", "[", false},
 		{strings.Repeat("**/", 50) + "x", strings.Repeat("a/", 50) + "y", false},
 	} {
 		if got := Path(tc.glob, tc.name); got != tc.want {
