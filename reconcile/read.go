@@ -119,6 +119,11 @@ func (n *need) read(ctx context.Context, live Live, inTree map[asset.ID]bool, ow
 	}
 	live.Versions(ctx, names...)
 	var ids []asset.ID
+	for id := range owned { // a list of versions can be behind as well
+		if n.names[id.Container()] && live.Asset(id) == nil {
+			ids = append(ids, id)
+		}
+	}
 	for id := range n.ids {
 		name, ok := live.Name(id)
 		if inTree[id] || kind.Of(id.Kind).Versioned && (!ok || name.Latest == id.Version) {

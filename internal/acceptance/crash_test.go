@@ -26,7 +26,7 @@ func TestKilledDaemonTakesUpWhereItWas(t *testing.T) {
 		}
 	}
 	last -= 4 // content that two assets have is sent once or twice
-	const runs = 8
+	const runs = 6
 	for i := range runs {
 		k := 1 + i*(last-1)/(runs-1)
 		t.Run(fmt.Sprintf("while write %d of %d is sent", k, last), func(t *testing.T) {
