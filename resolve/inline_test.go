@@ -117,6 +117,15 @@ func TestNamedInline(t *testing.T) {
 	}
 }
 
+// What was lifted out of an asset is wanted only if the asset is.
+func TestPartsOfUnresolved(t *testing.T) {
+	f := files{"jobs/a.yml": job("{image: base}", "code: ../src", "compute: azureml:gpu"), "src/train.py": "x"}
+	want := good(t, f, &world{unknown: map[string]bool{"compute": true}})
+	if len(want.Unresolved) != 1 || want.Set.Len() != 0 || len(want.Order) != 0 || len(want.Uploads) != 0 {
+		t.Errorf("unresolved %v, wanted %v, uploads %v", want.Unresolved, want.Order, want.Uploads)
+	}
+}
+
 func TestUnnamedInlineModel(t *testing.T) {
 	f := files{"endpoint.yml": endpoint, "blue.yml": deployment("model: {path: ./model}", "environment: azureml:AzureML-x@latest"), "model/a.pkl": "x"}
 	m := only(t, good(t, f, &world{}), "model")

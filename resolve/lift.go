@@ -44,24 +44,36 @@ func (w *work) lift(t kind.Ref, s kind.Site) *asset.Value {
 	return asset.NewString("azureml:" + a.ID.Name + ":" + a.ID.Version)
 }
 
-// lifted takes an asset that was made of a part of another. What stands in
-// several places is one asset: that of the first place, in whatever order the
-// assets come.
+// part is an asset that was made of a part of another, with its uploads.
+type part struct {
+	asset   *asset.Asset
+	uploads []Upload
+}
+
+// lifted keeps a part until it is known that the whole is wanted.
 func (w *work) lifted(a *asset.Asset, uploads []Upload) {
-	old := w.want.Set.Get(a.ID)
-	if old == nil || a.Anonymous && old.Anonymous && before(a.Pos, old.Pos) {
-		delete(w.want.Uploads, a.ID)
-		if len(uploads) > 0 {
-			w.want.Uploads[a.ID] = uploads
-		}
-	}
-	if old != nil && a.Anonymous && old.Anonymous {
-		if before(a.Pos, old.Pos) {
-			w.want.Set.Add(a)
-		}
+	w.parts = append(w.parts, part{a, uploads})
+}
+
+// addPart wants a part. What stands in several places is one asset: that of
+// the first place, in whatever order the assets come.
+func (r *resolver) addPart(p part) {
+	a, old := p.asset, r.want.Set.Get(p.asset.ID)
+	again := old != nil && a.Anonymous && old.Anonymous
+	if again && !before(a.Pos, old.Pos) {
 		return
 	}
-	w.resolver.add(a)
+	if old == nil || again {
+		delete(r.want.Uploads, a.ID)
+		if len(p.uploads) > 0 {
+			r.want.Uploads[a.ID] = p.uploads
+		}
+	}
+	if again {
+		r.want.Set.Add(a)
+		return
+	}
+	r.add(a)
 }
 
 func before(a, b problem.Pos) bool {

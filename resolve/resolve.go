@@ -82,6 +82,9 @@ func (r *resolver) resolve(a *asset.Asset) *asset.Asset {
 		}
 		out.ID.Version = version
 	}
+	for _, p := range w.parts {
+		r.addPart(p)
+	}
 	if len(w.uploads) > 0 {
 		r.want.Uploads[out.ID] = w.uploads
 	}

@@ -14,6 +14,8 @@ type work struct {
 	*resolver
 	asset   *asset.Asset
 	uploads []Upload
+	// parts are the assets that were lifted out of it.
+	parts []part
 	// contents are the local contents of the asset's fields, by dotted path.
 	contents map[string]*hashed
 	// unknown is why the asset cannot be resolved now, "" if it can.
