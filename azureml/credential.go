@@ -38,12 +38,14 @@ func newCredential(r *resolved) (azcore.TokenCredential, error) {
 			return nil, fmt.Errorf("client id %s: name the credential it is for: managed-identity or workload-identity", r.ClientID)
 		}
 		return made(azidentity.NewDefaultAzureCredential(&azidentity.DefaultAzureCredentialOptions{
-			ClientOptions: co, TenantID: r.TenantID, DisableInstanceDiscovery: private}))
+			ClientOptions: co, TenantID: r.TenantID, DisableInstanceDiscovery: private,
+		}))
 	case "cli":
 		return made(azidentity.NewAzureCLICredential(&azidentity.AzureCLICredentialOptions{TenantID: r.TenantID}))
 	case "environment":
 		return made(azidentity.NewEnvironmentCredential(&azidentity.EnvironmentCredentialOptions{
-			ClientOptions: co, DisableInstanceDiscovery: private}))
+			ClientOptions: co, DisableInstanceDiscovery: private,
+		}))
 	case "managed-identity":
 		opt := &azidentity.ManagedIdentityCredentialOptions{ClientOptions: co}
 		if r.ClientID != "" {
@@ -52,7 +54,8 @@ func newCredential(r *resolved) (azcore.TokenCredential, error) {
 		return made(azidentity.NewManagedIdentityCredential(opt))
 	case "workload-identity":
 		return made(azidentity.NewWorkloadIdentityCredential(&azidentity.WorkloadIdentityCredentialOptions{
-			ClientOptions: co, ClientID: r.ClientID, TenantID: r.TenantID, DisableInstanceDiscovery: private}))
+			ClientOptions: co, ClientID: r.ClientID, TenantID: r.TenantID, DisableInstanceDiscovery: private,
+		}))
 	}
 	return nil, fmt.Errorf("credential %q: want default, cli, environment, managed-identity, workload-identity, static or none", r.Credential)
 }

@@ -97,7 +97,8 @@ func (st *store) below(ctx context.Context, cc *container.Client, at string, w W
 	}
 	n := 0
 	pager := cc.NewListBlobsFlatPager(&container.ListBlobsFlatOptions{
-		Prefix: to.Ptr(prefix), Include: container.ListBlobsInclude{Metadata: true}})
+		Prefix: to.Ptr(prefix), Include: container.ListBlobsInclude{Metadata: true},
+	})
 	for pager.More() {
 		page, err := pager.NextPage(ctx)
 		if err != nil {

@@ -119,8 +119,10 @@ func TestLongRunning(t *testing.T) {
 
 func TestAbsent(t *testing.T) {
 	c := serve(t, emulator.Options{})
-	for _, p := range []string{"environments/none", "environments/none/versions/1", "models/none/versions/1", "components/none", "data/none",
-		"computes/none", "connections/none", "datastores/none", "onlineEndpoints/none", "batchEndpoints/none", "jobs/none", "schedules/none"} {
+	for _, p := range []string{
+		"environments/none", "environments/none/versions/1", "models/none/versions/1", "components/none", "data/none",
+		"computes/none", "connections/none", "datastores/none", "onlineEndpoints/none", "batchEndpoints/none", "jobs/none", "schedules/none",
+	} {
 		path := wsID + "/" + p
 		if _, err := c.Get(t.Context(), path, version(t, path)); !errors.Is(err, azureml.ErrNotFound) {
 			t.Errorf("%s: got %v, want %v", p, err, azureml.ErrNotFound)

@@ -107,7 +107,8 @@ func refuse(status int, code string, header map[string]string) answer {
 // newTestClient returns a client that talks to t and lives by clock.
 func newTestClient(tb testing.TB, tr interface {
 	Do(*http.Request) (*http.Response, error)
-}, clock *fakeClock, change ...func(*Options)) *Client {
+}, clock *fakeClock, change ...func(*Options),
+) *Client {
 	tb.Helper()
 	o := Options{Credential: "static", Token: "tok", Transport: tr, Clock: clock, Random: func() float64 { return 0.5 }}
 	for _, f := range change {

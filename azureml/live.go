@@ -40,8 +40,10 @@ type Live struct {
 
 // Read begins to read the workspace.
 func (w *Workspace) Read() *Live {
-	return &Live{w: w, set: &asset.Set{}, byName: map[asset.ID][]*asset.Asset{}, containers: map[asset.ID]Container{}, absent: map[asset.ID]bool{}, archived: map[asset.ID]bool{}, broken: map[asset.ID]bool{},
-		lists: map[string]error{}, gets: map[asset.ID]error{}, codes: map[string]string{}}
+	return &Live{
+		w: w, set: &asset.Set{}, byName: map[asset.ID][]*asset.Asset{}, containers: map[asset.ID]Container{}, absent: map[asset.ID]bool{}, archived: map[asset.ID]bool{}, broken: map[asset.ID]bool{},
+		lists: map[string]error{}, gets: map[asset.ID]error{}, codes: map[string]string{},
+	}
 }
 
 // Set is a copy of the assets read so far, those that nobody wrote included.

@@ -108,7 +108,8 @@ func (c *claimsCredential) GetToken(_ context.Context, o policy.TokenRequestOpti
 func TestClaimsChallenge(t *testing.T) {
 	claims := base64.StdEncoding.EncodeToString([]byte(`{"access_token":{"nbf":{"essential":true}}}`))
 	challenge := refuse(401, "InvalidAuthenticationToken", map[string]string{
-		"WWW-Authenticate": `Bearer authorization_uri="https://login.microsoftonline.com/t", error="insufficient_claims", claims="` + claims + `"`})
+		"WWW-Authenticate": `Bearer authorization_uri="https://login.microsoftonline.com/t", error="insufficient_claims", claims="` + claims + `"`,
+	})
 	s := &script{answers: []answer{challenge, {status: 201, body: `{}`}}}
 	c := newTestClient(t, s, newClock())
 	cred := &claimsCredential{}

@@ -213,8 +213,10 @@ func TestUploadCode(t *testing.T) {
 	if up.ID != "" || up.Sent != 16 || !strings.HasSuffix(up.URI, "/d") || strings.Contains(up.URI, "sig=") {
 		t.Errorf("got %+v", up)
 	}
-	body, _ := json.Marshal(map[string]any{"properties": map[string]any{"codeUri": up.URI,
-		"properties": map[string]string{"hash_sha256": up.Hash, "hash_version": content.CodeHashVersion}}})
+	body, _ := json.Marshal(map[string]any{"properties": map[string]any{
+		"codeUri":    up.URI,
+		"properties": map[string]string{"hash_sha256": up.Hash, "hash_version": content.CodeHashVersion},
+	}})
 	if _, err := cl.Put(t.Context(), wsID+"/codes/code-1/versions/1", "2023-04-01", body); err != nil {
 		t.Fatal(err)
 	}

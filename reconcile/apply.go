@@ -222,8 +222,10 @@ func (x *execution) settleOld(ctx context.Context) error {
 	}
 	var ends []End
 	for _, in := range open {
-		ends = append(ends, End{Intent: in.ID, Outcome: plan.Outcome{Key: in.Key, State: plan.Failed,
-			Err: "interrupted; run " + x.run.ID + " looked what became of it"}})
+		ends = append(ends, End{Intent: in.ID, Outcome: plan.Outcome{
+			Key: in.Key, State: plan.Failed,
+			Err: "interrupted; run " + x.run.ID + " looked what became of it",
+		}})
 	}
 	return x.Journal.Finish(ctx, x.run.Generation, ends...)
 }
@@ -263,8 +265,10 @@ func (x *execution) owned(s *plan.Step, arm string, origin plan.Origin) *plan.Ow
 			}
 		}
 	}
-	return &plan.Owned{ID: s.Key.ID, Origin: origin, Body: want.Body, Digest: resolve.Digest(&want), Variant: want.Variant, ARM: arm,
-		File: s.Source.File, Commit: x.run.Commit, At: x.Now(), Secrets: x.prep.Fingerprints[s.Key.ID], Done: kind.Of(s.Key.ID.Kind).Once}
+	return &plan.Owned{
+		ID: s.Key.ID, Origin: origin, Body: want.Body, Digest: resolve.Digest(&want), Variant: want.Variant, ARM: arm,
+		File: s.Source.File, Commit: x.run.Commit, At: x.Now(), Secrets: x.prep.Fingerprints[s.Key.ID], Done: kind.Of(s.Key.ID.Kind).Once,
+	}
 }
 
 // later is the step that sets the late fields of the step's asset, nil if

@@ -89,8 +89,10 @@ func newWorld(t *testing.T, opt emulator.Options) *world {
 	}
 	t.Cleanup(func() { w.must(w.em.Close()) })
 	w.must(w.em.Start("127.0.0.1:0", false, ""))
-	w.client, err = azureml.New(azureml.Options{Endpoint: w.em.URL(), StorageEndpoint: w.em.URL(), Credential: "static", Token: "t", Insecure: true,
-		Clock: w.clock, Random: func() float64 { return 0.5 }})
+	w.client, err = azureml.New(azureml.Options{
+		Endpoint: w.em.URL(), StorageEndpoint: w.em.URL(), Credential: "static", Token: "t", Insecure: true,
+		Clock: w.clock, Random: func() float64 { return 0.5 },
+	})
 	w.must(err)
 	w.ws = w.client.Workspace(scope)
 	w.must(w.ws.Locate(t.Context()))

@@ -89,8 +89,10 @@ func (p *Pass) Prepare(ctx context.Context, c Commit, opt plan.Options, trigger 
 		all(ctx, live, opt.Full, func(id asset.ID) bool { return kind.Of(id.Kind).IsSystem(id) })
 	}
 	f := newFacts(ctx, live, owned, opt.Full)
-	want, more := resolve.Resolve(ctx, resolve.Input{FS: c.FS, Assets: t.Assets, Scope: p.Workspace.Scope(),
-		Facts: f, Remembered: f.remembered, Cache: p.Cache, Document: p.Document})
+	want, more := resolve.Resolve(ctx, resolve.Input{
+		FS: c.FS, Assets: t.Assets, Scope: p.Workspace.Scope(),
+		Facts: f, Remembered: f.remembered, Cache: p.Cache, Document: p.Document,
+	})
 	bad.Append(more)
 	rebuilt := p.rebuild(want, owned, live)
 	live.Get(ctx, append(changed(want, owned, live, opt.Full), removed(want, owned, live)...)...)
@@ -299,6 +301,8 @@ func (p *Pass) fingerprints(ctx context.Context, prep *Prepared) {
 }
 
 func missingSecret(s kind.Site, cause string) problem.Problem {
-	return problem.Problem{Pos: s.Value.Pos(), Severity: problem.Error, Code: "missing_secret",
-		Text: s.Dotted() + ": " + cause, Hint: "say in mlsync.yaml where it comes from, and provide it"}
+	return problem.Problem{
+		Pos: s.Value.Pos(), Severity: problem.Error, Code: "missing_secret",
+		Text: s.Dotted() + ": " + cause, Hint: "say in mlsync.yaml where it comes from, and provide it",
+	}
 }

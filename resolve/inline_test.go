@@ -139,8 +139,10 @@ func TestUnnamedInlineModel(t *testing.T) {
 }
 
 func TestDuplicates(t *testing.T) {
-	f := files{"endpoint.yml": endpoint, "blue.yml": deployment("model: {name: m, version: 3, path: ./model}", "environment: azureml:AzureML-x@latest"), "model/a.pkl": "x",
-		"m.yml": "$schema: https://azuremlschemas.azureedge.net/latest/model.schema.json\nname: m\nversion: \"3\"\npath: ./model\n"}
+	f := files{
+		"endpoint.yml": endpoint, "blue.yml": deployment("model: {name: m, version: 3, path: ./model}", "environment: azureml:AzureML-x@latest"), "model/a.pkl": "x",
+		"m.yml": "$schema: https://azuremlschemas.azureedge.net/latest/model.schema.json\nname: m\nversion: \"3\"\npath: ./model\n",
+	}
 	_, got := resolveAll(t, f, &world{})
 	if len(got) != 1 || got[0].Code != "duplicate" || !strings.Contains(got[0].Text, "model/m:3 is already defined at blue.yml:6:8") {
 		t.Errorf("got %v", got)

@@ -208,8 +208,10 @@ func (w *work) document(v *asset.Value, full string) *asset.Value {
 
 // DatastoreOf reads where a live datastore keeps its blobs.
 func DatastoreOf(a *asset.Asset) Datastore {
-	d := Datastore{Account: a.Body.Get("account_name").Text(), Container: a.Body.Get("container_name").Text(),
-		Endpoint: a.Body.Get("endpoint").Text(), Protocol: a.Body.Get("protocol").Text()}
+	d := Datastore{
+		Account: a.Body.Get("account_name").Text(), Container: a.Body.Get("container_name").Text(),
+		Endpoint: a.Body.Get("endpoint").Text(), Protocol: a.Body.Get("protocol").Text(),
+	}
 	if d.Container == "" {
 		d.Container = a.Body.Get("filesystem").Text()
 	}

@@ -184,6 +184,8 @@ func runJSON(p *plan.Plan, run plan.Run) map[string]any {
 		}
 		steps = append(steps, step)
 	}
-	return map[string]any{"event": "result", "run": run.ID, "target": run.Target, "commit": run.Commit, "state": run.State,
-		"plan": p.Digest(), "summary": p.Summary(), "steps": steps}
+	return map[string]any{
+		"event": "result", "run": run.ID, "target": run.Target, "commit": run.Commit, "state": run.State,
+		"plan": p.Digest(), "summary": p.Summary(), "steps": steps,
+	}
 }

@@ -155,8 +155,10 @@ func (d *demo) push(ctx context.Context, message string, files map[string][]byte
 		}
 	}
 	var err error
-	d.head, err = d.repo.Push(ctx, gitrepo.Change{Branch: "main", Base: d.head.Hash, Files: files, Message: message,
-		Author: gitrepo.Signature{Name: "Ana", Email: "ana@contoso.com", When: time.Now()}})
+	d.head, err = d.repo.Push(ctx, gitrepo.Change{
+		Branch: "main", Base: d.head.Hash, Files: files, Message: message,
+		Author: gitrepo.Signature{Name: "Ana", Email: "ana@contoso.com", When: time.Now()},
+	})
 	if err != nil {
 		return err
 	}
@@ -178,8 +180,10 @@ func (d *demo) startDaemon(ctx context.Context, drift string) error {
 	d.ended = make(chan error, 1)
 	go func() { // ends with stopDaemon
 		defer func() { _ = log.Close() }()
-		d.ended <- other.runDaemon(ctx, daemonFlags{data: d.path("data"), repository: d.path("ml-assets.git"), branch: "main",
-			endpoint: d.url, poll: time.Second, only: []string{"dev"}, drift: drift})
+		d.ended <- other.runDaemon(ctx, daemonFlags{
+			data: d.path("data"), repository: d.path("ml-assets.git"), branch: "main",
+			endpoint: d.url, poll: time.Second, only: []string{"dev"}, drift: drift,
+		})
 	}()
 	return nil
 }

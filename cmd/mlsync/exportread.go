@@ -34,8 +34,10 @@ func (x *exporting) resolveOut(ctx context.Context, have *export.Have) (*export.
 	if have == nil {
 		return nil, nil
 	}
-	want, bad := resolve.Resolve(ctx, resolve.Input{FS: have.FS, Assets: have.Tree.Assets, Scope: x.ws.Scope(),
-		Facts: &liveFacts{ctx, x.live}, Document: parseDocument})
+	want, bad := resolve.Resolve(ctx, resolve.Input{
+		FS: have.FS, Assets: have.Tree.Assets, Scope: x.ws.Scope(),
+		Facts: &liveFacts{ctx, x.live}, Document: parseDocument,
+	})
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}

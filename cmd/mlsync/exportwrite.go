@@ -126,8 +126,16 @@ func (x *exporting) newConfig(ids []asset.ID) []byte {
 		b.WriteString("# What is live carries the stamps of this owner.\nowner: " + quoteYAML(owner) + "\n")
 	}
 	b.WriteString("targets:\n  " + quoteYAML(name) + ":\n")
-	for _, row := range [][2]string{{"subscription", scope.Subscription}, {"resource_group", scope.ResourceGroup}, {"workspace", scope.Workspace},
-		{"cloud", notDefault(t.Cloud, "public")}, {"endpoint", t.Endpoint}, {"storage_endpoint", t.StorageEndpoint}, {"authority", t.Authority}, {"ca_file", t.CAFile}} {
+	for _, row := range [][2]string{
+		{"subscription", scope.Subscription},
+		{"resource_group", scope.ResourceGroup},
+		{"workspace", scope.Workspace},
+		{"cloud", notDefault(t.Cloud, "public")},
+		{"endpoint", t.Endpoint},
+		{"storage_endpoint", t.StorageEndpoint},
+		{"authority", t.Authority},
+		{"ca_file", t.CAFile},
+	} {
 		if row[1] != "" {
 			b.WriteString("    " + row[0] + ": " + quoteYAML(row[1]) + "\n")
 		}
@@ -218,8 +226,10 @@ type leftJSON struct {
 // report prints what was done.
 func (x *exporting) report(r export.Result, written []string, contents *fetched, f exportFlags) error {
 	if x.flags.json {
-		out := exportJSON{Schema: "mlsync.export/1", Workspace: x.ws.Scope().WorkspaceID(), Assets: len(r.Assets), Written: list(written), Unchanged: list(r.Same),
-			Content: list(contents.paths()), Secrets: []secretJSON{}, Left: []leftJSON{}, Unread: map[string]string{}, Requests: x.live.Requests()}
+		out := exportJSON{
+			Schema: "mlsync.export/1", Workspace: x.ws.Scope().WorkspaceID(), Assets: len(r.Assets), Written: list(written), Unchanged: list(r.Same),
+			Content: list(contents.paths()), Secrets: []secretJSON{}, Left: []leftJSON{}, Unread: map[string]string{}, Requests: x.live.Requests(),
+		}
 		for _, s := range r.Secrets {
 			out.Secrets = append(out.Secrets, secretJSON{s.Name, x.variable(s.Name), s.ID, s.Field})
 		}

@@ -81,8 +81,10 @@ func (a *app) runsOf(ctx context.Context, t *state.Target, limit int) error {
 	if a.flags.json {
 		list := []map[string]any{}
 		for _, r := range runs {
-			list = append(list, map[string]any{"run": r.ID, "target": r.Target, "commit": r.Commit, "trigger": r.Trigger,
-				"started": r.Started, "ended": r.Ended, "state": r.State, "plan": r.Digest, "summary": r.Summary, "error": r.Err})
+			list = append(list, map[string]any{
+				"run": r.ID, "target": r.Target, "commit": r.Commit, "trigger": r.Trigger,
+				"started": r.Started, "ended": r.Ended, "state": r.State, "plan": r.Digest, "summary": r.Summary, "error": r.Err,
+			})
 		}
 		return a.printJSON(list)
 	}
@@ -122,8 +124,10 @@ func (a *app) historyOf(ctx context.Context, t *state.Target, limit int, text st
 	if a.flags.json {
 		list := []map[string]any{}
 		for _, p := range past {
-			list = append(list, map[string]any{"id": p.Outcome.Key.String(), "action": p.Outcome.Action, "state": p.Outcome.State, "run": p.Run,
-				"commit": p.Commit, "trigger": p.Trigger, "at": p.Outcome.Started, "took_ms": p.Outcome.Took.Milliseconds(), "error": p.Outcome.Err, "request_id": p.Outcome.Request})
+			list = append(list, map[string]any{
+				"id": p.Outcome.Key.String(), "action": p.Outcome.Action, "state": p.Outcome.State, "run": p.Run,
+				"commit": p.Commit, "trigger": p.Trigger, "at": p.Outcome.Started, "took_ms": p.Outcome.Took.Milliseconds(), "error": p.Outcome.Err, "request_id": p.Outcome.Request,
+			})
 		}
 		return a.printJSON(list)
 	}

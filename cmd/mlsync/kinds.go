@@ -110,8 +110,10 @@ type fieldDoc struct {
 }
 
 func kindReference(t *kind.Table) kindDoc {
-	d := kindDoc{Kind: string(t.Kind), Doc: t.Doc, Folder: t.Plural, Parent: string(t.Parent), ParentKey: t.ParentKey, Versioned: t.Versioned,
-		OnRemove: string(t.Remove), Costly: t.Costly, Promotable: t.Promotable, Once: t.Once, Names: t.Names.Text, notes: kindNotes(t)}
+	d := kindDoc{
+		Kind: string(t.Kind), Doc: t.Doc, Folder: t.Plural, Parent: string(t.Parent), ParentKey: t.ParentKey, Versioned: t.Versioned,
+		OnRemove: string(t.Remove), Costly: t.Costly, Promotable: t.Promotable, Once: t.Once, Names: t.Names.Text, notes: kindNotes(t),
+	}
 	for _, v := range t.Variants {
 		one := variantDoc{Name: v.Name, Doc: v.Doc, Schema: v.Schemas, Types: v.Types, Preview: v.Preview != nil}
 		for _, r := range v.Rows() {

@@ -204,9 +204,11 @@ func scopeOf(t *config.Target) kind.Scope {
 // connect makes the client of a target. An emulator on this machine that
 // speaks plain http takes any token, so none is asked of Azure for it.
 func (a *app) connect(t *config.Target) (*azureml.Client, error) {
-	o := azureml.Options{Cloud: cloudName(t.Cloud), Endpoint: t.Endpoint, StorageEndpoint: t.StorageEndpoint, AuthorityHost: t.Authority,
+	o := azureml.Options{
+		Cloud: cloudName(t.Cloud), Endpoint: t.Endpoint, StorageEndpoint: t.StorageEndpoint, AuthorityHost: t.Authority,
 		CAFile: t.CAFile, Credential: strings.ReplaceAll(t.Identity.Type, "_", "-"), ClientID: t.Identity.ClientID, TenantID: t.Identity.TenantID,
-		UserAgent: "mlsync/" + version, Logger: a.logger(), InFlight: max(readsInFlight, t.Concurrency)}
+		UserAgent: "mlsync/" + version, Logger: a.logger(), InFlight: max(readsInFlight, t.Concurrency),
+	}
 	if local(t.Endpoint) {
 		o.Insecure = true
 		o.StorageEndpoint = cmp.Or(o.StorageEndpoint, t.Endpoint)
@@ -298,7 +300,8 @@ func (s *session) pass(emit func(reconcile.Event)) *reconcile.Pass {
 }
 
 func newPass(cfg *config.Config, t *config.Target, client *azureml.Client, ws *azureml.Workspace, j *journal,
-	secrets func(context.Context, string) (asset.Secret, error), log *slog.Logger, emit func(reconcile.Event)) *reconcile.Pass {
+	secrets func(context.Context, string) (asset.Secret, error), log *slog.Logger, emit func(reconcile.Event),
+) *reconcile.Pass {
 	scope := ws.Scope()
 	return &reconcile.Pass{
 		Target:    plan.Target{Name: t.Name, Cloud: t.Cloud, Subscription: scope.Subscription, ResourceGroup: scope.ResourceGroup, Workspace: scope.Workspace},
@@ -331,8 +334,10 @@ func ruleOf(cfg *config.Config, t *config.Target, id asset.ID, file string) plan
 
 // treeOptions say how the tree of a target is read.
 func treeOptions(cfg *config.Config, t *config.Target) tree.Options {
-	o := tree.Options{Include: t.Include, Exclude: t.Exclude, Overlays: t.Overlays, Vars: t.Vars,
-		Parse: tree.ParseOptions{Limits: tree.Limits{Files: cfg.Limits.Files, Bytes: cfg.Limits.FileBytes}}}
+	o := tree.Options{
+		Include: t.Include, Exclude: t.Exclude, Overlays: t.Overlays, Vars: t.Vars,
+		Parse: tree.ParseOptions{Limits: tree.Limits{Files: cfg.Limits.Files, Bytes: cfg.Limits.FileBytes}},
+	}
 	for _, other := range cfg.Targets {
 		if other.Name != t.Name {
 			o.Apart = append(o.Apart, other.Overlays...)

@@ -36,8 +36,10 @@ func (w *workspace) Current(ctx context.Context, id asset.ID) (*asset.Asset, err
 }
 
 func (w *workspace) Put(ctx context.Context, in reconcile.Write) (*asset.Asset, error) {
-	out := azureml.Write{Want: in.Want, Live: in.Live, Late: in.Late, Released: in.Released, Stamps: in.Stamps,
-		Secret: in.Secret, Progress: in.Status, Sent: in.Sent, Started: started(in.Started)}
+	out := azureml.Write{
+		Want: in.Want, Live: in.Live, Late: in.Late, Released: in.Released, Stamps: in.Stamps,
+		Secret: in.Secret, Progress: in.Status, Sent: in.Sent, Started: started(in.Started),
+	}
 	for _, u := range in.Uploads {
 		out.Uploads = append(out.Uploads, azureml.Upload{Content: u.Content, Code: u.Code, Datastore: u.Datastore})
 	}

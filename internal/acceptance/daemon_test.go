@@ -202,7 +202,8 @@ func serveGit(t *testing.T, repo *repository) (url, ca string) {
 	t.Helper()
 	programs := repo.git(repo.bare, "--exec-path")
 	backend := &cgi.Handler{Path: filepath.Join(programs, "git-http-backend"), Stderr: t.Output(), Env: []string{
-		"GIT_PROJECT_ROOT=" + filepath.Dir(repo.bare), "GIT_HTTP_EXPORT_ALL=1", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null"}}
+		"GIT_PROJECT_ROOT=" + filepath.Dir(repo.bare), "GIT_HTTP_EXPORT_ALL=1", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null",
+	}}
 	s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if name, token, _ := r.BasicAuth(); name != gitUser || token != gitToken {
 			w.Header().Set("WWW-Authenticate", `Basic realm="git"`)

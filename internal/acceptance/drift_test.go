@@ -225,7 +225,8 @@ func editUnowned(t *testing.T, f *ml.ClientFactory) {
 func editOwned(t *testing.T, f *ml.ClientFactory) {
 	ctx := t.Context()
 	done(f.NewComputeClient().BeginUpdate(ctx, group, space, "cpu", ml.ClusterUpdateParameters{Properties: &ml.ClusterUpdateProperties{
-		Properties: &ml.ScaleSettingsInformation{ScaleSettings: &ml.ScaleSettings{MaxNodeCount: to.Ptr[int32](9), MinNodeCount: to.Ptr[int32](0), NodeIdleTimeBeforeScaleDown: to.Ptr("PT120S")}}}}, nil))
+		Properties: &ml.ScaleSettingsInformation{ScaleSettings: &ml.ScaleSettings{MaxNodeCount: to.Ptr[int32](9), MinNodeCount: to.Ptr[int32](0), NodeIdleTimeBeforeScaleDown: to.Ptr("PT120S")}},
+	}}, nil))
 
 	data := f.NewDataVersionsClient()
 	d := must(data.Get(ctx, group, space, "trips", "1", nil)).DataVersionBase

@@ -165,7 +165,8 @@ func TestPruneKeepsWhatIsReferredTo(t *testing.T) {
 	w.apply()
 	// A deployment of somebody else uses the model that git is about to lose.
 	w.put("onlineEndpoints/taxi/deployments/theirs", map[string]any{"location": "eastus2", "sku": map[string]any{"name": "Default", "capacity": 1}, "properties": map[string]any{
-		"endpointComputeType": "Managed", "instanceType": "Standard_DS3_v2", "model": workspaceID + "/models/triton/versions/1", "environmentId": workspaceID + "/environments/plain/versions/1"}})
+		"endpointComputeType": "Managed", "instanceType": "Standard_DS3_v2", "model": workspaceID + "/models/triton/versions/1", "environmentId": workspaceID + "/environments/plain/versions/1",
+	}})
 	w.remove("models/triton.yml")
 	w.apply("--full")
 	w.apply("--full")

@@ -26,7 +26,9 @@ func (w *world) sdk() *ml.ClientFactory {
 	f, err := ml.NewClientFactory(subscription, anyToken{}, &arm.ClientOptions{DisableRPRegistration: true, ClientOptions: policy.ClientOptions{
 		InsecureAllowCredentialWithHTTP: true,
 		Cloud: cloud.Configuration{ActiveDirectoryAuthorityHost: w.em.URL(), Services: map[cloud.ServiceName]cloud.ServiceConfiguration{
-			cloud.ResourceManager: {Endpoint: w.em.URL(), Audience: "https://management.azure.com"}}}}})
+			cloud.ResourceManager: {Endpoint: w.em.URL(), Audience: "https://management.azure.com"},
+		}},
+	}})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -28,10 +28,22 @@ func TestSecretsStaySecret(t *testing.T) {
 	saved := filepath.Join(t.TempDir(), "out.plan")
 	export := t.TempDir()
 	all := [][]string{
-		{"check", "-v", "-v"}, {"plan", "-v", "-v"}, {"plan", "--json"}, {"plan", "--markdown"}, {"plan", "--out", saved},
-		{"apply", "-v", "-v", "--json"}, {"apply", "-v", "-v", "--full"}, {"drift", "-v", "-v"}, {"drift", "--json"},
-		{"status", "--json"}, {"history", "--json"}, {"history", "datastore/blob1"}, {"why", "datastore/blob1"}, {"why", "compute/vm", "--json"},
-		{"export", "--target", "dev", "--out", export, "-v", "-v"}, {"export", "--target", "dev", "--out", export, "--json"},
+		{"check", "-v", "-v"},
+		{"plan", "-v", "-v"},
+		{"plan", "--json"},
+		{"plan", "--markdown"},
+		{"plan", "--out", saved},
+		{"apply", "-v", "-v", "--json"},
+		{"apply", "-v", "-v", "--full"},
+		{"drift", "-v", "-v"},
+		{"drift", "--json"},
+		{"status", "--json"},
+		{"history", "--json"},
+		{"history", "datastore/blob1"},
+		{"why", "datastore/blob1"},
+		{"why", "compute/vm", "--json"},
+		{"export", "--target", "dev", "--out", export, "-v", "-v"},
+		{"export", "--target", "dev", "--out", export, "--json"},
 	}
 	for _, args := range all {
 		r := w.want(exitDone, args...)

@@ -44,14 +44,16 @@ func (b *bench) stations(dir string, n int) error {
 		return err
 	}
 	b.allocated("resolve.Resolve", n, func() {
-		want, bad = resolve.Resolve(b.ctx, resolve.Input{FS: fsys, Assets: read.Assets, Facts: nothing{},
+		want, bad = resolve.Resolve(b.ctx, resolve.Input{
+			FS: fsys, Assets: read.Assets, Facts: nothing{},
 			Document: func(data []byte, file string) (*asset.Value, problem.List) {
 				docs, bad := tree.Parse(data, file, tree.ParseOptions{})
 				if len(docs) == 0 {
 					return nil, bad
 				}
 				return docs[0], bad
-			}})
+			},
+		})
 	})
 	if err := bad.Err(); err != nil {
 		return err
@@ -72,15 +74,19 @@ func (b *bench) stations(dir string, n int) error {
 
 // planInput is a workspace that is as it is wanted.
 func planInput(want *resolve.Want) plan.Input {
-	in := plan.Input{Owner: "bench", Want: want.Set, Complete: true, Content: resolve.ContentDigest, Options: plan.Options{Prune: true},
+	in := plan.Input{
+		Owner: "bench", Want: want.Set, Complete: true, Content: resolve.ContentDigest, Options: plan.Options{Prune: true},
 		Live:  plan.Live{Assets: asset.NewSet(want.Set.All()...), Listed: map[asset.Kind]bool{}},
-		Owned: map[asset.ID]plan.Owned{}}
+		Owned: map[asset.ID]plan.Owned{},
+	}
 	for _, t := range kind.All() {
 		in.Live.Listed[t.Kind] = true
 	}
 	for _, a := range want.Set.All() {
-		in.Owned[a.ID] = plan.Owned{ID: a.ID, Origin: plan.Created, Body: a.Body, Digest: resolve.Digest(a), Variant: a.Variant,
-			File: a.Pos.File, Done: kind.Of(a.ID.Kind).Once}
+		in.Owned[a.ID] = plan.Owned{
+			ID: a.ID, Origin: plan.Created, Body: a.Body, Digest: resolve.Digest(a), Variant: a.Variant,
+			File: a.Pos.File, Done: kind.Of(a.ID.Kind).Once,
+		}
 	}
 	return in
 }

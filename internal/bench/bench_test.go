@@ -32,8 +32,10 @@ func build(t *testing.T) string {
 // TestCountsHold runs every scenario with small trees. Counts are held by the
 // rows themselves; times are not looked at.
 func TestCountsHold(t *testing.T) {
-	opt := options{Binary: build(t), Small: 100, Large: 200, Delays: []time.Duration{0, time.Millisecond}, Repeat: 2, CodeBytes: 3 << 20,
-		Populated: true, Allocations: true}
+	opt := options{
+		Binary: build(t), Small: 100, Large: 200, Delays: []time.Duration{0, time.Millisecond}, Repeat: 2, CodeBytes: 3 << 20,
+		Populated: true, Allocations: true,
+	}
 	rows, err := measure(t.Context(), opt, io.Discard)
 	if err != nil {
 		t.Fatal(err)
@@ -131,6 +133,15 @@ func TestOutput(t *testing.T) {
 	var doc struct{ Rows []Row }
 	if err := json.Unmarshal(out.Bytes(), &doc); err != nil || len(doc.Rows) != 4 || *doc.Rows[0].Ratio != 0.5 || !doc.Rows[1].missed() || doc.Rows[3].missed() {
 		t.Errorf("%v: %s", err, out.String())
+	}
+}
+
+func TestFoldTakesTheBestTimeAndTheMostOfTheRest(t *testing.T) {
+	rows := []Row{{Value: 2, Unit: "s"}, {Value: 5, Unit: "MB"}, {Value: 7}}
+	fold(rows, []Row{{Value: 1, Unit: "s"}, {Value: 6, Unit: "MB"}, {Value: 6}})
+	fold(rows, []Row{{Value: 3, Unit: "s"}, {Value: 4, Unit: "MB"}, {Value: 8}})
+	if got := [3]float64{rows[0].Value, rows[1].Value, rows[2].Value}; got != [3]float64{1, 6, 8} {
+		t.Errorf("got %v", got)
 	}
 }
 

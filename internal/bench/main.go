@@ -49,8 +49,10 @@ type options struct {
 func modes() map[string]options {
 	return map[string]options{
 		"short": {Small: 500, Large: 10_000, Delays: []time.Duration{0}, Repeat: 3, CodeBytes: 20 << 20},
-		"full": {Small: 500, Large: 10_000, Delays: []time.Duration{0, 150 * time.Millisecond}, Repeat: 3, CodeBytes: 200 << 20,
-			Populated: true, Allocations: true},
+		"full": {
+			Small: 500, Large: 10_000, Delays: []time.Duration{0, 150 * time.Millisecond}, Repeat: 3, CodeBytes: 200 << 20,
+			Populated: true, Allocations: true,
+		},
 	}
 }
 
@@ -101,8 +103,10 @@ func show(out io.Writer, rows []Row, asJSON bool) error {
 	}
 	enc := json.NewEncoder(out)
 	enc.SetIndent("", "  ")
-	return enc.Encode(map[string]any{"schema": "mlsync.bench/1", "go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH,
-		"cpus": runtime.NumCPU(), "rows": rows})
+	return enc.Encode(map[string]any{
+		"schema": "mlsync.bench/1", "go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH,
+		"cpus": runtime.NumCPU(), "rows": rows,
+	})
 }
 
 // measure runs all scenarios. What was measured before an error is returned

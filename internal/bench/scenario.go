@@ -127,11 +127,37 @@ func (b *bench) small() error {
 		return err
 	}
 	for _, delay := range b.Delays {
-		if err := b.smallAt(tree, changed, delay); err != nil {
-			return fmt.Errorf("%d assets at %s: %w", b.Small, delay, err)
+		rounds := 1
+		if delay == 0 { // elsewhere it is the server that takes the time
+			rounds = b.Repeat
 		}
+		before := b.rows
+		var best []Row
+		for n := range rounds {
+			b.rows = nil
+			if err := b.smallAt(tree, changed, delay); err != nil {
+				return fmt.Errorf("%d assets at %s: %w", b.Small, delay, err)
+			}
+			if n == 0 {
+				best = b.rows
+				continue
+			}
+			fold(best, b.rows)
+		}
+		b.rows = append(before, best...)
 	}
 	return nil
+}
+
+// fold takes what was measured again into rows: the shortest of times, as
+// others use the machine as well, and the most of everything else.
+func fold(rows, again []Row) {
+	for i, r := range again {
+		was := &rows[i]
+		if r.Unit == "s" && r.Value < was.Value || r.Unit != "s" && r.Value > was.Value {
+			*was = r
+		}
+	}
 }
 
 // promises are what the times of a small tree are held to.
@@ -160,7 +186,9 @@ func (b *bench) smallAt(tree, changed string, delay time.Duration) error {
 		if err != nil {
 			return err
 		}
-		b.base = cold
+		if b.base.CPU == 0 || cold.CPU < b.base.CPU {
+			b.base = cold
+		}
 		b.report(name("first plan"), cold, n)
 	}
 	create, err := b.on(e, tree, state, []int{0}, "apply")
