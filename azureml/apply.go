@@ -218,12 +218,47 @@ func (w *Workspace) after(ctx context.Context, in Write, path string, raw json.R
 	if t.ReadBack && !effective(in.Want, got) {
 		return nil, fmt.Errorf("%s: %w: another content is registered under this version", in.Want.ID, ErrNotEffective)
 	}
+	if in.Live == nil && t.StampsFixed {
+		if err := w.restoreName(ctx, in.Want.ID.Container()); err != nil {
+			return nil, fmt.Errorf("%s: restore the name: %w", in.Want.ID, err)
+		}
+	}
 	return got, nil
 }
 
 // effective reports whether what is fixed with a version is as it is wanted.
 func effective(want, got *asset.Asset) bool {
 	return kind.Same(kind.VariantOf(want), kind.FixedPart(want), got.Body)
+}
+
+// restoreName brings back a name that is archived: a version that is created
+// under it stays out of every list otherwise.
+func (w *Workspace) restoreName(ctx context.Context, name asset.ID) error {
+	path := w.scope.ARM(name)
+	raw, err := w.client.Get(ctx, path, mustVersion(path))
+	if absent(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	rest, err := asset.ParseJSON(raw)
+	if err != nil || !archived(rest) {
+		return err
+	}
+	return w.setArchived(ctx, path, rest, false)
+}
+
+// setArchived sends a body back with the flag changed.
+func (w *Workspace) setArchived(ctx context.Context, path string, rest *asset.Value, to bool) error {
+	properties := rest.Get("properties").Clone()
+	properties.Set("isArchived", asset.NewBool(to))
+	data, err := asset.NewMap().Set("properties", properties).MarshalJSON()
+	if err != nil {
+		return err
+	}
+	_, err = w.client.Put(ctx, path, mustVersion(path), data)
+	return err
 }
 
 // Current reads one asset again; ErrNotFound if it is absent.
@@ -305,15 +340,7 @@ func (w *Workspace) Archive(ctx context.Context, id asset.ID) error {
 	if archived(rest) {
 		return nil
 	}
-	body := asset.NewMap()
-	properties := rest.Get("properties").Clone()
-	properties.Set("isArchived", asset.NewBool(true))
-	body.Set("properties", properties)
-	data, err := body.MarshalJSON()
-	if err != nil {
-		return err
-	}
-	if _, err := w.client.Put(ctx, path, mustVersion(path), data); err != nil {
+	if err := w.setArchived(ctx, path, rest, true); err != nil {
 		return err
 	}
 	raw, err = w.client.Get(ctx, path, mustVersion(path))

@@ -3,6 +3,7 @@ package acceptance_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -214,6 +215,28 @@ func TestMovedFilesAreAnEmptyPlan(t *testing.T) {
 	w.dir = filepath.Join(filepath.Dir(old), "moved")
 	if err := os.Rename(old, w.dir); err != nil {
 		t.Fatal(err)
+	}
+	w.settled("--full")
+}
+
+// The name of an environment is archived with its last version, and comes back
+// with it.
+func TestPrunedEnvironmentComesBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	const file = "$schema: https://azuremlschemas.azureedge.net/latest/environment.schema.json\nname: e\nversion: \"1\"\nimage: img\n"
+	w.write("e.yml", file)
+	w.apply()
+	w.remove("e.yml")
+	w.apply()
+	w.apply()
+	if slices.Contains(w.names("environments"), "e") {
+		t.Error("the environment is not archived")
+	}
+	w.write("e.yml", file)
+	w.apply()
+	if !slices.Contains(w.names("environments"), "e") {
+		t.Error("the environment is wanted again and still archived")
 	}
 	w.settled("--full")
 }
