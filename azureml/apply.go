@@ -85,6 +85,12 @@ func (w *Workspace) Put(ctx context.Context, in Write) (*asset.Asset, error) {
 			return nil, err
 		}
 	}
+	if name := in.Want.ID.Container(); w.hidden.has(name) {
+		if err := w.restoreName(ctx, name); err != nil {
+			return nil, fmt.Errorf("restore the name: %w", err)
+		}
+		w.hidden.remove(name)
+	}
 	return w.after(ctx, in, path, res.Body)
 }
 
@@ -217,11 +223,6 @@ func (w *Workspace) after(ctx context.Context, in Write, path string, raw json.R
 	}
 	if t.ReadBack && !effective(in.Want, got) {
 		return nil, fmt.Errorf("%s: %w: another content is registered under this version", in.Want.ID, ErrNotEffective)
-	}
-	if in.Live == nil && t.StampsFixed {
-		if err := w.restoreName(ctx, in.Want.ID.Container()); err != nil {
-			return nil, fmt.Errorf("%s: restore the name: %w", in.Want.ID, err)
-		}
 	}
 	return got, nil
 }

@@ -14,10 +14,7 @@ import (
 )
 
 // Container is what the service says of a name whose versions are assets.
-type Container struct {
-	Latest, Next string
-	Archived     bool
-}
+type Container struct{ Latest, Next string }
 
 // Live is what has been read of a workspace so far. Reads are three-valued:
 // an asset is known, absent, or unknown, and only a complete answer makes it
@@ -285,7 +282,7 @@ func (l *Live) get(ctx context.Context, id asset.ID) {
 	default:
 		l.add(a)
 		if rest, err := asset.ParseJSON(a.Raw); err == nil {
-			l.archived[id], l.broken[id] = archived(rest), broken(rest)
+			l.archived[id], l.broken[id] = archived(rest) || l.w.hidden.has(id.Container()), broken(rest)
 		}
 		// A version that is there has a name, whatever an older list says.
 		if c := a.ID.Container(); a.ID.Version != "" && l.containers[c] == (Container{}) {
@@ -349,7 +346,7 @@ func (l *Live) list(ctx context.Context, t *kind.Table, in asset.ID, key string)
 }
 
 func listOptions(t *kind.Table) []Option {
-	if t.Once {
+	if t.Once || t.Versioned {
 		return []Option{Query("listViewType", "All")}
 	}
 	return nil
@@ -367,9 +364,13 @@ func (l *Live) item(t *kind.Table, path string, raw []byte) error {
 			id = asset.ID{Kind: t.Kind, Name: rest.Get("name").Str()}
 		}
 		p := rest.Get("properties")
+		if archived(rest) {
+			l.w.hidden.add(id.Container())
+			return nil
+		}
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		l.containers[id.Container()] = Container{Latest: p.Get("latestVersion").Text(), Next: p.Get("nextVersion").Text(), Archived: p.Get("isArchived").Bool()}
+		l.containers[id.Container()] = Container{Latest: p.Get("latestVersion").Text(), Next: p.Get("nextVersion").Text()}
 		return nil
 	}
 	a, err := t.FromREST(&kind.Decoder{Scope: l.w.scope}, path+"/"+rest.Get("name").Str(), rest)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 
 	"mlsync.dev/mlsync/asset"
 	"mlsync.dev/mlsync/kind"
@@ -17,6 +18,34 @@ import (
 type Workspace struct {
 	client *Client
 	scope  kind.Scope
+	hidden names
+}
+
+// names are names that are archived: they and their versions are in no list.
+type names struct {
+	mu  sync.Mutex
+	set map[asset.ID]bool
+}
+
+func (n *names) add(id asset.ID) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.set == nil {
+		n.set = map[asset.ID]bool{}
+	}
+	n.set[id] = true
+}
+
+func (n *names) has(id asset.ID) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.set[id]
+}
+
+func (n *names) remove(id asset.ID) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.set, id)
 }
 
 // Workspace returns the workspace of the scope. No request is sent yet.

@@ -61,10 +61,7 @@ type Live interface {
 }
 
 // Name is what the service says of a name whose versions are assets.
-type Name struct {
-	Latest, Next string
-	Archived     bool
-}
+type Name struct{ Latest, Next string }
 
 // Write is one asset to create or change.
 type Write struct {

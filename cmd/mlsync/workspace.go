@@ -113,7 +113,7 @@ func (l *live) Status(id asset.ID) resolve.Status {
 	case l.Absent(id):
 		return resolve.Absent
 	}
-	if c, ok := l.Container(id); ok && id.Version != "" && c.Latest == id.Version && !c.Archived {
+	if c, ok := l.Container(id); ok && id.Version != "" && c.Latest == id.Version {
 		return resolve.Present
 	}
 	return resolve.Unknown
