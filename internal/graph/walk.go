@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"cmp"
 	"container/heap"
 	"context"
 	"fmt"
@@ -56,11 +57,11 @@ type Outcome[K comparable] struct {
 // starts, those under way are waited for, and the rest is NotStarted (or
 // Blocked, if a need of theirs failed).
 //
-// Of the nodes that are ready, the first in Order starts first; with limit 1
-// the calls come exactly in Order. The outcomes are in Order too. The error is
-// a *CycleError[K], and then fn was never called; a limit below 1 panics. A
-// panic in fn stops the walk as a cancel does and is raised again in the
-// caller's goroutine as a *Panic.
+// Of the nodes that are ready, the one with the longest chain of nodes that
+// need it starts first, and of several the first in Order. The outcomes are in
+// Order. The error is a *CycleError[K], and then fn was never called; a limit
+// below 1 panics. A panic in fn stops the walk as a cancel does and is raised
+// again in the caller's goroutine as a *Panic.
 func (g *Graph[K]) Walk(ctx context.Context, limit int, fn func(ctx context.Context, node K) error) ([]Outcome[K], error) {
 	if limit < 1 {
 		panic(fmt.Sprintf("graph: walk with limit %d", limit))
@@ -102,11 +103,12 @@ type result struct {
 func (w *walk[K]) run(ctx context.Context, limit int) {
 	w.status = make([]Status, len(w.keys))
 	w.errs = make([]error, len(w.keys))
-	place := make([]int, len(w.keys)) // place in the order, by node
-	open := make([]int, len(w.keys))  // needs not yet done, by node
+	turns := w.turns()
+	turn := make([]int, len(w.keys)) // place among the turns, by node
+	open := make([]int, len(w.keys)) // needs not yet done, by node
 	ready := &places{}
-	for at, n := range w.order {
-		place[n], open[n] = at, len(w.needs[n])
+	for at, n := range turns {
+		turn[n], open[n] = at, len(w.needs[n])
 		if open[n] == 0 {
 			heap.Push(ready, at)
 		}
@@ -115,7 +117,7 @@ func (w *walk[K]) run(ctx context.Context, limit int) {
 	var panicked *Panic
 	for running := 0; ; {
 		for running < limit && ready.Len() > 0 && ctx.Err() == nil && panicked == nil {
-			node := w.order[heap.Pop(ready).(int)]
+			node := turns[heap.Pop(ready).(int)]
 			running++
 			go func() { results <- w.call(ctx, node) }()
 		}
@@ -133,7 +135,7 @@ func (w *walk[K]) run(ctx context.Context, limit int) {
 			w.status[r.node] = Done
 			for _, user := range w.users[r.node] {
 				if open[user]--; open[user] == 0 {
-					heap.Push(ready, place[user])
+					heap.Push(ready, turn[user])
 				}
 			}
 		}
@@ -141,6 +143,21 @@ func (w *walk[K]) run(ctx context.Context, limit int) {
 	if panicked != nil {
 		panic(panicked)
 	}
+}
+
+// turns are the nodes in the order in which they start when they are ready:
+// those with the longest chain of users first, so that the chain does not run
+// alone at the end; then those that are first in the order.
+func (w *walk[K]) turns() []int {
+	chain := make([]int, len(w.keys))
+	for _, n := range slices.Backward(w.order) {
+		for _, user := range w.users[n] {
+			chain[n] = max(chain[n], chain[user]+1)
+		}
+	}
+	out := slices.Clone(w.order)
+	slices.SortStableFunc(out, func(a, b int) int { return cmp.Compare(chain[b], chain[a]) })
+	return out
 }
 
 func (w *walk[K]) call(ctx context.Context, node int) (r result) {
@@ -179,7 +196,7 @@ func (w *walk[K]) outcomes() []Outcome[K] {
 	return out
 }
 
-// places is a heap of places in the order, the first on top.
+// places is a heap of places among the turns, the first on top.
 type places []int
 
 func (p places) Len() int           { return len(p) }

@@ -16,7 +16,9 @@ import (
 
 var errBad = errors.New("bad")
 
-func TestWalkOneAtATimeFollowsOrder(t *testing.T) {
+// One at a time, the calls show the turns: longest chain of users first, then
+// the order.
+func TestWalkStartsTheLongestChainFirst(t *testing.T) {
 	g := needs("d>b", "d>c", "b>a", "c>a", "e")
 	var calls []string
 	outcomes, err := g.Walk(t.Context(), 1, func(_ context.Context, node string) error {
@@ -26,10 +28,10 @@ func TestWalkOneAtATimeFollowsOrder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, _ := g.Order()
-	if !slices.Equal(calls, want) {
-		t.Errorf("calls %v, want %v", calls, want)
+	if turns := []string{"a", "b", "c", "e", "d"}; !slices.Equal(calls, turns) {
+		t.Errorf("calls %v, want %v", calls, turns)
 	}
+	want, _ := g.Order()
 	for i, o := range outcomes {
 		if o.Node != want[i] || o.Status != Done || o.Err != nil || o.By != nil {
 			t.Errorf("outcome %d: %+v", i, o)
