@@ -175,7 +175,7 @@ func matches(pattern, s string) bool {
 
 // compiled are the patterns of the tables that were needed so far: each is
 // compiled once, and none before it is needed.
-var compiled sync.Map //nolint:gochecknoglobals // the same for everyone, whoever comes first
+var compiled sync.Map
 
 // version reads a version: a text or a number, whose text is what YAML 1.1
 // makes of it (1.10 is 1.1, 010 is 8), as for the reference client.

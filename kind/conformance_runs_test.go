@@ -77,7 +77,8 @@ func conform(t *testing.T, c goldenCase) {
 	write := c.Writes[slices.IndexFunc(c.Writes, func(w struct {
 		Path string
 		Body json.RawMessage
-	}) bool {
+	},
+	) bool {
 		return strings.Contains(w.Path, "/jobs/") || strings.Contains(w.Path, "Endpoints/")
 	})]
 	if a.ID.Name == "" {

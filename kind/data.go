@@ -25,8 +25,10 @@ var dataFields = []Field{
 	{YAML: "description", REST: "properties.description", As: Str{}, Doc: "What it is."},
 	{YAML: "tags", REST: "properties.tags", As: Tags, Send: asset.NewMap(), Doc: "Free labels."},
 	{YAML: "properties", As: Tags, ReadOnly: true, Doc: "The reference client drops them and sends an empty map."},
-	{YAML: "path", REST: "properties.dataUri", As: storePath(false), Required: true, Change: NewVersion,
-		Doc: "A file or folder of the repository, which is uploaded, or an address. The service answers with the long form of datastore URIs and a slash after folders."},
+	{
+		YAML: "path", REST: "properties.dataUri", As: storePath(false), Required: true, Change: NewVersion,
+		Doc: "A file or folder of the repository, which is uploaded, or an address. The service answers with the long form of datastore URIs and a slash after folders.",
+	},
 	{YAML: "datastore", As: Ref{To: "datastore", Bare: true}, Change: Once, Doc: "The datastore that local data is uploaded to; workspaceblobstore if not given."},
 	{YAML: "auto_delete_setting", REST: "properties.autoDeleteSetting", As: Obj(
 		Field{YAML: "condition", REST: "condition", As: Words("created_greater_than", "createdGreaterThan", "last_accessed_greater_than", "lastAccessedGreaterThan"), Doc: "What the age is counted from."},

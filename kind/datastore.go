@@ -68,8 +68,10 @@ func storeVariant(name, schema, rest, doc string, creds credentials, fields ...F
 		Tell: func(doc *asset.Value) bool {
 			return typeIs(doc, name) && hasAny(doc, "account_name", "store_name", "artifact")
 		},
-		Fields: append(fields, Field{YAML: "credentials", REST: "properties.credentials", As: creds,
-			Doc: "How to get in; nothing for the identity of the user or the compute. The kind follows from the keys. Secrets are write-only: a change behind mlsync's back cannot be seen."}),
+		Fields: append(fields, Field{
+			YAML: "credentials", REST: "properties.credentials", As: creds,
+			Doc: "How to get in; nothing for the identity of the user or the compute. The kind follows from the keys. Secrets are write-only: a change behind mlsync's back cannot be seen.",
+		}),
 		ToREST: func(_ *Encoder, _, rest *asset.Value) {
 			if rest.GetPath("properties", "credentials").IsNull() {
 				rest.SetPath(asset.NewString("None"), "properties", "credentials", "credentialsType")

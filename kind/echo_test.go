@@ -187,22 +187,30 @@ func TestSameURI(t *testing.T) {
 // Preview documents and what they are in the released form; the texts of
 // problems that say what is lost.
 var upgrades = []struct{ name, kind, preview, released, problems string }{
-	{"dataset of the draft", "data", "name: test\ntype: AzureBlob\nversion: '1.0'\ndescription: d\nlinked_service: ./workspaceblobstore\nassetPaths:\n- {path: v2test/test.rtf, is_directory: False}\n",
-		"name: test\nversion: '1.0'\ndescription: d\ntype: uri_file\npath: azureml://datastores/workspaceblobstore/paths/v2test/test.rtf\n", "type has no equivalent"},
+	{
+		"dataset of the draft", "data", "name: test\ntype: AzureBlob\nversion: '1.0'\ndescription: d\nlinked_service: ./workspaceblobstore\nassetPaths:\n- {path: v2test/test.rtf, is_directory: False}\n",
+		"name: test\nversion: '1.0'\ndescription: d\ntype: uri_file\npath: azureml://datastores/workspaceblobstore/paths/v2test/test.rtf\n", "type has no equivalent",
+	},
 	{"dataset with a folder", "data", "name: t\nlinked_service: azureml:s\nassetPaths: [{path: ./a, is_directory: true}]\n", "name: t\ntype: uri_folder\npath: azureml://datastores/s/paths/a\n", ""},
 	{"dataset with several paths", "data", "name: t\nlinked_service: s\nassetPaths: [{path: a}, {path: b}]\n", "name: t\ntype: uri_file\npath: azureml://datastores/s/paths/a\n", "several paths cannot be one data asset"},
 	{"dataset of November", "data", "name: t\nversion: 1\ndatastore: azureml:s\ndirectory: x/y\n", "name: t\nversion: 1\ntype: uri_folder\npath: azureml://datastores/s/paths/x/y\n", ""},
 	{"dataset file of November", "data", "name: t\nversion: 1\ndatastore: azureml:s\nfile: /x/y.csv\n", "name: t\nversion: 1\ntype: uri_file\npath: azureml://datastores/s/paths/x/y.csv\n", ""},
 	{"dataset of February", "data", "name: t\nversion: 1\nlocal_path: ./x\n", "name: t\nversion: 1\ntype: uri_folder\npath: ./x\n", ""},
 	{"dataset without a path", "data", "name: t\nlinked_service: s\n", "", "names no path"},
-	{"environment of the draft", "environment", "name: e\nversion: '1'\ndocker: {image: i}\nconda: {inline: {name: x, dependencies: [a]}, interpreter_path: python}\n",
-		"name: e\nversion: '1'\nimage: i\nconda_file: {name: x, dependencies: [a]}\n", "conda.interpreter_path has no equivalent"},
+	{
+		"environment of the draft", "environment", "name: e\nversion: '1'\ndocker: {image: i}\nconda: {inline: {name: x, dependencies: [a]}, interpreter_path: python}\n",
+		"name: e\nversion: '1'\nimage: i\nconda_file: {name: x, dependencies: [a]}\n", "conda.interpreter_path has no equivalent",
+	},
 	{"environment with a file", "environment", "name: e\ndocker: {image: i}\nconda: {conda_dependencies_file: c.yml}\n", "name: e\nimage: i\nconda_file: c.yml\n", ""},
 	{"environment with a Dockerfile", "environment", "name: e\ndocker: {build: {dockerfile: 'file:./ctx/Dockerfile'}}\n", "name: e\nbuild: {path: ./ctx, dockerfile_path: Dockerfile}\n", ""},
-	{"compute of the draft", "compute", "type: AzureMLCompute\nname: cpu\nmin_nodes: 0\nmax_nodes: 4\nsku: STANDARD_D3_V2\n",
-		"type: amlcompute\nname: cpu\nmin_instances: 0\nmax_instances: 4\nsize: STANDARD_D3_V2\n", ""},
-	{"model of the draft", "model", "name: m\npath: ./model\nflavors: {python_function: {python_version: 3.8.2}}\n",
-		"name: m\npath: ./model\ntype: mlflow_model\nflavors: {python_function: {python_version: 3.8.2}}\n", ""},
+	{
+		"compute of the draft", "compute", "type: AzureMLCompute\nname: cpu\nmin_nodes: 0\nmax_nodes: 4\nsku: STANDARD_D3_V2\n",
+		"type: amlcompute\nname: cpu\nmin_instances: 0\nmax_instances: 4\nsize: STANDARD_D3_V2\n", "",
+	},
+	{
+		"model of the draft", "model", "name: m\npath: ./model\nflavors: {python_function: {python_version: 3.8.2}}\n",
+		"name: m\npath: ./model\ntype: mlflow_model\nflavors: {python_function: {python_version: 3.8.2}}\n", "",
+	},
 	{"model with asset_path", "model", "name: m\nversion: 1\nasset_path: ./model\n", "name: m\nversion: 1\npath: ./model\n", ""},
 }
 

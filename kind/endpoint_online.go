@@ -7,8 +7,10 @@ import (
 )
 
 // endpointName is the rule for names of endpoints and deployments.
-var endpointName = NameRule{Pattern: `[a-zA-Z]([-a-zA-Z0-9]{1,30}[a-zA-Z0-9])`,
-	Text: "use 3 to 32 letters, digits and dashes, the first a letter, the last no dash"}
+var endpointName = NameRule{
+	Pattern: `[a-zA-Z]([-a-zA-Z0-9]{1,30}[a-zA-Z0-9])`,
+	Text:    "use 3 to 32 letters, digits and dashes, the first a letter, the last no dash",
+}
 
 var onlineEndpoint = &Table{
 	Kind:       "online-endpoint",
@@ -80,8 +82,10 @@ func tellOnlineEndpoint(doc *asset.Value) bool {
 	return hasAny(doc, "traffic", "mirror_traffic") && onlyKeys(doc, nil, onlineEndpointKeys...)
 }
 
-var onlineEndpointKeys = []string{"$schema", "name", "description", "tags", "properties", "auth_mode", "identity", "location", "traffic", "mirror_traffic",
-	"public_network_access", "compute", "id", "kind", "provisioning_state", "scoring_uri", "openapi_uri"}
+var onlineEndpointKeys = []string{
+	"$schema", "name", "description", "tags", "properties", "auth_mode", "identity", "location", "traffic", "mirror_traffic",
+	"public_network_access", "compute", "id", "kind", "provisioning_state", "scoring_uri", "openapi_uri",
+}
 
 func isKubernetesEndpoint(rest *asset.Value) bool {
 	return rest.GetPath("properties", "compute").Str() != ""

@@ -66,8 +66,10 @@ var jobServices = Map{
 		{YAML: "type", REST: "jobServiceType", As: serviceTypes, Doc: "What the service is."},
 		{YAML: "port", REST: "port", As: Int{}, Doc: "The port that it listens on."},
 		{YAML: "nodes", REST: "nodes.nodesValueType", As: Words("all", "All"), Doc: "all for every node; the first if not given."},
-		{YAML: "properties", REST: "properties", Doc: "Further properties.",
-			As: Map{Of: Text{}, Drop: func(key string) bool { return key == "logDir" || key == "sshPublicKeys" }}},
+		{
+			YAML: "properties", REST: "properties", Doc: "Further properties.",
+			As: Map{Of: Text{}, Drop: func(key string) bool { return key == "logDir" || key == "sshPublicKeys" }},
+		},
 		{YAML: "ssh_public_keys", REST: "properties.sshPublicKeys", As: Str{}, Doc: "Who may log in, for type ssh."},
 		{YAML: "log_dir", REST: "properties.logDir", As: Str{}, Doc: "Where the logs are, for type tensor_board."},
 		{YAML: "job_service_type", As: serviceTypes, Doc: "An older name of type."},

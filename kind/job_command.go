@@ -73,7 +73,8 @@ var (
 		Field{YAML: "head_node_additional_args", REST: "headNodeAdditionalArgs", As: Str{}, Change: Once, Doc: "Further arguments of ray start on the head node."},
 		Field{YAML: "worker_node_additional_args", REST: "workerNodeAdditionalArgs", As: Str{}, Change: Once, Doc: "Further arguments of ray start on the others."})
 	distribution = byType("a distribution: pytorch, mpi, tensorflow or ray", "distributionType", map[string]Type{
-		"pytorch": pytorchDistribution, "mpi": mpiDistribution, "tensorflow": tensorDistribution, "ray": rayDistribution})
+		"pytorch": pytorchDistribution, "mpi": mpiDistribution, "tensorflow": tensorDistribution, "ray": rayDistribution,
+	})
 )
 
 func distributionType(yaml, rest string) Field {

@@ -55,7 +55,8 @@ var (
 	truncationPolicy = Obj(policyType("truncation_selection", "TruncationSelection"), evaluationInterval(0), evaluationDelay,
 		Field{YAML: "truncation_percentage", REST: "truncationPercentage", As: Int{}, Required: true, Change: Once, Doc: "The part of the runs that is stopped at each look."})
 	earlyTermination = byType("a policy: bandit, median_stopping or truncation_selection", "policyType", map[string]Type{
-		"bandit": banditPolicy, "medianstopping": medianPolicy, "truncationselection": truncationPolicy})
+		"bandit": banditPolicy, "medianstopping": medianPolicy, "truncationselection": truncationPolicy,
+	})
 )
 
 func policyType(yaml, rest string) Field {

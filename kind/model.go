@@ -24,8 +24,10 @@ var modelFields = []Field{
 	{YAML: "description", REST: "properties.description", As: Str{}, Doc: "What it is."},
 	{YAML: "tags", REST: "properties.tags", As: Tags, Send: asset.NewMap(), Doc: "Free labels."},
 	{YAML: "properties", REST: "properties.properties", As: Tags, Send: asset.NewMap(), Change: Append, Doc: "Marks for programs. The service lets them be added, not changed or removed."},
-	{YAML: "path", REST: "properties.modelUri", As: storePath(true), Required: true, Change: NewVersion,
-		Doc: "A file or folder of the repository, which is uploaded, or an address: a datastore URI, the output of a job, runs:/ID/path."},
+	{
+		YAML: "path", REST: "properties.modelUri", As: storePath(true), Required: true, Change: NewVersion,
+		Doc: "A file or folder of the repository, which is uploaded, or an address: a datastore URI, the output of a job, runs:/ID/path.",
+	},
 	{YAML: "stage", REST: "properties.stage", As: Str{}, Service: asset.NewString("Development"), Doc: "Free text; the service says Development at first and Archived of what is archived."},
 	{YAML: "flavors", REST: "properties.flavors", As: Map{Of: flavor}, Change: NewVersion, Doc: "The flavors of an MLflow model; the service reads them from the file MLmodel, too."},
 	{YAML: "datastore", As: Ref{To: "datastore", Bare: true}, Change: Once, Doc: "The datastore that local files are uploaded to; workspaceblobstore if not given."},

@@ -117,7 +117,8 @@ name: blue
 endpoint_name: end
 model: azureml:m:1
 resources: {requests: {cpu: "1"}, limits: {cpu: "1"}}`}, []string{"deployments.blue.type"}},
-		{"batch deployment with a script", `
+		{
+			"batch deployment with a script", `
 name: dep
 endpoint: end
 type: Batch
@@ -129,7 +130,8 @@ batch_settings:
   partitioning_scheme: {mini_batch_size: 2, shuffle: true}
   output_configuration: {append: column, file_name: p.csv}
   retry_settings: {timeout_in_seconds: 5, max_retries: 1}
-  logging_level: debug`, []string{`
+  logging_level: debug`,
+			[]string{`
 $schema: https://azuremlschemas.azureedge.net/latest/modelBatchDeployment.schema.json
 type: model
 name: dep
@@ -138,7 +140,8 @@ code_configuration: {code: ./src, scoring_script: inner/score.py}
 model: azureml:m:1
 compute: cpu
 settings: {mini_batch_size: 2, output_file_name: p.csv, retry_settings: {timeout: 5, max_retries: 1}, logging_level: debug}`},
-			[]string{"batch_settings.partitioning_scheme.shuffle", "batch_settings.output_configuration.append"}},
+			[]string{"batch_settings.partitioning_scheme.shuffle", "batch_settings.output_configuration.append"},
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			doc := readYAML(t, tt.preview)

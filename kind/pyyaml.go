@@ -291,8 +291,10 @@ func (e *emitter) singleQuoted(s []rune, split bool) {
 	e.indicator("'", false, false, false)
 }
 
-var escapes = map[rune]string{0: "0", 7: "a", 8: "b", 9: "t", 10: "n", 11: "v", 12: "f", 13: "r", 27: "e",
-	'"': `"`, '\\': `\`, 0x85: "N", 0xA0: "_", 0x2028: "L", 0x2029: "P"}
+var escapes = map[rune]string{
+	0: "0", 7: "a", 8: "b", 9: "t", 10: "n", 11: "v", 12: "f", 13: "r", 27: "e",
+	'"': `"`, '\\': `\`, 0x85: "N", 0xA0: "_", 0x2028: "L", 0x2029: "P",
+}
 
 func (e *emitter) doubleQuoted(s []rune, split bool) {
 	e.indicator(`"`, true, false, false)

@@ -134,8 +134,10 @@ func (t *Table) FromREST(d *Decoder, path string, rest *asset.Value) (*asset.Ass
 	if v == nil {
 		return nil, fmt.Errorf("%s: a form that this version of mlsync does not know", id)
 	}
-	a := &asset.Asset{ID: id, Variant: v.Name, Body: asset.NewMap(), ARM: arm, Stamps: t.stamps(rest),
-		ModifiedAt: firstText(rest, "lastModifiedAt", "createdAt"), ModifiedBy: firstText(rest, "lastModifiedBy", "createdBy")}
+	a := &asset.Asset{
+		ID: id, Variant: v.Name, Body: asset.NewMap(), ARM: arm, Stamps: t.stamps(rest),
+		ModifiedAt: firstText(rest, "lastModifiedAt", "createdAt"), ModifiedBy: firstText(rest, "lastModifiedBy", "createdBy"),
+	}
 	a.Anonymous = t.Anonymous != "" && id.Name == t.Anonymous || t.Versioned && rest.GetPath("properties", "isAnonymous").Bool()
 	d.id = id
 	d.fields(v.all, rest, a.Body)

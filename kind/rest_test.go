@@ -87,7 +87,8 @@ func TestRestRoundTrip(t *testing.T) {
 func roundTrip(t interface {
 	Helper()
 	Errorf(string, ...any)
-}, name string, a *asset.Asset) {
+}, name string, a *asset.Asset,
+) {
 	t.Helper()
 	rest, err := ToREST(a, &Encoder{Scope: goldenScope, Late: true})
 	if err != nil {

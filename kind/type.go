@@ -123,6 +123,7 @@ func (Text) Decode(_ *Decoder, v *asset.Value) *asset.Value {
 	}
 	return asset.NewString(v.Text())
 }
+
 func (Text) Schema() map[string]any {
 	return map[string]any{"type": []any{"string", "number", "boolean"}}
 }
@@ -194,8 +195,10 @@ func (Num) Schema() map[string]any {
 }
 func (Num) Describe() string { return "number" }
 
-var truths = map[string]bool{"t": true, "true": true, "on": true, "y": true, "yes": true, "1": true,
-	"f": false, "false": false, "off": false, "n": false, "no": false, "0": false}
+var truths = map[string]bool{
+	"t": true, "true": true, "on": true, "y": true, "yes": true, "1": true,
+	"f": false, "false": false, "off": false, "n": false, "no": false, "0": false,
+}
 
 // Check accepts what the reference client does: booleans and the usual words.
 func (Bool) Check(c *Checker, v *asset.Value) *asset.Value {
@@ -214,9 +217,13 @@ func (Bool) Decode(_ *Decoder, v *asset.Value) *asset.Value {
 	}
 	return present(v)
 }
+
 func (Bool) Schema() map[string]any {
-	return map[string]any{"anyOf": []any{map[string]any{"type": "boolean"}, map[string]any{"enum": []any{0, 1}},
-		map[string]any{"type": "string", "pattern": "^(?i:t|true|on|y|yes|1|f|false|off|n|no|0)$"}}}
+	return map[string]any{"anyOf": []any{
+		map[string]any{"type": "boolean"},
+		map[string]any{"enum": []any{0, 1}},
+		map[string]any{"type": "string", "pattern": "^(?i:t|true|on|y|yes|1|f|false|off|n|no|0)$"},
+	}}
 }
 func (Bool) Describe() string { return "true or false" }
 

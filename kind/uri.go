@@ -104,7 +104,8 @@ func trimURI(s string) string {
 // form is the short URI; long sends what mlsync uploaded in the long form, as
 // the reference client does for models. Addresses go as they are written.
 func storePath(long bool) Local {
-	return Local{What: Upload, Long: long, Remote: isAddress,
+	return Local{
+		What: Upload, Long: long, Remote: isAddress,
 		Encoded: func(e *Encoder, v *asset.Value) *asset.Value {
 			if u, ok := ParseStoreURI(v.Str()); ok && long && strings.HasPrefix(u.Path, "LocalUpload/") {
 				return asset.NewString(e.Scope.LongURI(v.Str()))

@@ -52,8 +52,10 @@ func (w Wrap) Schema() map[string]any {
 	if w.Key == "" {
 		return s
 	}
-	return map[string]any{"anyOf": []any{s, map[string]any{"type": "object", "properties": map[string]any{w.Key: s},
-		"required": []any{w.Key}, "additionalProperties": false}}}
+	return map[string]any{"anyOf": []any{s, map[string]any{
+		"type": "object", "properties": map[string]any{w.Key: s},
+		"required": []any{w.Key}, "additionalProperties": false,
+	}}}
 }
 
 // Describe is that of the scalar.

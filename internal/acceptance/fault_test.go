@@ -157,9 +157,7 @@ func TestRetryAfterIsObeyed(t *testing.T) {
 	w.fault("status=429,retry-after=2,method=PUT,times=1")
 	w.apply()
 	var puts []emulator.Request
-	for _, r := range w.writes() {
-		puts = append(puts, r)
-	}
+	puts = append(puts, w.writes()...)
 	if len(puts) != 2 || puts[0].Status != 429 || puts[1].Time.Sub(puts[0].Time) < 1900*time.Millisecond {
 		t.Errorf("writes: %+v", puts)
 	}
