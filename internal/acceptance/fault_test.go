@@ -54,10 +54,12 @@ func TestFaultsDuringAnApplyConverge(t *testing.T) {
 }
 
 // versionsOnce fails unless every name has the one version of the tree, and
-// the two jobs ran once each.
+// the two jobs ran once each. Lists may show late what was made.
 func (w *world) versionsOnce() {
 	w.t.Helper()
+	until(w.t, "the lists show the jobs", func() bool { return len(w.names("jobs")) >= 2 })
 	for _, path := range []string{"environments/train", "environments/plain", "data/local-trips", "data/trips", "models/custom"} {
+		until(w.t, "the list shows "+path, func() bool { return len(w.names(path+"/versions")) >= 1 })
 		if n := len(w.names(path + "/versions")); n != 1 {
 			w.t.Errorf("%s has %d versions", path, n)
 		}
