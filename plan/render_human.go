@@ -23,6 +23,9 @@ type Style struct {
 	Verbose int
 	// Unicode allows symbols beyond ASCII.
 	Unicode bool
+	// NoTime leaves out when the workspace was read, so that equal plans are
+	// equal texts.
+	NoTime bool
 }
 
 // colors of the actions.
@@ -80,7 +83,7 @@ func (h *human) header() {
 		}
 		facts = append(facts, repo)
 	}
-	if !o.At.IsZero() {
+	if !o.At.IsZero() && !h.NoTime {
 		facts = append(facts, "live read "+o.At.UTC().Format("15:04:05"))
 	}
 	facts = append(facts, fmt.Sprintf("%d assets in %d requests", o.Assets, o.Requests))

@@ -108,5 +108,5 @@ func (a *app) showPlan(p *plan.Plan, markdown bool) error {
 		_, err := fmt.Fprint(a.streams.out, plan.Markdown(p, plan.Budget))
 		return err
 	}
-	return plan.Human(a.streams.out, p, plan.Style{Color: a.colour(), Width: a.streams.width, Verbose: a.flags.verbose, Unicode: a.unicode()})
+	return plan.Human(a.streams.out, p, plan.Style{Color: a.colour(), Width: a.streams.width, Verbose: a.flags.verbose, Unicode: a.unicode(), NoTime: !a.streams.outTTY})
 }
