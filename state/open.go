@@ -45,6 +45,33 @@ type Store struct {
 // program (ErrForeign) or of another installation (ErrOtherInstallation) is
 // refused and left as it is.
 func Open(ctx context.Context, url string, opts Options) (*Store, error) {
+	for n := 1; ; n++ {
+		s, err := open(ctx, url, opts)
+		// A journal that another process is just making looks foreign for a moment.
+		making := errors.Is(err, ErrForeign) && n < foreignTries
+		if !busy(err) && !making || n == openTries {
+			return s, err
+		}
+		timer := time.NewTimer(openWait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return nil, err
+		case <-timer.C:
+		}
+	}
+}
+
+// Going over to a write-ahead log, and leaving it when the last connection
+// closes, fails at once with SQLITE_BUSY while another process does the same:
+// the busy timeout does not cover it. So opening is tried again.
+const (
+	openTries    = 100
+	foreignTries = 4
+	openWait     = 50 * time.Millisecond
+)
+
+func open(ctx context.Context, url string, opts Options) (*Store, error) {
 	where, err := parseLocation(url)
 	if err != nil {
 		return nil, err

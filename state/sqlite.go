@@ -152,3 +152,9 @@ func SetAside(url string, at time.Time) (string, error) {
 	}
 	return aside, nil
 }
+
+// busy reports whether err says that another process has the file locked.
+func busy(err error) bool {
+	var serr *sqlite.Error
+	return errors.As(err, &serr) && serr.Code()&0xff == sqlite3.SQLITE_BUSY
+}
