@@ -232,19 +232,24 @@ func effective(want, got *asset.Asset) bool {
 	return kind.Same(kind.VariantOf(want), kind.FixedPart(want), got.Body)
 }
 
+// asSent is the body at path as the service sends it; nil if it is absent.
+func (w *Workspace) asSent(ctx context.Context, path string) (*asset.Value, error) {
+	raw, err := w.client.Get(ctx, path, mustVersion(path))
+	if absent(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return asset.ParseJSON(raw)
+}
+
 // restoreName brings back a name that is archived: a version that is created
 // under it stays out of every list otherwise.
 func (w *Workspace) restoreName(ctx context.Context, name asset.ID) error {
 	path := w.scope.ARM(name)
-	raw, err := w.client.Get(ctx, path, mustVersion(path))
-	if absent(err) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	rest, err := asset.ParseJSON(raw)
-	if err != nil || !archived(rest) {
+	rest, err := w.asSent(ctx, path)
+	if err != nil || rest == nil || !archived(rest) {
 		return err
 	}
 	return w.setArchived(ctx, path, rest, false)
@@ -327,24 +332,14 @@ func (w *Workspace) Archive(ctx context.Context, id asset.ID) error {
 		id = id.Container()
 	}
 	path := w.scope.ARM(id)
-	raw, err := w.client.Get(ctx, path, mustVersion(path))
-	if absent(err) {
-		return nil
-	}
-	if err != nil {
+	rest, err := w.asSent(ctx, path)
+	if err != nil || rest == nil || archived(rest) {
 		return err
-	}
-	rest, err := asset.ParseJSON(raw)
-	if err != nil {
-		return err
-	}
-	if archived(rest) {
-		return nil
 	}
 	if err := w.setArchived(ctx, path, rest, true); err != nil {
 		return err
 	}
-	raw, err = w.client.Get(ctx, path, mustVersion(path))
+	raw, err := w.client.Get(ctx, path, mustVersion(path))
 	if err != nil {
 		return fmt.Errorf("read back: %w", err)
 	}
@@ -371,19 +366,9 @@ func (w *Workspace) Unstamp(ctx context.Context, id asset.ID) error {
 		return nil
 	}
 	path := w.scope.ARM(id)
-	raw, err := w.client.Get(ctx, path, mustVersion(path))
-	if absent(err) {
-		return nil
-	}
-	if err != nil {
+	rest, err := w.asSent(ctx, path)
+	if err != nil || rest == nil || !t.Unstamp(rest) {
 		return err
-	}
-	rest, err := asset.ParseJSON(raw)
-	if err != nil {
-		return err
-	}
-	if !t.Unstamp(rest) {
-		return nil
 	}
 	data, err := rest.MarshalJSON()
 	if err != nil {
