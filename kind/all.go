@@ -9,6 +9,7 @@ var all = link([]*Table{
 	data,
 	model,
 	code,
+	component,
 	onlineEndpoint,
 	onlineDeployment,
 	batchEndpoint,

@@ -1,6 +1,7 @@
 package kind
 
 import (
+	"crypto/md5"
 	"crypto/sha256"
 	"encoding/hex"
 	"strings"
@@ -17,6 +18,11 @@ const anonymousVersion = "1"
 func AnonymousID(a *asset.Asset, uploadHash string) asset.ID {
 	if a.ID.Kind == environment.Kind {
 		return asset.ID{Kind: a.ID.Kind, Name: environment.Anonymous, Version: environmentHash(a.Body, uploadHash)}
+	}
+	if a.ID.Kind == component.Kind {
+		sum := md5.Sum([]byte(a.Variant + "\x00" + string(a.Body.Canonical()))) //nolint:gosec // a name, as the reference client makes it
+		h := hex.EncodeToString(sum[:])
+		return asset.ID{Kind: a.ID.Kind, Name: component.Anonymous, Version: h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]}
 	}
 	content := uploadHash
 	if content == "" {

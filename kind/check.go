@@ -66,7 +66,7 @@ func (v *Variant) Read(c *Checker, doc *asset.Value) *asset.Asset {
 	}
 	c.id = a.ID
 	c.typeOf(doc, t)
-	a.Body = c.object(doc, v.all, v.heads(), false)
+	a.Body = c.object(doc, v.all, v.heads(), v.Open != "")
 	if v.Check != nil {
 		v.Check(c, a.Body)
 	}
@@ -79,7 +79,7 @@ func (v *Variant) ReadInline(c *Checker, doc *asset.Value) *asset.Value {
 	c.variant = v
 	defer func() { c.variant = outer }()
 	c.typeOf(doc, v.table)
-	body := c.object(doc, v.all, v.heads(), false)
+	body := c.object(doc, v.all, v.heads(), v.Open != "")
 	if v.Check != nil {
 		v.Check(c, body)
 	}

@@ -50,12 +50,26 @@ func Identify(doc *asset.Value, folder string) Verdict {
 		}
 	}
 	if v := tell(doc); v.Variant != nil {
-		return v
+		return byFolder(v, doc, folder)
 	}
 	if u := unmanagedType(doc); u != "" {
 		return Verdict{Unmanaged: u, Why: "looks like " + u}
 	}
 	return identifyFolder(doc, folder)
+}
+
+// byFolder lets the folder decide where the keys of a document are those of
+// two kinds: a step that is run by itself, and one that pipelines are made of.
+func byFolder(v Verdict, doc *asset.Value, folder string) Verdict {
+	for _, t := range All() {
+		if t == v.Variant.table || v.Preview || t.Plural != folder && string(t.Kind) != folder || !doc.Has("name") {
+			continue
+		}
+		if other, sure := t.pick(doc); sure && len(other.Types) > 0 && typeIs(doc, other.Types...) {
+			return Verdict{Variant: other, Why: "type " + doc.Get("type").Str() + " in the folder " + folder}
+		}
+	}
+	return v
 }
 
 func tell(doc *asset.Value) Verdict {
@@ -148,7 +162,7 @@ func (t *Table) pick(doc *asset.Value) (v *Variant, sure bool) {
 	if typ := doc.Get("type").Str(); typ != "" {
 		for _, v := range t.Variants {
 			for _, name := range v.Types {
-				if squash(name) == squash(typ) {
+				if squash(name) == squash(typ) && (v.When == nil || v.When(doc)) {
 					return v, true
 				}
 			}

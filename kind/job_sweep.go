@@ -29,15 +29,17 @@ var sweepJob = &Variant{
 		{YAML: "trial", REST: "properties.trial", As: Obj(commandFields("")...), Required: true, Change: Once, Doc: "What each run does."},
 		{YAML: "search_space", REST: "properties.searchSpace", As: Map{Of: SearchSpace{}}, Required: true, Change: Once, Doc: "The hyperparameters, by name."},
 		{YAML: "sampling_algorithm", REST: "properties.samplingAlgorithm", As: samplingAlgorithm, Change: Once, Doc: "How values are chosen: random, grid, bayesian, or a map."},
-		{YAML: "objective", REST: "properties.objective", Required: true, Change: Once, As: Obj(
-			Field{YAML: "goal", REST: "goal", As: Words("minimize", "minimize", "maximize", "maximize"), Required: true, Change: Once, Doc: "What is better."},
-			Field{YAML: "primary_metric", REST: "primaryMetric", As: Str{}, Required: true, Change: Once, Doc: "The metric that the runs log."},
-		), Doc: "What the sweep is after."},
+		{YAML: "objective", REST: "properties.objective", Required: true, Change: Once, As: sweepObjective, Doc: "What the sweep is after."},
 		{YAML: "early_termination", REST: "properties.earlyTermination", As: earlyTermination, Change: Once, Doc: "When a run that does badly is stopped."},
 		{YAML: "limits", REST: "properties.limits", As: sweepLimits, Required: true, Change: Once, Doc: "How many runs, and how long."},
 		{YAML: "resources", REST: "properties.resources", As: jobResources, Change: Once, Doc: "The machines."},
 	},
 }
+
+var sweepObjective = Obj(
+	Field{YAML: "goal", REST: "goal", As: Words("minimize", "minimize", "maximize", "maximize"), Required: true, Change: Once, Doc: "What is better."},
+	Field{YAML: "primary_metric", REST: "primaryMetric", As: Str{}, Required: true, Change: Once, Doc: "The metric that the runs log."},
+)
 
 var samplingAlgorithm = Shorthand{Key: "type", Object: Obj(
 	Field{YAML: "type", REST: "samplingAlgorithmType", As: Words("random", "Random", "grid", "Grid", "bayesian", "Bayesian"), Required: true, Change: Once, Doc: "How values are chosen."},

@@ -56,6 +56,12 @@ type Ref struct {
 	Inline bool
 	// File allows file:PATH, the path of a file that holds the asset.
 	File bool
+	// Path takes every text that is no reference for the path of a file.
+	Path bool
+	// Default takes a name without a version as one with the label default.
+	Default bool
+	// Prefix keeps azureml: before the resource id on the wire.
+	Prefix bool
 	// Named registers an inline asset that has a name under that name;
 	// otherwise name and version of an inline asset mean nothing.
 	Named bool
@@ -109,6 +115,9 @@ func (r Ref) Parse(text string, s Scope) (ref Reference, bad string) {
 	if strings.HasPrefix(short, "/") {
 		return r.parseARM(short, s)
 	}
+	if !prefixed && r.Path {
+		return Reference{Form: File, Text: text}, ""
+	}
 	if !prefixed && !r.Bare {
 		return ref, "a reference begins with azureml:"
 	}
@@ -118,6 +127,11 @@ func (r Ref) Parse(text string, s Scope) (ref Reference, bad string) {
 func (r Ref) parseARM(arm string, s Scope) (Reference, string) {
 	if id, ok := s.ParseARM(arm); ok && id.Kind == r.To {
 		return Reference{Form: Short, Name: id.Name, Version: id.Version}, ""
+	}
+	if name, label, ok := strings.Cut(arm, labelsPath); ok {
+		if id, ok := s.ParseARM(name); ok && id.Kind == r.To && id.Version == "" {
+			return Reference{Form: Short, Name: id.Name, Label: label}, ""
+		}
 	}
 	if !strings.HasPrefix(strings.ToLower(arm), "/subscriptions/") {
 		return Reference{}, "it is not a resource id"
@@ -140,6 +154,8 @@ func (r Ref) parseShort(short string, t *Table) (ref Reference, bad string) {
 			ref.Name, ref.Version = name, version
 		} else if name, label, ok := strings.Cut(short, "@"); ok {
 			ref.Name, ref.Label = name, label
+		} else if r.Default {
+			ref.Label = "default"
 		} else {
 			return ref, "a version is missing: write azureml:" + short + ":VERSION or azureml:" + short + "@latest"
 		}
@@ -224,9 +240,12 @@ func (r Ref) Encode(e *Encoder, v *asset.Value) *asset.Value {
 	case ref.Form == Short && r.NameOnly:
 		text = ref.Name
 	case ref.Form == Short:
-		text = r.address(ref, e.Scope)
+		text = r.address(ref, e)
 	case ref.Form == Registry, ref.Form == ARM:
 		text = ref.Text
+	}
+	if r.Prefix && strings.HasPrefix(text, "/") {
+		text = "azureml:" + text
 	}
 	if r.Object {
 		return asset.NewMap().Set("referenceType", asset.NewString("Id")).Set("assetId", asset.NewString(text))
@@ -236,12 +255,25 @@ func (r Ref) Encode(e *Encoder, v *asset.Value) *asset.Value {
 
 // address is what stands on the wire for an asset of the workspace. Labels
 // that only the service resolves stay as they are.
-func (r Ref) address(ref Reference, s Scope) string {
+func (r Ref) address(ref Reference, e *Encoder) string {
+	s := e.Scope
+	if ref.Label != "" && Of(r.To).LabelPath {
+		return s.ARM(asset.ID{Kind: r.To, Name: ref.Name}) + labelsPath + ref.Label
+	}
 	if ref.Label != "" || strings.HasPrefix(ref.Name, "AzureML-") && r.To == "environment" {
 		return ref.String()
 	}
-	return s.ARM(asset.ID{Kind: r.To, Name: ref.Name, Version: ref.Version})
+	id := asset.ID{Kind: r.To, Name: ref.Name, Version: ref.Version}
+	if e.Address != nil {
+		if arm := e.Address(id); arm != "" {
+			return arm
+		}
+	}
+	return s.ARM(id)
 }
+
+// labelsPath stands between the resource id of a name and one of its labels.
+const labelsPath = "/labels/"
 
 func (r Ref) Decode(d *Decoder, rest *asset.Value) *asset.Value {
 	if r.Object && rest.Type() == asset.Map {
@@ -266,7 +298,16 @@ func (r Ref) Equal(a, b *asset.Value) bool {
 	if strings.HasPrefix(a.Text(), "/") {
 		return strings.EqualFold(a.Text(), b.Text())
 	}
-	return a.Equal(b)
+	return a.Equal(b) || r.To == environment.Kind && curated(a.Text()) == curated(b.Text())
+}
+
+// curated is the short form of a reference to an environment of Microsoft's
+// registry, which the service spells out (recorded 2026-03).
+func curated(text string) string {
+	if m := registryURI.FindStringSubmatch(text); m != nil && m[1] == "azureml" && m[4] == "versions" && strings.HasPrefix(m[3], "AzureML-") {
+		return "azureml:" + m[3] + ":" + m[5]
+	}
+	return text
 }
 
 func (r Ref) Schema() map[string]any {
@@ -325,6 +366,13 @@ type Local struct {
 	Slash bool
 	// Long writes the datastore URI in its long form, with the workspace.
 	Long bool
+	// Prefix keeps azureml: before the resource id of an asset on the wire.
+	Prefix bool
+	// Component applies the rules of component code to a folder.
+	Component bool
+	// Includes is the key beside the field that lists further paths whose
+	// content is put into the folder.
+	Includes string
 	// Encoded and Decoded finish the value on the wire, for fields that do
 	// not hold it as a plain text; nil for those that do.
 	Encoded func(e *Encoder, v *asset.Value) *asset.Value
@@ -359,7 +407,7 @@ func (l Local) Encode(e *Encoder, v *asset.Value) *asset.Value {
 		return l.Encoded(e, v)
 	}
 	if l.Asset != "" && v.Type() == asset.String {
-		return Ref{To: l.Asset}.Encode(e, v)
+		return Ref{To: l.Asset, Prefix: l.Prefix}.Encode(e, v)
 	}
 	return e.text(v)
 }

@@ -17,10 +17,14 @@ type Encoder struct {
 	// Experiment is the experiment of jobs that name none; "" leaves it to
 	// the service.
 	Experiment string
+	// Address is the resource id of an asset whose name or version the service
+	// chose; "" for all others. May be nil.
+	Address func(id asset.ID) string
 	// Err is the first error of Secret.
 	Err error
 
-	id asset.ID // of the asset that is being encoded
+	id              asset.ID // of the asset that is being encoded
+	auto, anonymous bool     // of the same asset
 }
 
 func (e *Encoder) text(v *asset.Value) *asset.Value {
@@ -69,12 +73,13 @@ func (e *Encoder) field(f *Field, v, rest *asset.Value) {
 // the fields that wait for contained assets are in it as well.
 func ToREST(a *asset.Asset, e *Encoder) (*asset.Value, error) {
 	v := VariantOf(a)
-	e.id = a.ID
+	e.id, e.auto, e.anonymous = a.ID, a.Auto, a.Anonymous
 	rest := asset.NewMap()
 	for _, c := range v.Const {
 		rest.SetPath(asset.NewString(c.Text), splitPath(c.REST)...)
 	}
 	e.fields(v.all, a.Body, rest)
+	v.openToREST(a.Body, rest)
 	if v.table.Location && !rest.Has("location") && e.Scope.Location != "" {
 		rest.Set("location", asset.NewString(e.Scope.Location))
 	}
@@ -88,6 +93,40 @@ func ToREST(a *asset.Asset, e *Encoder) (*asset.Value, error) {
 		return nil, fmt.Errorf("%s: %w", a.ID, e.Err)
 	}
 	return rest, nil
+}
+
+// openToREST sends the fields that have no row.
+func (v *Variant) openToREST(body, rest *asset.Value) {
+	if v.Open == "" {
+		return
+	}
+	for key, item := range body.Entries() {
+		if v.Field(key) == nil {
+			rest.SetPath(item, append(splitPath(v.Open), key)...)
+		}
+	}
+}
+
+// openFromREST reads the members that no row has read.
+func (v *Variant) openFromREST(rest, body *asset.Value) {
+	if v.Open == "" {
+		return
+	}
+	taken := map[string]bool{}
+	for _, f := range v.all {
+		if name, ok := strings.CutPrefix(f.REST, v.Open+"."); ok {
+			taken[splitPath(name)[0]] = true
+		}
+		taken[f.YAML] = true
+	}
+	for _, head := range append(v.heads(), v.Ignore...) {
+		taken[head] = true
+	}
+	for key, item := range rest.GetPath(splitPath(v.Open)...).Entries() {
+		if !taken[key] && !item.IsNull() {
+			body.Set(key, item)
+		}
+	}
 }
 
 // Decoder reads REST bodies of one workspace.
@@ -141,6 +180,7 @@ func (t *Table) FromREST(d *Decoder, path string, rest *asset.Value) (*asset.Ass
 	a.Anonymous = t.Anonymous != "" && id.Name == t.Anonymous || t.Versioned && rest.GetPath("properties", "isAnonymous").Bool()
 	d.id = id
 	d.fields(v.all, rest, a.Body)
+	v.openFromREST(rest, a.Body)
 	if v.FromREST != nil {
 		v.FromREST(d, rest, a.Body)
 	}

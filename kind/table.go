@@ -53,6 +53,11 @@ type Table struct {
 	// ReadBack says that a write must be read again, because the service may
 	// answer success without doing it.
 	ReadBack bool
+	// LabelPath says that a label is a part of the resource id on the wire.
+	LabelPath bool
+	// Renames says that the service chooses the version of an anonymous asset:
+	// the answer of a PUT has another id (recorded 2024-02).
+	Renames bool
 	// System reports assets that nobody wrote: the service makes them.
 	System func(asset.ID) bool
 	// Variants are the forms of the kind. Fields of the variant come on top
@@ -96,6 +101,9 @@ type Variant struct {
 	// Types are the values of the field type that mean this variant; the
 	// first is written, none if the field is not used.
 	Types []string
+	// When tells variants of the same type apart in a written document; nil
+	// for a type that one variant has.
+	When func(doc *asset.Value) bool
 	// Const are members of the REST body that say the variant. They are sent,
 	// and a live asset is of this variant if its own equal them, case aside.
 	Const []Const
@@ -109,6 +117,16 @@ type Variant struct {
 	Fields  []Field
 	// Check looks at what rows cannot say; v is the normal form.
 	Check func(c *Checker, v *asset.Value)
+	// Whole completes the normal form once the files that it refers to have
+	// taken the place of their names: what can be told only of all parts
+	// together, such as the types of the ports of a pipeline's steps.
+	Whole func(c *Checker, v *asset.Value)
+	// Open is the path of the REST body that unknown fields of a file are
+	// sent in, unchanged; "" refuses them.
+	Open string
+	// Ignore are members at Open that mean nothing to us: the service or its
+	// clients make them.
+	Ignore []string
 	// ToREST and FromREST finish what rows cannot say. rest is the body so
 	// far; v the resolved form.
 	ToREST   func(e *Encoder, v, rest *asset.Value)

@@ -5,8 +5,7 @@ import "mlsync.dev/mlsync/asset"
 // unmanagedSchemas are kinds of Azure ML, by the last segment of $schema,
 // that this version of mlsync recognises and leaves alone.
 var unmanagedSchemas = map[string]string{
-	"pipelinejob": "job/pipeline", "automljob": "job/automl", "sparkjob": "job/spark",
-	"commandcomponent": "component/command", "pipelinecomponent": "component/pipeline", "sparkcomponent": "component/spark",
+	"automljob": "job/automl", "sparkjob": "job/spark",
 	"pipelinecomponentbatchdeployment": "batch-deployment/pipeline",
 	"schedule":                         "schedule", "connection": "connection", "workspace": "workspace",
 	"featurestore": "feature-store", "featureset": "feature-set", "featurestoreentity": "feature-store-entity",
@@ -15,7 +14,7 @@ var unmanagedSchemas = map[string]string{
 
 // unmanagedJobs are types of jobs that this version of mlsync leaves alone.
 var unmanagedJobs = map[string]string{
-	"pipeline": "job/pipeline", "automl": "job/automl", "spark": "job/spark", "import": "job/import", "parallel": "job/parallel",
+	"automl": "job/automl", "spark": "job/spark", "import": "job/import", "parallel": "job/parallel",
 	"datatransfer": "job/data_transfer", "finetuning": "job/finetuning", "distillation": "job/distillation",
 }
 
@@ -46,15 +45,8 @@ func unmanagedType(doc *asset.Value) string {
 		return "job/spark"
 	case typeIs(doc, "pipeline") && hasAny(doc, "endpoint_name", "job_definition"):
 		return "batch-deployment/pipeline"
-	case typeIs(doc, "pipeline") && hasAny(doc, "jobs", "component"):
-		if doc.Has("version") {
-			return "component/pipeline"
-		}
-		return "job/pipeline"
 	case typeIs(doc, "import", "data_transfer", "parallel") && hasAny(doc, "source", "task"):
 		return unmanagedJobs[squash(doc.Get("type").Str())]
-	case hasAll(doc, "command", "environment") && hasAny(doc, "type", "version", "is_deterministic", "additional_includes"):
-		return "component/command"
 	case hasAll(doc, "name", "model_id"):
 		return "serverless-endpoint"
 	case hasAll(doc, "name", "location", "replication_locations"):

@@ -1,6 +1,7 @@
 package kind
 
 import (
+	"slices"
 	"strings"
 
 	"mlsync.dev/mlsync/asset"
@@ -97,4 +98,28 @@ func (w *walker) parts(p Parent, f *Field, v, parent *asset.Value) *asset.Value 
 		}
 	})
 	return out
+}
+
+// HoldsParts reports whether an asset of the variant may hold other assets, or
+// name the files in which they stand.
+func (v *Variant) HoldsParts() bool {
+	return v.Whole != nil || holdsParts(Object{Fields: v.all})
+}
+
+func holdsParts(t Type) bool {
+	switch t := t.(type) {
+	case Ref:
+		return t.Inline || t.File
+	case Object:
+		return slices.ContainsFunc(t.Fields, func(f Field) bool { return holdsParts(f.As) })
+	case Map:
+		return holdsParts(t.Of)
+	case List:
+		return holdsParts(t.Of)
+	case Pick:
+		return slices.ContainsFunc(t.All, holdsParts)
+	case bound:
+		return holdsParts(t.Of)
+	}
+	return false
 }

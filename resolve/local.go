@@ -47,7 +47,7 @@ func (w *work) local(t kind.Local, s kind.Site) *asset.Value {
 		return s.Value
 	default:
 	}
-	c := w.open(s, full)
+	c := w.open(t, s, full)
 	if c == nil {
 		return s.Value
 	}
@@ -64,12 +64,26 @@ type hashed struct {
 	err          error
 }
 
-func (w *work) open(s kind.Site, full string) *hashed {
-	h, ok := w.opened[full]
+// open reads the listing of a local path; the same path is read once for the
+// same rules.
+func (w *work) open(t kind.Local, s kind.Site, full string) *hashed {
+	key, more := full, w.includes(t, s)
+	if t.Component {
+		key += "\x00component"
+	}
+	for _, path := range more {
+		key += "\x00" + path
+	}
+	h, ok := w.opened[key]
 	if !ok {
 		h = &hashed{}
-		h.Content, h.err = content.Open(w.ctx, w.in.FS, full, content.Options{Cache: w.in.Cache})
-		w.opened[full] = h
+		opt := content.Options{Cache: w.in.Cache, Component: t.Component}
+		if len(more) > 0 {
+			h.Content, h.err = content.Merge(w.ctx, w.in.FS, full, path.Dir(s.Value.Pos().File), more, opt)
+		} else {
+			h.Content, h.err = content.Open(w.ctx, w.in.FS, full, opt)
+		}
+		w.opened[key] = h
 	}
 	if h.err != nil {
 		w.unreadable(s, full, h.err)
@@ -80,6 +94,20 @@ func (w *work) open(s kind.Site, full string) *hashed {
 	}
 	w.contents[s.Dotted()] = h
 	return h
+}
+
+// includes are the paths of what is put into the folder of the code.
+func (w *work) includes(t kind.Local, s kind.Site) []string {
+	if t.Includes == "" {
+		return nil
+	}
+	var out []string
+	for _, item := range s.Parent.Get(t.Includes).Items() {
+		if full, ok := w.join(item, item.Str()); ok {
+			out = append(out, full)
+		}
+	}
+	return out
 }
 
 func (w *work) unreadable(s kind.Site, full string, err error) {

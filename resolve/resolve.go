@@ -15,8 +15,8 @@ import (
 func Resolve(ctx context.Context, in Input) (*Want, problem.List) {
 	r := &resolver{
 		ctx: ctx, in: in, byContainer: map[asset.ID][]*asset.Asset{}, done: map[*asset.Asset]*asset.Asset{}, active: map[*asset.Asset]bool{},
-		opened: map[string]*hashed{},
-		want:   &Want{Set: &asset.Set{}, Uploads: map[asset.ID][]Upload{}, Unresolved: map[asset.ID]string{}},
+		opened: map[string]*hashed{}, holds: map[*kind.Variant]bool{},
+		want: &Want{Set: &asset.Set{}, Uploads: map[asset.ID][]Upload{}, Unresolved: map[asset.ID]string{}},
 	}
 	for _, a := range in.Assets {
 		c := a.ID.Container()
@@ -38,6 +38,7 @@ type resolver struct {
 	done        map[*asset.Asset]*asset.Asset
 	active      map[*asset.Asset]bool
 	opened      map[string]*hashed
+	holds       map[*kind.Variant]bool // variants whose assets may hold others
 	want        *Want
 	problems    problem.List
 }
@@ -64,9 +65,9 @@ func (r *resolver) asset(a *asset.Asset) *asset.Asset {
 
 func (r *resolver) resolve(a *asset.Asset) *asset.Asset {
 	w := &work{resolver: r, asset: a}
-	out := *a
-	out.Body = kind.Rewrite(a, w.site)
-	w.inspect(kind.VariantOf(a), out.Body, nil)
+	out, variant := *a, kind.VariantOf(a)
+	out.Body = kind.RewriteBody(variant, w.include(variant, a.Body, nil), w.site)
+	w.inspect(variant, out.Body, nil)
 	t := kind.Of(a.ID.Kind)
 	switch {
 	case w.unknown != "":

@@ -18,6 +18,8 @@ type work struct {
 	parts []part
 	// contents are the local contents of the asset's fields, by dotted path.
 	contents map[string]*hashed
+	// including are the files that are being read, each named by the one before.
+	including []string
 	// unknown is why the asset cannot be resolved now, "" if it can.
 	unknown string
 }
@@ -58,7 +60,7 @@ func (w *work) ref(t kind.Ref, s kind.Site) *asset.Value {
 	}
 	switch ref.Form {
 	case kind.File:
-		return w.file(t, s, ref.Text)
+		return s.Value // include could not read it, and said why
 	case kind.Short:
 		return w.bind(t, s, ref)
 	default:
@@ -165,36 +167,6 @@ func (w *work) label(s kind.Site, id asset.ID, ref kind.Reference) *asset.Value 
 func withVersion(id asset.ID, version string) asset.ID {
 	id.Version = version
 	return id
-}
-
-// file reads an asset that is named as file:PATH and lifts it.
-func (w *work) file(t kind.Ref, s kind.Site, name string) *asset.Value {
-	full, ok := w.join(s.Value, name)
-	if !ok {
-		return s.Value
-	}
-	doc := w.document(s.Value, full)
-	if doc == nil {
-		return s.Value
-	}
-	if doc.Type() != asset.Map {
-		w.badf(doc, "wrong_file", "write its fields into the file", "%q holds no %s", full, t.To)
-		return s.Value
-	}
-	c := &kind.Checker{Literals: w.in.Literals}
-	inner := t.Check(c, doc)
-	w.problems.Append(c.Problems)
-	if inner == nil || len(c.Problems.Errors()) > 0 {
-		return s.Value
-	}
-	variant := kind.PickVariant(t.To, inner)
-	inner = kind.RewriteBody(variant, inner, func(in kind.Site) *asset.Value {
-		in.Path = append(append([]string(nil), s.Path...), in.Path...)
-		in.Within = t.To
-		return w.site(in)
-	})
-	s.Value = inner
-	return w.lift(t, s)
 }
 
 // drive begins an absolute path of Windows.

@@ -148,8 +148,32 @@ func (r *renderer) writes(want *resolve.Want, out *rendered, bad *problem.List) 
 			}
 			out.Uploads = append(out.Uploads, renderUpload(u))
 		}
-		out.Writes = append(out.Writes, renderedWrite{"PUT", r.scope.ARM(id), body})
+		for range registrations(want, w) {
+			out.Writes = append(out.Writes, renderedWrite{"PUT", r.scope.ARM(id), body})
+		}
 	}
+}
+
+// registrations is how often the reference client registers an asset: an
+// inline environment once for each component that holds it, everything else
+// once.
+func registrations(want *resolve.Want, a *asset.Asset) int {
+	if !a.Anonymous || a.ID.Kind != "environment" {
+		return 1
+	}
+	n := 0
+	for _, other := range want.Set.All() {
+		holds := false
+		if other.ID.Kind == "component" {
+			kind.Walk(other, func(s kind.Site) {
+				holds = holds || s.Value.Str() == "azureml:"+a.ID.Name+":"+a.ID.Version
+			})
+		}
+		if holds {
+			n++
+		}
+	}
+	return max(1, n)
 }
 
 func renderUpload(u resolve.Upload) renderedUpload {

@@ -1,0 +1,187 @@
+package kind
+
+import (
+	"regexp"
+	"strings"
+
+	"mlsync.dev/mlsync/asset"
+)
+
+// spec is where a component's own document lives in the REST body. It is the
+// file, with its references spelled out.
+const spec = "properties.componentSpec."
+
+// anonymousComponent is the name of all inline components.
+const anonymousComponent = "azureml_anonymous"
+
+// component is a step that pipelines are made of. What it does is fixed with
+// its version; its texts and tags are not (recorded 2026-03).
+var component = &Table{
+	Kind:       "component",
+	Plural:     "components",
+	Collection: "components",
+	Versioned:  true,
+	Anonymous:  anonymousComponent,
+	Names:      NameRule{Pattern: `[a-z][a-z\d_]{0,254}`, Text: "use 1 to 255 lower-case letters, digits and underscores, the first a letter"},
+	Tags:       "properties.tags",
+	Remove:     Archive,
+	Promotable: true,
+	Renames:    true,
+	LabelPath:  true,
+	System:     func(id asset.ID) bool { return id.Name == anonymousComponent },
+	Doc:        "A step of pipelines, with declared inputs and outputs.",
+	Variants: []*Variant{
+		commandComponent, pipelineComponent, parallelComponent, sparkComponent, automlComponent, importComponent,
+		copyComponent, transferInComponent, transferOutComponent,
+	},
+	Fields: []Field{
+		{YAML: "display_name", REST: spec + "display_name", As: Str{}, Doc: "The name that is shown."},
+		{YAML: "description", REST: spec + "description", As: Str{}, Doc: "What it does. The service keeps the text in the specification only."},
+		{YAML: "tags", REST: "properties.tags", As: Tags, Doc: "Tags of the version."},
+		{YAML: "id", As: Str{}, ReadOnly: true, Doc: "Set by Azure."},
+		{YAML: "creation_context", As: Any{}, ReadOnly: true, Doc: "Set by Azure."},
+		{YAML: "latest_version", As: Str{}, ReadOnly: true, Doc: "Set by Azure."},
+	},
+}
+
+// deterministic says whether the same inputs give the same outputs.
+var deterministic = Field{YAML: "is_deterministic", REST: spec + "is_deterministic", As: Bool{}, Change: NewVersion, Send: asset.NewBool(true), Doc: "The same inputs give the same outputs, so that a result may be used again."}
+
+func componentVariant(name, schema string, fields ...Field) *Variant {
+	v := &Variant{
+		Name: name, Types: []string{name}, Fields: fields, Open: strings.TrimSuffix(spec, "."),
+		Ignore: []string{"$schema", "_source", "name", "version", "type", "tags"},
+		Const:  []Const{{REST: spec + "type", Text: name}},
+		ToREST: componentToREST, FromREST: componentFromREST, Check: checkComponent,
+	}
+	if schema != "" {
+		v.Schemas = []string{schema}
+	}
+	return v
+}
+
+var commandComponent = func() *Variant {
+	v := componentVariant("command", "commandComponent",
+		deterministic,
+		Field{YAML: "inputs", REST: spec + "inputs", As: componentInputs, Change: NewVersion, Doc: "What it reads. The service gives required inputs back first."},
+		Field{YAML: "outputs", REST: spec + "outputs", As: outputsOf(true), Change: NewVersion, Doc: "What it gives back."},
+		Field{YAML: "command", REST: spec + "command", As: Str{}, Required: true, Change: NewVersion, Doc: "The command line. ${{inputs.x}} and the like are filled in, and $[[ ]] is left out if an optional input in it has no value."},
+		Field{YAML: "code", REST: spec + "code", As: componentCode, Change: NewVersion, Doc: "The folder that the command runs in, an address, or a code asset."},
+		includes,
+		Field{YAML: "environment", REST: spec + "environment", As: Ref{To: "environment", Inline: true, File: true, Prefix: true, Default: true}, Required: true, Change: NewVersion, Doc: "What the command runs in."},
+		Field{YAML: "distribution", REST: spec + "distribution", As: spelled(distribution), Change: NewVersion, Doc: "How the processes are spread over the machines."},
+		Field{YAML: "resources", REST: spec + "resources", As: specResources, Change: NewVersion, Doc: "The machines."},
+		Field{YAML: "queue_settings", REST: spec + "queue_settings", As: specQueue, Change: NewVersion, Doc: "How a run is queued on serverless compute."},
+		Field{YAML: "properties", REST: "properties.properties", As: Tags, Change: Append, Doc: "Properties may be added, not changed or removed."},
+	)
+	v.Doc = "A command, with the environment that it runs in."
+	v.Tell = tellCommandComponent
+	v.Live = func(rest *asset.Value) bool {
+		return rest.GetPath("properties", "componentSpec", "command").Str() != "import"
+	}
+	v.Check = func(c *Checker, body *asset.Value) {
+		checkComponent(c, body)
+		checkExpressions(c, body)
+	}
+	return v
+}()
+
+// componentCode is a folder of program code of a component.
+var componentCode = Local{What: Code, Asset: "code", Prefix: true, Component: true, Includes: "additional_includes"}
+
+var includes = Field{YAML: "additional_includes", As: List{Of: Str{}}, Change: Once, Doc: "Files and folders that are put into the folder of the code before it is uploaded."}
+
+// specQueue is sent as it is written.
+var specQueue = spelled(Object{Fields: queueSettings.Fields})
+
+// specResources are sent as they are written, with unknown members.
+var specResources = Object{Open: true, Fields: []Field{
+	{YAML: "instance_count", REST: "instance_count", As: Int{}, Change: NewVersion, Service: asset.NewInt(1), Doc: "How many machines."},
+	{YAML: "instance_type", REST: "instance_type", As: Fold{}, Change: NewVersion, Doc: "The size of the machines."},
+	{YAML: "properties", REST: "properties", As: Map{Of: Any{}}, Change: NewVersion, Doc: "Further properties, as the compute wants them."},
+	{YAML: "shm_size", REST: "shm_size", As: Str{}, Change: NewVersion, Doc: "The shared memory of the container, such as 4g."},
+	{YAML: "docker_args", REST: "docker_args", As: dockerArgs, Change: NewVersion, Doc: "Arguments of docker run: one text or a list."},
+	{YAML: "locations", REST: "locations", As: List{Of: Str{}}, Change: NewVersion, Doc: "Regions that a run may go to."},
+	{YAML: "max_instance_count", REST: "max_instance_count", As: Int{}, Change: NewVersion, Doc: "Up to how many machines, for elastic runs."},
+}}
+
+// tellCommandComponent knows a command component by its keys: a job has
+// compute and the like instead.
+func tellCommandComponent(doc *asset.Value) bool {
+	return hasAll(doc, "command", "environment") && hasAny(doc, "type", "version", "is_deterministic", "additional_includes") &&
+		!tellCommandJob(doc) && (doc.Get("type").IsNull() || typeIs(doc, "command"))
+}
+
+// usedPort finds what a command names of inputs and outputs.
+var usedPort = regexp.MustCompile(`\$\{\{\s*(inputs|outputs)\.([A-Za-z0-9_]+)`)
+
+func checkComponent(c *Checker, v *asset.Value) {
+	for _, key := range []string{"inputs", "outputs"} {
+		c.in(key, func() { checkPortNames(c, v.Get(key)) })
+	}
+	for key, item := range v.Entries() {
+		if c.variant.Field(key) == nil {
+			c.warn(item.Pos(), "unknown_field", "remove it, or correct its name", "%s is no field of a %s component; it is sent as it is", key, c.variant.Name)
+		}
+	}
+}
+
+// checkExpressions looks whether the component has what its command names.
+func checkExpressions(c *Checker, v *asset.Value) {
+	command := v.Get("command")
+	for _, m := range usedPort.FindAllStringSubmatch(command.Str(), -1) {
+		if !hasPort(v.Get(m[1]), m[2]) {
+			c.in("command", func() {
+				c.Badf(command, "missing_input", "declare it, or correct the name", "the component has no %s %q", strings.TrimSuffix(m[1], "s"), m[2])
+			})
+		}
+	}
+}
+
+// hasPort reports whether there is a port, or a group of ports, of the name.
+func hasPort(ports *asset.Value, name string) bool {
+	for key := range ports.Entries() {
+		if key == name || strings.HasPrefix(key, name+".") {
+			return true
+		}
+	}
+	return false
+}
+
+// componentToREST adds the identity to the specification, and the texts that
+// stand outside of it as well.
+func componentToREST(e *Encoder, v, rest *asset.Value) {
+	props := rest.Get("properties")
+	doc := props.Get("componentSpec")
+	if !doc.Has("name") { // an update leaves it as it is
+		if e.anonymous {
+			doc.Set("name", asset.NewString(anonymousComponent)).Set("version", asset.NewString(anonymousVersion))
+		} else {
+			doc.Set("name", asset.NewString(e.id.Name))
+			if !e.auto && e.id.Version != "" {
+				doc.Set("version", asset.NewString(e.id.Version))
+			}
+		}
+	}
+	if text := v.Get("description"); text != nil {
+		props.Set("description", asset.NewString(text.Text()))
+	}
+	if tags := v.Get("tags"); tags.Len() > 0 {
+		doc.Set("tags", Tags.Encode(e, tags))
+	}
+	if !props.Has("isArchived") {
+		props.Set("isArchived", asset.NewBool(false))
+	}
+	if !props.Has("isAnonymous") {
+		props.Set("isAnonymous", asset.NewBool(false))
+	}
+}
+
+// componentFromREST takes back what componentToREST adds.
+func componentFromREST(_ *Decoder, rest, v *asset.Value) {
+	if v.Get("description") == nil {
+		if text := rest.GetPath("properties", "description"); text.Str() != "" {
+			v.Set("description", asset.NewString(text.Str()))
+		}
+	}
+}

@@ -1,0 +1,123 @@
+package kind
+
+import (
+	"strings"
+
+	"mlsync.dev/mlsync/asset"
+)
+
+// pipelineJob is a run of several steps.
+var pipelineJob = &Variant{
+	Name:     "pipeline",
+	Schemas:  []string{"pipelineJob"},
+	Types:    []string{"pipeline"},
+	Const:    []Const{{REST: "properties.jobType", Text: "Pipeline"}},
+	Tell:     func(doc *asset.Value) bool { return tellPipeline(doc) && !doc.Has("version") },
+	Doc:      "One run of several steps, which pass data to each other.",
+	Whole:    completeSteps,
+	ToREST:   pipelineToREST,
+	FromREST: jobFromREST,
+	Check:    checkPipelineJob,
+	Fields: []Field{
+		{YAML: "component", REST: "properties.componentId", As: Ref{To: "component", Inline: true, File: true, Path: true, Default: true}, Change: Once, Doc: "A pipeline component that is run; not together with jobs."},
+		{YAML: "jobs", REST: "properties.jobs", As: pipelineSteps, Change: Once, Doc: "The steps, by name."},
+		{YAML: "settings", REST: "properties.settings", As: pipelineSettings, Change: Once, Doc: "What holds for all steps."},
+	},
+}
+
+// tellPipeline knows a pipeline from the deployment of one.
+func tellPipeline(doc *asset.Value) bool {
+	return typeIs(doc, "pipeline") && hasAny(doc, "jobs", "component") && !hasAny(doc, "endpoint_name", "job_definition")
+}
+
+// pipelineSettings are sent as they are written, with unknown members.
+var pipelineSettings = Object{Open: true, Fields: []Field{
+	{YAML: "default_compute", REST: "default_compute", As: Ref{To: "compute", Keep: []string{"serverless"}}, Change: Once, Doc: "Where steps run that name no compute; serverless if not given."},
+	{YAML: "default_datastore", REST: "default_datastore", As: Ref{To: "datastore"}, Change: Once, Doc: "Where the outputs of steps are kept."},
+	{YAML: "continue_on_step_failure", REST: "continue_on_step_failure", As: Bool{}, Change: Once, Doc: "Other steps go on when one failed."},
+	{YAML: "force_rerun", REST: "force_rerun", As: Bool{}, Change: Once, Doc: "No result of an earlier run is used again."},
+}}
+
+func checkPipelineJob(c *Checker, v *asset.Value) {
+	finishJob(c, v)
+	jobs, ref := v.Get("jobs"), v.Get("component")
+	switch {
+	case jobs.Len() > 0 && ref != nil:
+		c.Badf(ref, "conflict", "remove one of them", "jobs and component exclude each other")
+	}
+	for name, node := range jobs.Entries() {
+		if typeIs(node, "import") {
+			c.in("jobs", func() {
+				c.Badf(node, "bad_value", "use a step of type data_transfer with task: import_data", "%s: Azure does not run steps of type import", name)
+			})
+		}
+	}
+}
+
+// pipelineToREST leaves out inputs that are empty texts, which the service
+// does not take, and always says something of the settings.
+func pipelineToREST(e *Encoder, v, rest *asset.Value) {
+	jobToREST(e, v, rest)
+	props := rest.Get("properties")
+	for name, item := range v.Get("inputs").Entries() {
+		if item.IsNull() || item.IsScalar() && item.Text() == "" {
+			props.Get("inputs").Delete(name)
+		}
+	}
+	if !props.Has("settings") {
+		props.Set("settings", asset.NewMap())
+	}
+}
+
+// pipelineComponent is a pipeline that is a step of others.
+var pipelineComponent = func() *Variant {
+	v := componentVariant("pipeline", "pipelineComponent",
+		Field{YAML: "is_deterministic", REST: spec + "is_deterministic", As: Bool{}, Change: NewVersion, Doc: "The same inputs give the same outputs, so that a result may be used again."},
+		specInputs(componentInputs), specOutputs(outputsOf(true)),
+		Field{YAML: "jobs", REST: spec + "jobs", As: pipelineSteps, Change: NewVersion, Doc: "The steps, by name."},
+	)
+	v.Ignore = append(v.Ignore, "sourceJobId", "source_job_id")
+	v.Doc = "Several steps that are one."
+	v.Tell = func(doc *asset.Value) bool { return tellPipeline(doc) && doc.Has("version") }
+	v.Whole = func(c *Checker, body *asset.Value) {
+		completeSteps(c, body)
+		inferOptional(c, body)
+	}
+	return v
+}()
+
+// inferOptional makes an input of a pipeline component optional that no step
+// needs, as the reference client does, and refuses one that is said to be
+// optional and is not.
+func inferOptional(c *Checker, v *asset.Value) {
+	needed, bound := map[string][]string{}, map[string]bool{}
+	for name, node := range v.Get("jobs").Entries() {
+		form := stepOf(node.Get("type").Text(), node.Get("task").Text())
+		if form == nil || node.Get(form.ref).Type() != asset.Map {
+			continue
+		}
+		for key, item := range node.Get("inputs").Entries() {
+			text := item.Str()
+			if item.Type() == asset.Map {
+				text = item.Get("path").Str()
+			}
+			input, whole := strings.CutPrefix(strings.TrimSuffix(text, "}}"), "${{parent.inputs.")
+			if !whole {
+				continue
+			}
+			bound[input] = true
+			if decl := node.Get(form.ref).Get("inputs").Get(key); decl != nil && !decl.Get("optional").Bool() {
+				needed[input] = append(needed[input], name+".inputs."+key)
+			}
+		}
+	}
+	for name, decl := range v.Get("inputs").Entries() {
+		switch {
+		case !bound[name]:
+		case decl.Get("optional").IsNull() && len(needed[name]) == 0:
+			decl.Set("optional", asset.NewBool(true))
+		case decl.Get("optional").Bool() && len(needed[name]) > 0:
+			c.Badf(decl, "conflict", "remove optional: true", "inputs.%s is optional, and %s needs it", name, strings.Join(needed[name], ", "))
+		}
+	}
+}
