@@ -91,7 +91,11 @@ func (w *Workspace) Put(ctx context.Context, in Write) (*asset.Asset, error) {
 		}
 		w.hidden.remove(name)
 	}
-	return w.after(ctx, in, path, res.Body)
+	got, err := w.after(ctx, in, path, res.Body)
+	if err == nil && in.Want.Anonymous && kind.Of(in.Want.ID.Kind).Renames && got.ARM != path {
+		w.Renamed(in.Want.ID, got.ARM)
+	}
+	return got, err
 }
 
 // userToken is the second token that a job with the identity of its user
@@ -142,7 +146,7 @@ func (w *Workspace) put(ctx context.Context, path string, data []byte, in Write,
 // body is what is sent.
 func (w *Workspace) body(in Write) (*asset.Value, error) {
 	t := kind.Of(in.Want.ID.Kind)
-	e := &kind.Encoder{Scope: w.scope, Secret: in.Secret, Late: in.Late}
+	e := &kind.Encoder{Scope: w.scope, Secret: in.Secret, Late: in.Late, Address: w.address}
 	var body *asset.Value
 	var err error
 	if in.Live == nil {

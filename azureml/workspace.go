@@ -19,6 +19,9 @@ type Workspace struct {
 	client *Client
 	scope  kind.Scope
 	hidden names
+	// renamed are assets whose version the service chose, by the id that was
+	// asked for.
+	renamed sync.Map
 }
 
 // names are names that are archived: they and their versions are in no list.
@@ -50,6 +53,18 @@ func (n *names) remove(id asset.ID) {
 
 // Workspace returns the workspace of the scope. No request is sent yet.
 func (c *Client) Workspace(s kind.Scope) *Workspace { return &Workspace{client: c, scope: s} }
+
+// Renamed says under which resource id the service keeps an asset whose
+// version it chose. Put notes it by itself.
+func (w *Workspace) Renamed(id asset.ID, arm string) { w.renamed.Store(id, arm) }
+
+// address is the resource id of an asset whose version the service chose, ""
+// for all others.
+func (w *Workspace) address(id asset.ID) string {
+	arm, _ := w.renamed.Load(id)
+	text, _ := arm.(string)
+	return text
+}
 
 // Scope is where the workspace is; the location is known after Locate.
 func (w *Workspace) Scope() kind.Scope { return w.scope }

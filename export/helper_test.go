@@ -100,6 +100,8 @@ func (f facts) Datastore(string) (resolve.Datastore, resolve.Status) {
 	return resolve.Datastore{Account: "acct", Container: "cont", Endpoint: "core.windows.net", Protocol: "https"}, resolve.Present
 }
 
+func (facts) Part(*asset.Asset, asset.ID) string { return "" }
+
 func (f facts) Code(hash string, _ asset.ID) string {
 	for _, a := range f.set.All() {
 		if a.ID.Kind == "code" && a.Body.Get("hash_sha256").Str() == hash {

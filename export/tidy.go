@@ -52,7 +52,7 @@ func part(c kind.Child) *asset.Value {
 		return value(c.Type, c.Value)
 	}
 	switch {
-	case f.ReadOnly, c.Value.IsNull():
+	case f.ReadOnly, f.Made, c.Value.IsNull():
 		return nil
 	case f.Required || f.Secret:
 		return value(c.Type, c.Value)

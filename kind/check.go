@@ -247,6 +247,8 @@ func (c *Checker) row(f *Field, doc, out *asset.Value) {
 	v := doc.Get(f.YAML)
 	switch {
 	case f.ReadOnly:
+	case f.Made && !v.IsNull():
+		c.Badf(v, "unknown_field", "remove it", "unknown field %q", f.YAML)
 	case v.IsNull():
 		if f.Required {
 			c.Badf(doc, "missing_field", "add "+f.YAML+": "+f.As.Describe(), "is missing")

@@ -6,8 +6,7 @@ import (
 	"mlsync.dev/mlsync/asset"
 )
 
-// batchDeployment is a model behind a batch endpoint. Pipelines behind one
-// are another form, which mlsync leaves alone.
+// batchDeployment is what runs behind a batch endpoint: a model or a pipeline.
 var batchDeployment = &Table{
 	Kind:       "batch-deployment",
 	Plural:     "batch-deployments",
@@ -21,23 +20,31 @@ var batchDeployment = &Table{
 	Remove:     Delete,
 	Costly:     true,
 	Promotable: true,
-	Doc:        "A model that is run over files, behind a batch endpoint.",
-	Variants: []*Variant{{
-		Schemas: []string{"modelBatchDeployment", "batchDeployment"},
-		Types:   []string{"model"},
-		Live:    func(rest *asset.Value) bool { return !isPipelineDeployment(rest) },
-		Tell: func(doc *asset.Value) bool {
-			return doc.Has("endpoint_name") && doc.Has("compute") && !hasAny(doc, "instance_type", "component", "job_definition") &&
-				(!doc.Has("type") || typeIs(doc, "model"))
-		},
-		Preview: &Preview{Tell: tellPreviewBatch, Upgrade: upgradeBatchDeployment},
-		Check:   checkBatchDeployment,
-		Inspect: inspectScript,
-	}},
-	Fields: append([]Field{
-		{YAML: "type", As: Words("model", "model"), Doc: "model has the tuning in settings; without it, it stands in the deployment itself."},
+	Doc:        "A model that is run over files, or a pipeline, behind a batch endpoint.",
+	Variants:   []*Variant{modelDeployment, pipelineDeployment},
+	Fields: []Field{
 		{YAML: "description", REST: "properties.description", As: Str{}, Doc: "What it is for."},
 		{YAML: "tags", REST: "tags", As: Tags, Doc: "Tags of the deployment."},
+		{YAML: "id", As: Str{}, ReadOnly: true, Doc: "Set by Azure."},
+		{YAML: "provisioning_state", As: Str{}, ReadOnly: true, Doc: "Set by Azure."},
+		{YAML: "creation_context", As: Any{}, ReadOnly: true, Doc: "Set by Azure."},
+	},
+}
+
+var modelDeployment = &Variant{
+	Schemas: []string{"modelBatchDeployment", "batchDeployment"},
+	Types:   []string{"model"},
+	Live:    func(rest *asset.Value) bool { return !isPipelineDeployment(rest) },
+	Tell: func(doc *asset.Value) bool {
+		return doc.Has("endpoint_name") && doc.Has("compute") && !hasAny(doc, "instance_type", "component", "job_definition") &&
+			(!doc.Has("type") || typeIs(doc, "model"))
+	},
+	Preview: &Preview{Tell: tellPreviewBatch, Upgrade: upgradeBatchDeployment},
+	Check:   checkBatchDeployment,
+	Inspect: inspectScript,
+	Doc:     "A model that is run over files.",
+	Fields: append([]Field{
+		{YAML: "type", As: Words("model", "model"), Doc: "model has the tuning in settings; without it, it stands in the deployment itself."},
 		{YAML: "properties", REST: "properties.properties", As: Tags, Change: Append, Doc: "Properties may be added, not changed or removed."},
 		{YAML: "model", REST: "properties.model", As: Ref{To: "model", Inline: true, Named: true, Object: true}, Doc: "The model."},
 		{YAML: "code_configuration", REST: "properties.codeConfiguration", As: codeConfiguration, Doc: "The code that reads the files; MLflow models need none."},
@@ -49,10 +56,61 @@ var batchDeployment = &Table{
 			Field{YAML: "instance_count", As: Int{}, Doc: "The same as resources.instance_count."},
 			Field{YAML: "environment_variables", As: Map{Of: Text{}}, Doc: "The same as environment_variables of the deployment."},
 		)}, Doc: "How the files are handed to the model."},
-		{YAML: "id", As: Str{}, ReadOnly: true, Doc: "Set by Azure."},
-		{YAML: "provisioning_state", As: Str{}, ReadOnly: true, Doc: "Set by Azure."},
-		{YAML: "creation_context", As: Any{}, ReadOnly: true, Doc: "Set by Azure."},
 	}, legacySettings()...),
+}
+
+const deploymentConfiguration = "properties.deploymentConfiguration."
+
+// pipelineDeployment is a pipeline behind a batch endpoint.
+var pipelineDeployment = &Variant{
+	Name:    "pipeline",
+	Schemas: []string{"pipelineComponentBatchDeployment"},
+	Types:   []string{"pipeline"},
+	Const:   []Const{{REST: deploymentConfiguration + "deploymentConfigurationType", Text: "PipelineComponent"}},
+	Tell: func(doc *asset.Value) bool {
+		return typeIs(doc, "pipeline") && hasAny(doc, "component", "job_definition") && hasAny(doc, "endpoint_name", "job_definition")
+	},
+	Doc: "A pipeline that is run for every call of the endpoint.",
+	Fields: []Field{
+		{YAML: "component", REST: deploymentConfiguration + "componentId", As: Ref{To: "component", Inline: true, File: true, Path: true, Default: true, Object: true}, Doc: "The pipeline component: a reference, or the path of a file."},
+		{YAML: "job_definition", As: Ref{To: "job"}, Change: Once, Doc: "A pipeline job that is run again, in place of a component."},
+		{YAML: "settings", REST: deploymentConfiguration + "settings", As: Map{Of: Text{}, Nulls: true}, Doc: "Settings of the runs, such as default_compute; sent as texts."},
+		{YAML: "component_description", REST: deploymentConfiguration + "description", As: Str{}, Made: true, Doc: "The description of a component that stands in a file."},
+		{YAML: "component_tags", REST: deploymentConfiguration + "tags", As: Map{Of: Text{}}, Made: true, Doc: "The tags of a component that stands in a file."},
+	},
+	Check: func(c *Checker, v *asset.Value) {
+		if v.Get("component").IsNull() && v.Get("job_definition").IsNull() {
+			c.Problems.Hintf(v.Pos(), "missing_field", "add component: or job_definition:", "a deployment of a pipeline needs one")
+		}
+	},
+	Whole: func(_ *Checker, v *asset.Value) {
+		ref := v.Get("component")
+		if name, ok := strings.CutPrefix(v.Get("job_definition").Str(), "azureml:"); ok && ref.IsNull() {
+			// A run is deployed as a component that names it.
+			v.Set("component", asset.NewMap().At(v.Get("job_definition").Pos()).Set("type", asset.NewString("pipeline")).Set("source_job_id", asset.NewString(name)))
+			return
+		}
+		if ref.Type() != asset.Map {
+			return
+		}
+		if text := ref.Get("description"); text != nil {
+			v.Set("component_description", text)
+		}
+		if tags := ref.Get("tags"); tags.Len() > 0 {
+			v.Set("component_tags", tags)
+		}
+	},
+	ToREST: func(_ *Encoder, _, rest *asset.Value) {
+		// The reference client sends the defaults of model deployments too.
+		props := rest.Get("properties")
+		for key, item := range map[string]*asset.Value{
+			"errorThreshold": asset.NewInt(-1), "maxConcurrencyPerInstance": asset.NewInt(1), "miniBatchSize": asset.NewInt(10), "outputFileName": asset.NewString("predictions.csv"),
+		} {
+			if !props.Has(key) {
+				props.Set(key, item)
+			}
+		}
+	},
 }
 
 // batchSettings are the rows of the tuning; at is their path on the wire.

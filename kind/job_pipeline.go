@@ -75,8 +75,15 @@ var pipelineComponent = func() *Variant {
 		Field{YAML: "is_deterministic", REST: spec + "is_deterministic", As: Bool{}, Change: NewVersion, Doc: "The same inputs give the same outputs, so that a result may be used again."},
 		specInputs(componentInputs), specOutputs(outputsOf(true)),
 		Field{YAML: "jobs", REST: spec + "jobs", As: pipelineSteps, Change: NewVersion, Doc: "The steps, by name."},
+		Field{YAML: "source_job_id", REST: spec + "source_job_id", As: Str{}, Change: NewVersion, Doc: "The job whose steps they are, in place of jobs."},
 	)
-	v.Ignore = append(v.Ignore, "sourceJobId", "source_job_id")
+	v.ToREST = func(e *Encoder, body, rest *asset.Value) {
+		componentToREST(e, body, rest)
+		if job := body.Get("source_job_id"); job != nil {
+			rest.SetPath(asset.NewString(job.Text()), "properties", "componentSpec", "sourceJobId")
+		}
+	}
+	v.Ignore = append(v.Ignore, "sourceJobId")
 	v.Doc = "Several steps that are one."
 	v.Tell = func(doc *asset.Value) bool { return tellPipeline(doc) && doc.Has("version") }
 	v.Whole = func(c *Checker, body *asset.Value) {

@@ -39,7 +39,7 @@ func (r *rower) fields(at string, fields []Field, outer Row) {
 		if f.Change == InPlace {
 			row.Change = outer.Change
 		}
-		if slices.ContainsFunc(r.out, row.same) {
+		if f.Made || slices.ContainsFunc(r.out, row.same) {
 			continue // the field of another alternative
 		}
 		r.out = append(r.out, row)

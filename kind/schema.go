@@ -7,6 +7,9 @@ func objectSchema(rows []Field, open bool) map[string]any {
 	props := map[string]any{}
 	var required []any
 	for _, f := range rows {
+		if f.Made {
+			continue
+		}
 		props[f.YAML] = rowSchema(f)
 		if f.Required {
 			required = append(required, f.YAML)

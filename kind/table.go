@@ -180,6 +180,8 @@ type Field struct {
 	Required bool
 	// ReadOnly fields may stand in a file and mean nothing.
 	ReadOnly bool
+	// Made fields are filled in by the variant's Whole and never written.
+	Made bool
 	// Secret fields hold a reference ${{ secret.NAME }} and are never read
 	// back from the service.
 	Secret bool

@@ -6,8 +6,7 @@ import "mlsync.dev/mlsync/asset"
 // that this version of mlsync recognises and leaves alone.
 var unmanagedSchemas = map[string]string{
 	"automljob": "job/automl", "sparkjob": "job/spark",
-	"pipelinecomponentbatchdeployment": "batch-deployment/pipeline",
-	"schedule":                         "schedule", "connection": "connection", "workspace": "workspace",
+	"schedule": "schedule", "connection": "connection", "workspace": "workspace",
 	"featurestore": "feature-store", "featureset": "feature-set", "featurestoreentity": "feature-store-entity",
 	"dataimport": "action/data-import", "dataindex": "action/data-index", "modelversionpackage": "action/model-package",
 }
@@ -24,10 +23,6 @@ func unmanagedForm(k asset.Kind, doc *asset.Value) string {
 	switch k {
 	case "job":
 		return unmanagedJobs[squash(doc.Get("type").Str())]
-	case "batch-deployment":
-		if typeIs(doc, "pipeline") {
-			return "batch-deployment/pipeline"
-		}
 	}
 	return ""
 }
@@ -43,8 +38,6 @@ func unmanagedType(doc *asset.Value) string {
 		return "job/automl"
 	case typeIs(doc, "spark") && doc.Has("entry"):
 		return "job/spark"
-	case typeIs(doc, "pipeline") && hasAny(doc, "endpoint_name", "job_definition"):
-		return "batch-deployment/pipeline"
 	case typeIs(doc, "import", "data_transfer", "parallel") && hasAny(doc, "source", "task"):
 		return unmanagedJobs[squash(doc.Get("type").Str())]
 	case hasAll(doc, "name", "model_id"):

@@ -15,6 +15,7 @@ func Make(in Input) *Plan {
 	for _, a := range m.wantAll {
 		m.wanted(a)
 	}
+	m.unneeded()
 	m.removals()
 	m.unresolved()
 	m.choreograph()
@@ -97,6 +98,37 @@ func (m *maker) unresolved() {
 	for id, why := range m.Live.Unknown {
 		if _, owned := m.Owned[id]; !owned && m.Want.Get(id) == nil {
 			m.add(&Step{Key: Key{ID: id}, Action: Unknown, Code: NotRead, Blocked: why, ARM: m.scope().ARM(id)})
+		}
+	}
+}
+
+// unneeded makes nothing of inline assets that only assets hold for which
+// nothing is to be done. The service chooses their versions, so whether they
+// are there cannot be asked.
+func (m *maker) unneeded() {
+	var todo []*Step
+	needed := map[*Step]bool{}
+	part := func(s *Step) bool {
+		return s.Action == Create && s.Want.Anonymous && kind.Of(s.Key.ID.Kind).Renames
+	}
+	for _, s := range m.all() {
+		if s.Want != nil && s.Action.Writes() && !part(s) {
+			todo = append(todo, s)
+		}
+	}
+	for len(todo) > 0 {
+		s := todo[0]
+		todo = todo[1:]
+		for _, r := range references(s.Want) {
+			if on := m.steps[Key{ID: r.to}]; on != nil && part(on) && !needed[on] {
+				needed[on] = true
+				todo = append(todo, on)
+			}
+		}
+	}
+	for _, s := range m.all() {
+		if s.Want != nil && part(s) && !needed[s] {
+			s.Action = NoOp
 		}
 	}
 }

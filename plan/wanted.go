@@ -27,6 +27,8 @@ func (m *maker) wanted(a *asset.Asset) {
 	switch {
 	case t.Once && (live != nil || owned), a.Anonymous && live != nil:
 		// Written once: whatever became of it, it has been done.
+	case a.Anonymous && t.Renames && live == nil:
+		s.Action = Create // it cannot be found by its id; unneeded undoes it
 	case why != "":
 		s.Action, s.Code, s.Blocked = Unknown, NotRead, why
 	case live == nil:
@@ -108,6 +110,7 @@ func (m *maker) present(s *Step, t *kind.Table, rule Rule) {
 	o := m.Owned[s.Key.ID]
 	s.Changes = diff.Options{Ignore: rule.Ignore, WantSecrets: m.Secrets[s.Key.ID], LastSecrets: o.Secrets, Fingerprint: m.Fingerprint}.
 		Compare(s.Want, s.Live, m.last(s))
+	m.trust(s, t)
 	whole := together(s.Changes)
 	if ours {
 		m.weigh(s, driftMode(rule, o.Origin), whole)
@@ -123,6 +126,16 @@ func (m *maker) present(s *Step, t *kind.Table, rule Rule) {
 	case m.Live.Broken[s.Key.ID] && ours:
 		s.Action, s.Why = Update, "its last operation failed: it is sent again"
 	}
+}
+
+// trust takes what is fixed with a version for equal if the version carries
+// the digest of it: a version cannot be changed, and the service chooses some
+// of the names that stand in it.
+func (m *maker) trust(s *Step, t *kind.Table) {
+	if stamp := s.Live.Stamps["content"]; !t.Versioned || stamp == "" || stamp != m.content(s.Want) {
+		return
+	}
+	s.Changes = slices.DeleteFunc(s.Changes, func(ch diff.Change) bool { return ch.Class == kind.NewVersion })
 }
 
 // last is the body that was applied last: as the journal knows it or, without

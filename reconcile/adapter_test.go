@@ -47,6 +47,8 @@ func (w *workspace) Put(ctx context.Context, in reconcile.Write) (*asset.Asset, 
 	return w.ws.Put(ctx, out)
 }
 
+func (w *workspace) Renamed(id asset.ID, arm string) { w.ws.Renamed(id, arm) }
+
 func (w *workspace) Delete(ctx context.Context, a *asset.Asset, note func([]byte) error, status func(string)) error {
 	return w.ws.Delete(ctx, a, started(note), status)
 }

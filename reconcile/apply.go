@@ -40,6 +40,11 @@ func (p *Pass) Apply(ctx context.Context, prep *Prepared, trigger string) (plan.
 	}
 	run.State, run.Summary = plan.Done, prep.Plan.Summary()
 	x := &execution{Pass: p, prep: prep, run: &run, secrets: secrets, steps: map[plan.Key]*plan.Step{}, ends: map[plan.Key]plan.Outcome{}}
+	for id, o := range prep.Owned {
+		if t := kind.Of(id.Kind); t != nil && t.Renames && id.Name == t.Anonymous && o.ARM != "" {
+			p.Workspace.Renamed(id, o.ARM)
+		}
+	}
 	err = x.walk(ctx)
 	run.Ended = p.Now()
 	if err != nil {
@@ -236,7 +241,17 @@ func (x *execution) keep(s *plan.Step) {
 	if s.Want == nil || s.Key.Part != "" || x.later(s) != nil || !x.unknown(s) {
 		return
 	}
-	owned := x.owned(s, s.ARM, plan.Created)
+	arm := s.ARM
+	if kind.Of(s.Key.ID.Kind).Renames && s.Want.Anonymous {
+		old, ok := x.prep.Owned[s.Key.ID]
+		switch {
+		case ok:
+			arm = old.ARM
+		case s.Live == nil: // nobody needs it, so it was not made
+			return
+		}
+	}
+	owned := x.owned(s, arm, plan.Created)
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.kept = append(x.kept, *owned)

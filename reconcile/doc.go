@@ -87,6 +87,9 @@ type Workspace interface {
 	// Current reads one asset again; nil if it is absent.
 	Current(ctx context.Context, id asset.ID) (*asset.Asset, error)
 	Put(ctx context.Context, w Write) (*asset.Asset, error)
+	// Renamed says under which resource id the service keeps an asset whose
+	// version it chose, so that later writes can refer to it.
+	Renamed(id asset.ID, arm string)
 	Delete(ctx context.Context, a *asset.Asset, started func([]byte) error, status func(string)) error
 	Archive(ctx context.Context, id asset.ID) error
 	// Resume waits for an operation that an earlier process started.

@@ -198,6 +198,29 @@ func (f *facts) Code(hash string, user asset.ID) string {
 	return name
 }
 
+// Part implements resolve.Facts: the version of an inline asset that the live
+// user refers to and that carries the digest of a.
+func (f *facts) Part(a *asset.Asset, user asset.ID) string {
+	live := f.live.Asset(user)
+	if live == nil {
+		return ""
+	}
+	digest := resolve.ContentDigest(a)
+	version := ""
+	for _, id := range plan.Needs(live) {
+		if id.Kind != a.ID.Kind || id.Name != a.ID.Name {
+			continue
+		}
+		if f.live.Asset(id) == nil {
+			f.live.Get(f.ctx, id)
+		}
+		if got := f.live.Asset(id); got != nil && got.Stamps["content"] == digest {
+			version = id.Version
+		}
+	}
+	return version
+}
+
 func codeName(ref string) (string, bool) {
 	rest, ok := strings.CutPrefix(ref, "azureml:")
 	if !ok {

@@ -208,6 +208,11 @@ func seen(live Live, want *resolve.Want, owned map[asset.ID]plan.Owned, full boo
 		_, ok := owned[id]
 		switch {
 		case live.Asset(id) != nil:
+		case t.Renames && id.Name == t.Anonymous:
+			// It has another version there, so it cannot be asked for.
+			if ok {
+				out.Known[id] = true
+			}
 		case live.Status(id) == resolve.Absent:
 			out.Absent[id] = true
 		case ok && !full && (t.Versioned || t.Once) && failed[id.Kind] == "" && named(live, t, id):

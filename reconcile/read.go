@@ -190,7 +190,7 @@ func changed(want *resolve.Want, owned map[asset.ID]plan.Owned, live Live, full 
 	for _, id := range want.Order {
 		a := want.Set.Get(id)
 		t := kind.Of(id.Kind)
-		if live.Asset(id) != nil || live.Status(id) == resolve.Absent {
+		if live.Asset(id) != nil || live.Status(id) == resolve.Absent || a.Anonymous && t.Renames {
 			continue
 		}
 		o, known := owned[id]

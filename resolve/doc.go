@@ -45,6 +45,10 @@ type Facts interface {
 	// where user is the live asset that may use it already; "" for the name
 	// that Code derives from the hash.
 	Code(hash string, user asset.ID) string
+	// Part is the version that the service gave to an inline asset of the
+	// content of a, if user is a live asset that holds it; "" if that is not
+	// known.
+	Part(a *asset.Asset, user asset.ID) string
 }
 
 // Datastore is the storage behind a datastore.

@@ -94,6 +94,8 @@ func (w *world) Datastore(name string) (resolve.Datastore, resolve.Status) {
 	return d, resolve.Present
 }
 
+func (w *world) Part(*asset.Asset, asset.ID) string { return "" }
+
 func (w *world) Code(hash string, _ asset.ID) string { return w.codes[hash] }
 
 // add makes an asset live as an apply would leave it.

@@ -31,6 +31,7 @@ func (w *work) lift(t kind.Ref, s kind.Site) *asset.Value {
 	case a.ID.Name == "" || !t.Named:
 		a.Anonymous = true
 		a.ID = kind.AnonymousID(a, uploadHash(own))
+		w.given(a)
 	case a.ID.Version == "":
 		a.Auto = true
 		version, why := w.version(a)
@@ -42,6 +43,18 @@ func (w *work) lift(t kind.Ref, s kind.Site) *asset.Value {
 	}
 	w.lifted(a, own)
 	return asset.NewString("azureml:" + a.ID.Name + ":" + a.ID.Version)
+}
+
+// given takes the version that the service gave to an inline asset, where what
+// holds it is compared with what is live by more than a digest.
+func (w *work) given(a *asset.Asset) {
+	holder := kind.Of(w.asset.ID.Kind)
+	if !kind.Of(a.ID.Kind).Renames || holder.Versioned || holder.Once {
+		return
+	}
+	if version := w.in.Facts.Part(a, w.asset.ID); version != "" {
+		a.ID.Version = version
+	}
 }
 
 // part is an asset that was made of a part of another, with its uploads.

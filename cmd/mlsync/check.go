@@ -314,3 +314,6 @@ func (offline) Datastore(string) (resolve.Datastore, resolve.Status) {
 
 // Code implements resolve.Facts.
 func (offline) Code(string, asset.ID) string { return "" }
+
+// Part implements resolve.Facts.
+func (offline) Part(*asset.Asset, asset.ID) string { return "" }

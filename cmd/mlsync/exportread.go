@@ -220,3 +220,22 @@ func (f *liveFacts) Code(hash string, user asset.ID) string {
 	}
 	return ""
 }
+
+// Part implements resolve.Facts: the version of an inline asset that the live
+// user refers to and that carries the digest of a.
+func (f *liveFacts) Part(a *asset.Asset, user asset.ID) string {
+	live := f.live.Asset(user)
+	if live == nil {
+		return ""
+	}
+	for _, id := range export.References(live) {
+		if id.Kind != a.ID.Kind || id.Name != a.ID.Name {
+			continue
+		}
+		f.live.Get(f.ctx, id)
+		if got := f.live.Asset(id); got != nil && got.Stamps["content"] == resolve.ContentDigest(a) {
+			return id.Version
+		}
+	}
+	return ""
+}

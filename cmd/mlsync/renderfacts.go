@@ -87,6 +87,9 @@ func (f *renderFacts) Datastore(name string) (resolve.Datastore, resolve.Status)
 // Code implements resolve.Facts.
 func (f *renderFacts) Code(string, asset.ID) string { return "" }
 
+// Part implements resolve.Facts: nothing exists yet.
+func (f *renderFacts) Part(*asset.Asset, asset.ID) string { return "" }
+
 // codeURI is where the content of a code asset would go.
 func (f *renderFacts) codeURI(name, base string, folder bool) string {
 	uri := strings.ReplaceAll(f.PendingUploadURI, "{name}", name)

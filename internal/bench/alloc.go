@@ -110,6 +110,7 @@ func (nothing) Exists(asset.ID) resolve.Status                     { return reso
 func (nothing) Latest(asset.ID) (string, resolve.Status)           { return "", resolve.Absent }
 func (nothing) Next(asset.ID) (string, resolve.Status)             { return "1", resolve.Absent }
 func (nothing) Code(string, asset.ID) string                       { return "" }
+func (nothing) Part(*asset.Asset, asset.ID) string                 { return "" }
 func (nothing) Versions(asset.ID) ([]*asset.Asset, resolve.Status) { return nil, resolve.Absent }
 func (nothing) Datastore(string) (resolve.Datastore, resolve.Status) {
 	return resolve.Datastore{}, resolve.Absent
