@@ -1,8 +1,6 @@
 package kind
 
 import (
-	"strings"
-
 	"mlsync.dev/mlsync/asset"
 )
 
@@ -135,7 +133,7 @@ var stepForms = []stepForm{
 // stepHead are the rows of every step.
 func stepHead(typ string) []Field {
 	return []Field{
-		{YAML: "type", REST: "type", As: specWords(typ), Change: Once, Send: asset.NewString(typ), Doc: "What the step is; command if not given."},
+		{YAML: "type", REST: "type", As: specWords(typ), Change: Once, Doc: "What the step is; command if not given."},
 		{YAML: "inputs", REST: "inputs", As: stepInputs, Change: Once, Doc: "Values, data, or bindings such as ${{parent.inputs.x}} and ${{parent.jobs.a.outputs.x}}."},
 		{YAML: "outputs", REST: "outputs", As: stepOutputs, Change: Once, Doc: "Where the outputs go; a binding such as ${{parent.outputs.x}} gives one to the pipeline."},
 		{YAML: "display_name", REST: "display_name", As: Str{}, Change: Once, Doc: "The name that is shown."},
@@ -158,7 +156,7 @@ func stepComponent(key, rest string) Field {
 func namedStep(typ string, fields ...Field) Object {
 	rows := append(bindable(stepHead(typ)), stepComponent("component", "componentId"))
 	rows = append(rows, stepCompute)
-	return Object{Open: true, Fields: append(rows, bindable(fields)...), After: finishStep}
+	return Object{Open: true, Fields: append(rows, bindable(fields)...), After: finishStep(typ)}
 }
 
 // inlineStep is a step that holds what runs.
@@ -170,12 +168,13 @@ func inlineStep(typ string, fields ...Field) *Object {
 		Field{YAML: "log_files", As: Any{}, ReadOnly: true, Doc: "Set by Azure."},
 		Field{YAML: "creation_context", As: Any{}, ReadOnly: true, Doc: "Set by Azure."},
 	)
-	return &Object{Fields: append(rows, fields...), After: finishStep}
+	return &Object{Fields: append(rows, fields...), After: finishStep(typ)}
 }
 
-func finishStep(c *Checker, v *asset.Value) {
-	if t := v.Get("type"); t != nil {
-		v.Set("type", asset.NewString(strings.ToLower(t.Str())).At(t.Pos()))
+// finishStep says the type of the step, which may be left out for commands.
+func finishStep(typ string) func(c *Checker, v *asset.Value) {
+	return func(_ *Checker, v *asset.Value) {
+		v.Set("type", asset.NewString(typ).At(v.Pos()))
 	}
 }
 
@@ -231,7 +230,7 @@ var sweepStep = func() Object {
 		{YAML: "resources", REST: "resources", As: spelled(Object{Fields: jobResources.Fields}), Change: Once, Doc: "The machines."},
 		{YAML: "identity", As: jobIdentity, Change: Once, Doc: "Read and not sent."},
 	})...)
-	return Object{Open: true, Fields: rows, After: finishStep}
+	return Object{Open: true, Fields: rows, After: finishStep("sweep")}
 }()
 
 var parallelStepFields = append([]Field{

@@ -330,7 +330,7 @@ func finishSpark(node *asset.Value) {
 
 // finishTransfer gives a step that brings data in or out its component.
 func finishTransfer(c *Checker, v *asset.Value, end string) {
-	finishStep(c, v)
+	finishStep("data_transfer")(c, v)
 	if !v.Get("component").IsNull() {
 		return
 	}
