@@ -13,7 +13,7 @@ var attached = map[string]bool{"Kubernetes": true, "VirtualMachine": true, "Syna
 
 func computeKind() *definition {
 	return &definition{
-		collection: "computes", label: "Compute", op: "c", deleteOp: true, bodyless: true, service: computeStatus, system: sysNone, missing: notFoundEmpty,
+		collection: "computes", names: anyName, label: "Compute", op: "c", deleteOp: true, bodyless: true, service: computeStatus, system: sysNone, missing: notFoundEmpty,
 		envelope: []field{{name: "location", keep: true}, {name: "tags", def: emptyMap{}, norm: stringMap}, {name: "identity", object: true, keep: true}, {name: "sku", object: true, def: omit, keep: true}},
 		fields: []field{
 			{name: "computeType", norm: computeTypes},

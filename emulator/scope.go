@@ -8,10 +8,11 @@ import (
 )
 
 var (
-	namePattern    = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_-]{0,254}$`)
-	versionPattern = regexp.MustCompile(`^[A-Za-z0-9._-]{1,255}$`)
-	guidPattern    = regexp.MustCompile(`^[0-9a-zA-Z-]{1,64}$`)
-	scopePattern   = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_-]{1,63}$`)
+	namePattern = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_-]{0,254}$`)
+	// anyName is for versions and computes: the service's specification (2024-10-01) has no pattern for them.
+	anyName      = regexp.MustCompile(`^[^/\x00-\x1f]{1,255}$`)
+	guidPattern  = regexp.MustCompile(`^[0-9a-zA-Z-]{1,64}$`)
+	scopePattern = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_-]{1,63}$`)
 )
 
 func groupKey(sub, name string) string { return strings.ToLower(sub + "/" + name) }

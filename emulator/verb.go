@@ -275,7 +275,7 @@ func (c *call) nameOK() *refusal {
 		if p := c.coll.parent; p.seq == 0 && !namePattern.MatchString(p.name) && !strings.HasPrefix(strings.ToLower(p.name), "azureml-") {
 			return badName(p.name, namePattern)
 		}
-		if !versionPattern.MatchString(c.name) {
+		if !anyName.MatchString(c.name) {
 			return userError(http.StatusBadRequest, "The request is invalid.", detail{"InvalidVersion", "Version '" + c.name + "' is not valid."})
 		}
 		return nil
