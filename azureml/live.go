@@ -189,7 +189,7 @@ func versionsKey(id asset.ID) string { return string(id.Kind) + " versions of " 
 
 // parallel is how many lists or assets are read at a time; the client bounds
 // the requests in flight.
-const parallel = 32
+const parallel = 96
 
 // List reads the collections of the kinds: all assets of kinds without
 // versions, the names of kinds with versions. Contained kinds are read by

@@ -79,11 +79,13 @@ func (p *Pass) Prepare(ctx context.Context, c Commit, opt plan.Options, trigger 
 	for _, f := range t.Files {
 		f.Docs = nil // only the normal form is needed from here on
 	}
-	_ = early.Wait() // failures are kept by live
 	if err != nil {
+		_ = early.Wait()
 		return nil, err
 	}
 	n := needs(t.Assets, owned, opt.Full)
+	n.ahead(ctx, live, owned)
+	_ = early.Wait() // failures are kept by live
 	n.read(ctx, live, ids(t.Assets), owned)
 	if trigger.Unmanaged {
 		all(ctx, live, opt.Full, func(id asset.ID) bool { return kind.Of(id.Kind).IsSystem(id) })
