@@ -61,6 +61,59 @@ func (d *decoder) next() byte {
 	return mark
 }
 
+// enter goes over the mark that begins a list or an object; false if there is
+// another value, or nothing in it.
+func (d *decoder) enter(begin, end byte) bool {
+	if d.data[d.at] != begin {
+		return false
+	}
+	d.at++
+	d.space()
+	return d.data[d.at] != end
+}
+
+// raw goes over a value and returns it as it stands there.
+func (d *decoder) raw() []byte {
+	d.space()
+	start, depth := d.at, 0
+	for d.at < len(d.data) {
+		switch d.data[d.at] {
+		case '"':
+			d.skipText()
+		case '{', '[':
+			depth++
+			d.at++
+		case '}', ']':
+			if depth == 0 { // of what the value stands in
+				return d.piece(start)
+			}
+			depth--
+			d.at++
+		case ',', ' ', '\t', '\r', '\n':
+			if depth == 0 {
+				return d.piece(start)
+			}
+			d.at++
+		default:
+			d.at++
+		}
+	}
+	return d.piece(start)
+}
+
+// piece is what was gone over; nothing can be appended to it in place.
+func (d *decoder) piece(start int) []byte { return d.data[start:d.at:d.at] }
+
+// skipText goes over the text at d.at.
+func (d *decoder) skipText() {
+	for d.at++; d.data[d.at] != '"'; d.at++ {
+		if d.data[d.at] == '\\' {
+			d.at++
+		}
+	}
+	d.at++
+}
+
 func (d *decoder) array() *Value {
 	d.at++
 	list := NewList()

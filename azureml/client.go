@@ -1,10 +1,10 @@
 package azureml
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -174,15 +174,14 @@ func (c *Client) send(ctx context.Context, r *request) (*http.Response, json.Raw
 	if err != nil {
 		return nil, nil, err
 	}
-	body, err := io.ReadAll(resp.Body)
-	_ = resp.Body.Close()
+	body, err := runtime.Payload(resp) // azcore has read it
 	if err != nil {
 		return nil, nil, &Unknown{Method: r.method, Path: r.path, Err: err}
 	}
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		return resp, nil, errorFrom(r.method, r.path, resp, body)
 	}
-	if t := strings.TrimSpace(string(body)); t == "" || t == "null" {
+	if t := bytes.TrimSpace(body); len(t) == 0 || string(t) == "null" {
 		return resp, nil, nil
 	}
 	return resp, body, nil
