@@ -12,6 +12,10 @@ import (
 type decoder struct {
 	data []byte
 	at   int
+	// What has been read of the objects and lists around d.at: only at their
+	// end is it known how much room they need.
+	keys  []string
+	items []*Value
 }
 
 // space skips white space, after which d.at is at a value or a mark.
@@ -115,29 +119,31 @@ func (d *decoder) skipText() {
 }
 
 func (d *decoder) array() *Value {
-	d.at++
 	list := NewList()
-	if d.space(); d.data[d.at] == ']' {
+	if !d.enter('[', ']') {
 		d.at++
 		return list
 	}
+	base := len(d.items)
 	for {
 		d.space()
-		list.Append(d.value())
+		item := d.value()
+		d.items = append(d.items, item)
 		if d.next() == ']' {
+			list.own().items = slices.Clone(d.items[base:])
+			d.items = d.items[:base]
 			return list
 		}
 	}
 }
 
 func (d *decoder) object() *Value {
-	d.at++
 	m := NewMap()
-	if d.space(); d.data[d.at] == '}' {
+	if !d.enter('{', '}') {
 		d.at++
 		return m
 	}
-	in := m.own()
+	keys, items := len(d.keys), len(d.items)
 	var seen map[string]int // of large maps, in which a search would take long
 	for {
 		d.space()
@@ -147,17 +153,20 @@ func (d *decoder) object() *Value {
 		item := d.value()
 		i := -1
 		if seen == nil {
-			i = slices.Index(in.keys, key)
+			i = slices.Index(d.keys[keys:], key)
 		} else if at, twice := seen[key]; twice {
 			i = at
 		}
 		if i >= 0 { // the last of equal keys counts
-			in.items[i] = item
+			d.items[items+i] = item
 		} else {
-			in.keys, in.items = append(in.keys, key), append(in.items, item)
-			seen = note(seen, in.keys)
+			d.keys, d.items = append(d.keys, key), append(d.items, item)
+			seen = note(seen, d.keys[keys:])
 		}
 		if d.next() == '}' {
+			in := m.own()
+			in.keys, in.items = slices.Clone(d.keys[keys:]), slices.Clone(d.items[items:])
+			d.keys, d.items = d.keys[:keys], d.items[:items]
 			return m
 		}
 	}

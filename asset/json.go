@@ -25,7 +25,7 @@ func ParseJSON(data []byte) (*Value, error) {
 // ParseValid is ParseJSON for what is known to be valid: a document that was
 // checked, or a part of one. It panics or reads nonsense otherwise.
 func ParseValid(data []byte) *Value {
-	d := decoder{data: data}
+	d := decoder{data: data, keys: make([]string, 0, manyKeys), items: make([]*Value, 0, manyKeys)}
 	d.space()
 	return d.value()
 }

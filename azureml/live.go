@@ -47,7 +47,7 @@ func (w *Workspace) Read() *Live {
 func (l *Live) Set() *asset.Set {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return asset.NewSet(l.set.All()...)
+	return l.set.Clone()
 }
 
 // Asset is one asset read so far, or nil.
