@@ -23,13 +23,13 @@ func easeCollection() {
 const (
 	mostGrowth = 400
 	// heapRoom is what the heap may grow by whatever is alive.
-	heapRoom = 24 << 20
+	heapRoom = 12 << 20
 )
 
 // growth is by how many percent the heap may grow beyond what is alive: by
-// heapRoom and three eighths.
+// heapRoom and a half.
 func growth(alive uint64) int {
-	return int(min(mostGrowth, 100*(heapRoom+alive*3/8)/max(alive, 1)))
+	return int(min(mostGrowth, 100*(heapRoom+alive/2)/max(alive, 1)))
 }
 
 // alive is what the last collection left, in bytes.

@@ -9,7 +9,7 @@ func TestGrowth(t *testing.T) {
 		alive uint64
 		want  int
 	}{
-		{0, 400}, {1 << 20, 400}, {6 << 20, 400}, {24 << 20, 137}, {48 << 20, 87}, {96 << 20, 62}, {1 << 40, 37},
+		{0, 400}, {1 << 20, 400}, {3 << 20, 400}, {6 << 20, 250}, {24 << 20, 100}, {48 << 20, 75}, {96 << 20, 62}, {1 << 40, 50},
 	} {
 		if got := growth(test.alive); got != test.want {
 			t.Errorf("%d bytes alive: %d percent, want %d", test.alive, got, test.want)
