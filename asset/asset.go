@@ -58,6 +58,9 @@ func (s *Set) Add(a *Asset) *Asset {
 	return old
 }
 
+// Clone is a set of the same assets.
+func (s *Set) Clone() *Set { return &Set{byID: maps.Clone(s.byID)} }
+
 // Get is the asset with the id, or nil. A nil Set is empty.
 func (s *Set) Get(id ID) *Asset {
 	if s == nil {

@@ -12,6 +12,10 @@ import (
 type decoder struct {
 	data []byte
 	at   int
+	// What has been read of the objects and lists around d.at: only at their
+	// end is it known how much room they need.
+	keys  []string
+	items []*Value
 }
 
 // space skips white space, after which d.at is at a value or a mark.
@@ -61,30 +65,85 @@ func (d *decoder) next() byte {
 	return mark
 }
 
-func (d *decoder) array() *Value {
+// enter goes over the mark that begins a list or an object; false if there is
+// another value, or nothing in it.
+func (d *decoder) enter(begin, end byte) bool {
+	if d.data[d.at] != begin {
+		return false
+	}
 	d.at++
+	d.space()
+	return d.data[d.at] != end
+}
+
+// raw goes over a value and returns it as it stands there.
+func (d *decoder) raw() []byte {
+	d.space()
+	start, depth := d.at, 0
+	for d.at < len(d.data) {
+		switch d.data[d.at] {
+		case '"':
+			d.skipText()
+		case '{', '[':
+			depth++
+			d.at++
+		case '}', ']':
+			if depth == 0 { // of what the value stands in
+				return d.piece(start)
+			}
+			depth--
+			d.at++
+		case ',', ' ', '\t', '\r', '\n':
+			if depth == 0 {
+				return d.piece(start)
+			}
+			d.at++
+		default:
+			d.at++
+		}
+	}
+	return d.piece(start)
+}
+
+// piece is what was gone over; nothing can be appended to it in place.
+func (d *decoder) piece(start int) []byte { return d.data[start:d.at:d.at] }
+
+// skipText goes over the text at d.at.
+func (d *decoder) skipText() {
+	for d.at++; d.data[d.at] != '"'; d.at++ {
+		if d.data[d.at] == '\\' {
+			d.at++
+		}
+	}
+	d.at++
+}
+
+func (d *decoder) array() *Value {
 	list := NewList()
-	if d.space(); d.data[d.at] == ']' {
+	if !d.enter('[', ']') {
 		d.at++
 		return list
 	}
+	base := len(d.items)
 	for {
 		d.space()
-		list.Append(d.value())
+		item := d.value()
+		d.items = append(d.items, item)
 		if d.next() == ']' {
+			list.own().items = slices.Clone(d.items[base:])
+			d.items = d.items[:base]
 			return list
 		}
 	}
 }
 
 func (d *decoder) object() *Value {
-	d.at++
 	m := NewMap()
-	if d.space(); d.data[d.at] == '}' {
+	if !d.enter('{', '}') {
 		d.at++
 		return m
 	}
-	in := m.own()
+	keys, items := len(d.keys), len(d.items)
 	var seen map[string]int // of large maps, in which a search would take long
 	for {
 		d.space()
@@ -94,17 +153,20 @@ func (d *decoder) object() *Value {
 		item := d.value()
 		i := -1
 		if seen == nil {
-			i = slices.Index(in.keys, key)
+			i = slices.Index(d.keys[keys:], key)
 		} else if at, twice := seen[key]; twice {
 			i = at
 		}
 		if i >= 0 { // the last of equal keys counts
-			in.items[i] = item
+			d.items[items+i] = item
 		} else {
-			in.keys, in.items = append(in.keys, key), append(in.items, item)
-			seen = note(seen, in.keys)
+			d.keys, d.items = append(d.keys, key), append(d.items, item)
+			seen = note(seen, d.keys[keys:])
 		}
 		if d.next() == '}' {
+			in := m.own()
+			in.keys, in.items = slices.Clone(d.keys[keys:]), slices.Clone(d.items[items:])
+			d.keys, d.items = d.keys[:keys], d.items[:items]
 			return m
 		}
 	}

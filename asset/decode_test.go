@@ -1,9 +1,12 @@
 package asset
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -37,6 +40,35 @@ func TestParseJSONReadsWhatEncodingJSONReads(t *testing.T) {
 		if got := v.Any(); !reflect.DeepEqual(got, FromAny(want).Any()) {
 			t.Errorf("%s: got %#v, want %#v", doc, got, want)
 		}
+	}
+}
+
+// What is cut out of a document is what encoding/json cuts out of it.
+func TestMembersAndElements(t *testing.T) {
+	same := func(a, b json.RawMessage) bool { return bytes.Equal(a, b) }
+	for _, doc := range documents() {
+		var object map[string]json.RawMessage
+		var list []json.RawMessage
+		_, _ = json.Unmarshal([]byte(doc), &object), json.Unmarshal([]byte(doc), &list) // leave nil what is something else
+		gotObject, gotList := map[string]json.RawMessage{}, []json.RawMessage{}
+		for k, raw := range Members([]byte(doc)) {
+			gotObject[k] = raw
+		}
+		for raw := range Elements([]byte(doc)) {
+			gotList = append(gotList, raw)
+		}
+		if !maps.EqualFunc(gotObject, object, same) {
+			t.Errorf("%s: members %s, want %s", doc, gotObject, object)
+		}
+		if !slices.EqualFunc(gotList, list, same) {
+			t.Errorf("%s: elements %s, want %s", doc, gotList, list)
+		}
+	}
+	for range Members([]byte(`{"a":1,"b":2}`)) {
+		break
+	}
+	for range Elements([]byte(`[1,2]`)) {
+		break
 	}
 }
 

@@ -3,6 +3,7 @@ package asset
 import (
 	"encoding/json"
 	"fmt"
+	"iter"
 	"math"
 	"math/big"
 	"strconv"
@@ -18,9 +19,48 @@ func ParseJSON(data []byte) (*Value, error) {
 			return nil, err
 		}
 	}
-	d := decoder{data: data}
+	return ParseValid(data), nil
+}
+
+// ParseValid is ParseJSON for what is known to be valid: a document that was
+// checked, or a part of one. It panics or reads nonsense otherwise.
+func ParseValid(data []byte) *Value {
+	d := decoder{data: data, keys: make([]string, 0, manyKeys), items: make([]*Value, 0, manyKeys)}
 	d.space()
-	return d.value(), nil
+	return d.value()
+}
+
+// Members yields the members of an object in valid JSON as they stand in it,
+// and nothing for other values. The bytes are those of data.
+func Members(data []byte) iter.Seq2[string, []byte] {
+	return func(yield func(string, []byte) bool) {
+		d := decoder{data: data}
+		if d.space(); !d.enter('{', '}') {
+			return
+		}
+		for {
+			d.space()
+			key := d.text()
+			d.next() // the colon
+			if !yield(key, d.raw()) || d.next() == '}' {
+				return
+			}
+		}
+	}
+}
+
+// Elements yields the elements of a list in valid JSON as they stand in it,
+// and nothing for other values. The bytes are those of data.
+func Elements(data []byte) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		d := decoder{data: data}
+		if d.space(); !d.enter('[', ']') {
+			return
+		}
+		for yield(d.raw()) && d.next() != ']' {
+			continue
+		}
+	}
 }
 
 // FromAny makes a Value of what encoding/json decodes into an any. Keys of

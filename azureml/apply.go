@@ -273,7 +273,8 @@ func (w *Workspace) setArchived(ctx context.Context, path string, rest *asset.Va
 
 // Current reads one asset again; ErrNotFound if it is absent.
 func (w *Workspace) Current(ctx context.Context, id asset.ID) (*asset.Asset, error) {
-	return w.get(ctx, id)
+	a, _, err := w.read(ctx, id)
+	return a, err
 }
 
 // Delete removes an asset. That it is gone already is success.

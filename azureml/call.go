@@ -36,6 +36,10 @@ type call struct {
 	again bool // may be sent again although an attempt may have had its effect
 	poll  bool // status of an operation: an empty answer is fine
 	sent  bool // the service may have got the request
+	// answer is the body of a success, once there is one.
+	answer []byte
+	// buckets are those it draws from; see limitPolicy.keys.
+	buckets []string
 }
 
 // safePosts are the actions that change nothing when they are repeated.

@@ -1,10 +1,10 @@
 package azureml
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -160,6 +160,7 @@ func (c *Client) send(ctx context.Context, r *request) (*http.Response, json.Raw
 		return nil, nil, err
 	}
 	req.SetOperationValue(call)
+	runtime.SkipBodyDownload(req) // checkPolicy reads it; azcore reads that of an error
 	req.Raw().Header.Set("Accept", "application/json")
 	req.Raw().Header.Set("User-Agent", c.o.UserAgent)
 	for k, v := range r.header {
@@ -174,15 +175,15 @@ func (c *Client) send(ctx context.Context, r *request) (*http.Response, json.Raw
 	if err != nil {
 		return nil, nil, err
 	}
-	body, err := io.ReadAll(resp.Body)
-	_ = resp.Body.Close()
-	if err != nil {
-		return nil, nil, &Unknown{Method: r.method, Path: r.path, Err: err}
-	}
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+		body, err := runtime.Payload(resp)
+		if err != nil {
+			return nil, nil, &Unknown{Method: r.method, Path: r.path, Err: err}
+		}
 		return resp, nil, errorFrom(r.method, r.path, resp, body)
 	}
-	if t := strings.TrimSpace(string(body)); t == "" || t == "null" {
+	body := call.answer
+	if t := bytes.TrimSpace(body); len(t) == 0 || string(t) == "null" {
 		return resp, nil, nil
 	}
 	return resp, body, nil

@@ -9,10 +9,18 @@ import (
 	"iter"
 	"net/http"
 	"strings"
+
+	"mlsync.dev/mlsync/asset"
 )
 
 // maxPages bounds a list, against next links that never end.
 const maxPages = 10_000
+
+// item is one of a list: as the service sends it, and read.
+type item struct {
+	raw  json.RawMessage
+	rest *asset.Value
+}
 
 // List yields the items of the collection at path, page after page, each id
 // once. It ends after the first error: then nothing is known of what was not
@@ -20,19 +28,28 @@ const maxPages = 10_000
 // *Unknown and never short. Next links are followed as they are.
 func (c *Client) List(ctx context.Context, path, apiVersion string, opts ...Option) iter.Seq2[json.RawMessage, error] {
 	return func(yield func(json.RawMessage, error) bool) {
+		for it, err := range c.items(ctx, path, apiVersion, opts...) {
+			if !yield(it.raw, err) {
+				return
+			}
+		}
+	}
+}
+
+// items is List with the items read.
+func (c *Client) items(ctx context.Context, path, apiVersion string, opts ...Option) iter.Seq2[item, error] {
+	return func(yield func(item, error) bool) {
 		req := newRequest(http.MethodGet, path, apiVersion, nil, opts)
 		links, ids := map[string]bool{}, map[string]bool{}
 		for n := 1; ; n++ {
-			items, next, err := c.page(ctx, req, n > 1)
+			value, next, err := c.page(ctx, req, n > 1)
 			if err != nil {
-				yield(nil, err)
+				yield(item{}, err)
 				return
 			}
-			for _, item := range items {
-				if seen(ids, item) {
-					continue
-				}
-				if !yield(item, nil) {
+			for raw := range asset.Elements(value) {
+				it := item{raw, asset.ParseValid(raw)}
+				if !seen(ids, it.rest) && !yield(it, nil) {
 					return
 				}
 			}
@@ -40,12 +57,12 @@ func (c *Client) List(ctx context.Context, path, apiVersion string, opts ...Opti
 				return
 			}
 			if links[next] || n == maxPages {
-				yield(nil, &Unknown{Method: http.MethodGet, Path: path, Err: errors.New("next links of the list do not end")})
+				yield(item{}, &Unknown{Method: http.MethodGet, Path: path, Err: errors.New("next links of the list do not end")})
 				return
 			}
 			links[next] = true
 			if err := c.ours(next); err != nil {
-				yield(nil, &Unknown{Method: http.MethodGet, Path: path, Err: fmt.Errorf("next link: %w", err)})
+				yield(item{}, &Unknown{Method: http.MethodGet, Path: path, Err: fmt.Errorf("next link: %w", err)})
 				return
 			}
 			req = &request{method: http.MethodGet, path: path, url: next}
@@ -53,8 +70,8 @@ func (c *Client) List(ctx context.Context, path, apiVersion string, opts ...Opti
 	}
 }
 
-// page reads one page.
-func (c *Client) page(ctx context.Context, req *request, later bool) ([]json.RawMessage, string, error) {
+// page reads one page: its items, one after the other, and the next link.
+func (c *Client) page(ctx context.Context, req *request, later bool) (value json.RawMessage, next string, err error) {
 	_, body, err := c.send(ctx, req)
 	var e *Error
 	if later && errors.As(err, &e) && e.Status == http.StatusNotFound {
@@ -65,33 +82,44 @@ func (c *Client) page(ctx context.Context, req *request, later bool) ([]json.Raw
 	if err != nil {
 		return nil, "", err
 	}
-	var page struct {
-		Value    *[]json.RawMessage `json:"value"`
-		NextLink *string            `json:"nextLink"`
-	}
-	if err := json.Unmarshal(body, &page); err != nil || page.Value == nil {
+	value, next, ok := cut(body)
+	if !ok {
 		return nil, "", &Unknown{Method: req.method, Path: req.path, Err: errors.New("answer is no list")}
 	}
-	next := ""
-	if page.NextLink != nil {
-		next = *page.NextLink
-	}
-	return *page.Value, next, nil
+	return value, next, nil
 }
 
-// seen tells whether the id of item was met before. An item without one,
+// cut takes the page of a list apart without reading the items, of which there
+// are many.
+func cut(body json.RawMessage) (value json.RawMessage, next string, ok bool) {
+	link := asset.NewNull()
+	if len(body) == 0 {
+		return nil, "", false
+	}
+	for key, raw := range asset.Members(body) {
+		switch strings.ToLower(key) {
+		case "value":
+			value = raw
+		case "nextlink":
+			link = asset.ParseValid(raw)
+		}
+	}
+	if len(value) == 0 || value[0] != '[' {
+		return nil, "", false
+	}
+	return value, link.Str(), link.Type() == asset.String || link.Type() == asset.Null
+}
+
+// seen tells whether the id of an item was met before. An item without one,
 // such as a schedule, goes by its name.
-func seen(ids map[string]bool, item json.RawMessage) bool {
-	var k struct{ ID, Name string }
-	if json.Unmarshal(item, &k) != nil {
+func seen(ids map[string]bool, rest *asset.Value) bool {
+	id, name := rest.Get("id").Str(), rest.Get("name").Str()
+	if id == "" && name == "" {
 		return false
 	}
-	key := strings.ToLower(k.ID)
+	key := strings.ToLower(id)
 	if key == "" {
-		key = "name " + k.Name
-	}
-	if k.ID == "" && k.Name == "" {
-		return false
+		key = "name " + name
 	}
 	old := ids[key]
 	ids[key] = true

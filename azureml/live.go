@@ -47,7 +47,7 @@ func (w *Workspace) Read() *Live {
 func (l *Live) Set() *asset.Set {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return asset.NewSet(l.set.All()...)
+	return l.set.Clone()
 }
 
 // Asset is one asset read so far, or nil.
@@ -189,7 +189,7 @@ func versionsKey(id asset.ID) string { return string(id.Kind) + " versions of " 
 
 // parallel is how many lists or assets are read at a time; the client bounds
 // the requests in flight.
-const parallel = 32
+const parallel = 96
 
 // List reads the collections of the kinds: all assets of kinds without
 // versions, the names of kinds with versions. Contained kinds are read by
@@ -271,7 +271,7 @@ func (l *Live) Get(ctx context.Context, ids ...asset.ID) {
 }
 
 func (l *Live) get(ctx context.Context, id asset.ID) {
-	a, err := l.w.get(ctx, id)
+	a, rest, err := l.w.read(ctx, id)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
@@ -281,9 +281,7 @@ func (l *Live) get(ctx context.Context, id asset.ID) {
 		l.gets[id] = err
 	default:
 		l.add(a)
-		if rest, err := asset.ParseJSON(a.Raw); err == nil {
-			l.archived[id], l.broken[id] = archived(rest) || l.w.hidden.has(id.Container()), broken(rest)
-		}
+		l.archived[id], l.broken[id] = archived(rest) || l.w.hidden.has(id.Container()), broken(rest)
 		// A version that is there has a name, whatever an older list says.
 		if c := a.ID.Container(); a.ID.Version != "" && l.containers[c] == (Container{}) {
 			l.containers[c] = Container{}
@@ -329,7 +327,7 @@ func (l *Live) end(key string, err error) {
 func (l *Live) list(ctx context.Context, t *kind.Table, in asset.ID, key string) {
 	in.Kind, in.Name = t.Kind, "x"
 	path := strings.TrimSuffix(l.w.scope.ARM(in), "/x")
-	for raw, err := range l.w.client.List(ctx, path, mustVersion(path+"/x"), listOptions(t)...) {
+	for it, err := range l.w.client.items(ctx, path, mustVersion(path+"/x"), listOptions(t)...) {
 		if err != nil {
 			if t.Parent != "" && absent(err) {
 				break // the parent is gone, and its parts with it
@@ -337,10 +335,7 @@ func (l *Live) list(ctx context.Context, t *kind.Table, in asset.ID, key string)
 			l.end(key, err)
 			return
 		}
-		if err := l.item(t, path, raw); err != nil {
-			l.end(key, err)
-			return
-		}
+		l.item(t, path, it)
 	}
 	l.end(key, nil)
 }
@@ -353,11 +348,8 @@ func listOptions(t *kind.Table) []Option {
 }
 
 // item takes one element of a list: a name or an asset.
-func (l *Live) item(t *kind.Table, path string, raw []byte) error {
-	rest, err := asset.ParseJSON(raw)
-	if err != nil {
-		return err
-	}
+func (l *Live) item(t *kind.Table, path string, it item) {
+	rest := it.rest
 	if t.Versioned {
 		id, ok := l.w.scope.ParseARM(rest.Get("id").Str())
 		if !ok {
@@ -366,23 +358,22 @@ func (l *Live) item(t *kind.Table, path string, raw []byte) error {
 		p := rest.Get("properties")
 		if archived(rest) {
 			l.w.hidden.add(id.Container())
-			return nil
+			return
 		}
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.containers[id.Container()] = Container{Latest: p.Get("latestVersion").Text(), Next: p.Get("nextVersion").Text()}
-		return nil
+		return
 	}
 	a, err := t.FromREST(&kind.Decoder{Scope: l.w.scope}, path+"/"+rest.Get("name").Str(), rest)
 	if err != nil {
-		return nil //nolint:nilerr // a form that mlsync does not manage: it is left alone
+		return // a form that mlsync does not manage: it is left alone
 	}
-	a.Raw = raw
+	a.Raw = it.raw
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.add(a)
 	l.broken[a.ID] = broken(rest)
-	return nil
 }
 
 // broken reports whether a body says that its last operation failed.
@@ -396,38 +387,32 @@ func (l *Live) versions(ctx context.Context, id asset.ID) {
 	t := kind.Of(id.Kind)
 	key := versionsKey(id)
 	path := l.w.scope.ARM(id) + "/versions"
-	for raw, err := range l.w.client.List(ctx, path, mustVersion(path)) {
+	for it, err := range l.w.client.items(ctx, path, mustVersion(path)) {
 		if absent(err) {
 			break // no such name
-		}
-		if err == nil {
-			err = l.version(t, path, raw)
 		}
 		if err != nil {
 			l.end(key, err)
 			return
 		}
+		l.version(t, path, it)
 	}
 	l.end(key, nil)
 }
 
-func (l *Live) version(t *kind.Table, path string, raw []byte) error {
-	rest, err := asset.ParseJSON(raw)
+// version takes one version of a name.
+func (l *Live) version(t *kind.Table, path string, it item) {
+	if archived(it.rest) {
+		return
+	}
+	a, err := t.FromREST(&kind.Decoder{Scope: l.w.scope}, path+"/"+it.rest.Get("name").Str(), it.rest)
 	if err != nil {
-		return err
+		return // a form that mlsync does not manage: it is left alone
 	}
-	a, err := t.FromREST(&kind.Decoder{Scope: l.w.scope}, path+"/"+rest.Get("name").Str(), rest)
-	if err != nil {
-		return nil //nolint:nilerr // a form that mlsync does not manage: it is left alone
-	}
-	a.Raw = raw
-	if archived(rest) {
-		return nil
-	}
+	a.Raw = it.raw
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.add(a)
-	return nil
 }
 
 // Code asks for the name of a code asset with content of the hash, "" if

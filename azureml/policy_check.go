@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
+	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 )
 
 // checkPolicy stands just above the network: it counts and logs every attempt,
@@ -18,6 +20,7 @@ import (
 type checkPolicy struct {
 	o     *resolved
 	stats *stats
+	room  sync.Pool // of *bytes.Buffer, in which bodies are read
 }
 
 // Do sends one attempt.
@@ -27,24 +30,45 @@ func (p *checkPolicy) Do(req *policy.Request) (*http.Response, error) {
 	resp, err := req.Next()
 	took := p.o.Clock.Now().Sub(start).Round(time.Millisecond)
 	if err != nil {
-		p.o.Logger.DebugContext(raw.Context(), "request", "method", raw.Method, "path", c.path, "took", took, "err", "no answer")
+		p.log(raw, c, "took", took, "err", "no answer")
 		e := newSendError(err)
 		c.sent = c.sent || e.sent
 		return nil, e
 	}
-	p.o.Logger.DebugContext(raw.Context(), "request", "method", raw.Method, "path", c.path, "status", resp.StatusCode,
-		"took", took, "request_id", requestID(resp.Header))
+	p.log(raw, c, "status", resp.StatusCode, "took", took, "request_id", requestID(resp.Header))
 	if resp.StatusCode < 200 || resp.StatusCode > 399 {
 		return resp, nil
 	}
-	body, err := runtime.Payload(resp)
-	if err != nil {
+	if c.answer, err = p.read(resp.Body); err != nil {
 		return nil, newSendError(err)
 	}
-	if why := unusable(raw.Method, c, resp, body); why != "" {
+	if why := unusable(raw.Method, c, resp, c.answer); why != "" {
 		return nil, &Unknown{Method: raw.Method, Path: c.path, Err: fmt.Errorf("%d: %s", resp.StatusCode, why)}
 	}
 	return resp, nil
+}
+
+func (p *checkPolicy) log(req *http.Request, c *call, more ...any) {
+	if p.o.Logger.Enabled(req.Context(), slog.LevelDebug) {
+		p.o.Logger.DebugContext(req.Context(), "request", append([]any{"method", req.Method, "path", c.path}, more...)...)
+	}
+}
+
+// read reads a body to its end and closes it. Bodies are kept as long as the
+// assets in them, by the thousand, so none has more room than it needs, nor
+// grows into it.
+func (p *checkPolicy) read(body io.ReadCloser) ([]byte, error) {
+	defer func() { _ = body.Close() }() // it was only read
+	room, ok := p.room.Get().(*bytes.Buffer)
+	if !ok {
+		room = &bytes.Buffer{}
+	}
+	defer p.room.Put(room)
+	room.Reset()
+	if _, err := room.ReadFrom(body); err != nil {
+		return nil, err
+	}
+	return bytes.Clone(room.Bytes()), nil
 }
 
 // unusable says why a 2xx or 3xx answer cannot be used, "" if it can.

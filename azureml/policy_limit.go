@@ -100,8 +100,11 @@ func (l *limitPolicy) wait(ctx context.Context, method string, c *call) (int, er
 
 // keys are the names of the buckets a call draws from.
 func (l *limitPolicy) keys(c *call) []string {
-	p := c.scope() + "|"
-	return []string{p + c.class.String(), p + "global-" + c.class.String(), p + c.class.String() + "|" + collection(c.path)}
+	if c.buckets == nil {
+		p := c.scope() + "|"
+		c.buckets = []string{p + c.class.String(), p + "global-" + c.class.String(), p + c.class.String() + "|" + collection(c.path)}
+	}
+	return c.buckets
 }
 
 // take counts a request off all buckets of c, or says how long to wait first.

@@ -108,14 +108,24 @@ func (w *Workspace) decode(t *kind.Table, path string, raw json.RawMessage) (*as
 	return a, nil
 }
 
-// get reads one asset; ErrNotFound if the service says that it is absent.
-func (w *Workspace) get(ctx context.Context, id asset.ID) (*asset.Asset, error) {
+// read reads one asset, and its body; ErrNotFound if the service says that it
+// is absent.
+func (w *Workspace) read(ctx context.Context, id asset.ID) (*asset.Asset, *asset.Value, error) {
 	path := w.scope.ARM(id)
 	raw, err := w.client.Get(ctx, path, mustVersion(path))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return w.decode(kind.Of(id.Kind), path, raw)
+	rest, err := asset.ParseJSON(raw)
+	if err != nil {
+		return nil, nil, err
+	}
+	a, err := kind.Of(id.Kind).FromREST(&kind.Decoder{Scope: w.scope}, path, rest)
+	if err != nil {
+		return nil, nil, err
+	}
+	a.Raw = raw
+	return a, rest, nil
 }
 
 // archived reports whether a body says that it is archived.

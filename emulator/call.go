@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 )
@@ -26,7 +27,9 @@ type call struct {
 	old   obj    // the stored document of prev, nil when there is none
 	sent  obj    // the body
 	raw   []byte // the body's text
-	props obj    // its properties, never nil
+	// queries are the members of the query, once one was asked for.
+	queries url.Values
+	props   obj // its properties, never nil
 }
 
 func (c *call) region() string {
@@ -40,7 +43,10 @@ func (c *call) region() string {
 func (c *call) oldProps() obj { return sub(c.old, "properties") }
 
 func (c *call) query(key string) string {
-	for k, vs := range c.req.URL.Query() {
+	if c.queries == nil {
+		c.queries = c.req.URL.Query() // never nil; a list asks for ten of them
+	}
+	for k, vs := range c.queries {
 		if strings.EqualFold(k, key) && len(vs) > 0 {
 			return vs[0]
 		}

@@ -71,6 +71,10 @@ func (x *execution) close(ctx context.Context) error {
 	return errors.Join(err, x.Journal.End(ctx, *x.run))
 }
 
+// operation is how much longer than another write that of a kind with a region
+// takes: it is an operation of minutes, that of the others one request.
+const operation = 100
+
 // execution is one run of one plan.
 type execution struct {
 	*Pass
@@ -94,6 +98,9 @@ func (x *execution) walk(ctx context.Context) error {
 		s := &x.prep.Plan.Steps[i]
 		x.steps[s.Key] = s
 		g.Add(s.Key)
+		if s.Action.Writes() && kind.Of(s.Key.ID.Kind).Location {
+			g.Weigh(s.Key, operation)
+		}
 	}
 	for _, s := range x.steps {
 		for _, need := range s.Requires {

@@ -17,6 +17,8 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+
 	"mlsync.dev/mlsync/asset"
 	"mlsync.dev/mlsync/azureml"
 	"mlsync.dev/mlsync/emulator"
@@ -89,15 +91,22 @@ func newWorld(t *testing.T, opt emulator.Options) *world {
 	}
 	t.Cleanup(func() { w.must(w.em.Close()) })
 	w.must(w.em.Start("127.0.0.1:0", false, ""))
-	w.client, err = azureml.New(azureml.Options{
-		Endpoint: w.em.URL(), StorageEndpoint: w.em.URL(), Credential: "static", Token: "t", Insecure: true,
-		Clock: w.clock, Random: func() float64 { return 0.5 },
-	})
-	w.must(err)
-	w.ws = w.client.Workspace(scope)
+	w.through(nil)
 	w.must(w.ws.Locate(t.Context()))
 	w.journal = w.newJournal()
 	return w
+}
+
+// through makes requests go through a transport; nil is the usual one.
+func (w *world) through(transport policy.Transporter) {
+	w.t.Helper()
+	var err error
+	w.client, err = azureml.New(azureml.Options{
+		Endpoint: w.em.URL(), StorageEndpoint: w.em.URL(), Credential: "static", Token: "t", Insecure: true,
+		Clock: w.clock, Random: func() float64 { return 0.5 }, Transport: transport,
+	})
+	w.must(err)
+	w.ws = w.client.Workspace(scope)
 }
 
 func (w *world) must(err error) {

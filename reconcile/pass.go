@@ -79,11 +79,13 @@ func (p *Pass) Prepare(ctx context.Context, c Commit, opt plan.Options, trigger 
 	for _, f := range t.Files {
 		f.Docs = nil // only the normal form is needed from here on
 	}
-	_ = early.Wait() // failures are kept by live
 	if err != nil {
+		_ = early.Wait()
 		return nil, err
 	}
 	n := needs(t.Assets, owned, opt.Full)
+	n.ahead(ctx, live, owned)
+	_ = early.Wait() // failures are kept by live
 	n.read(ctx, live, ids(t.Assets), owned)
 	if trigger.Unmanaged {
 		all(ctx, live, opt.Full, func(id asset.ID) bool { return kind.Of(id.Kind).IsSystem(id) })
@@ -111,7 +113,7 @@ func (p *Pass) Prepare(ctx context.Context, c Commit, opt plan.Options, trigger 
 	in := plan.Input{
 		Target: p.Target, Options: opt, Owner: p.Owner, Want: want.Set, Complete: prep.TreeComplete,
 		Source:   plan.Source{Repo: c.Repo, Commit: c.Hash, Dirty: c.Dirty, Tree: digestOf(want)},
-		Observed: plan.Observed{At: p.Now(), Assets: live.Set().Len(), Known: len(saw.Known), Requests: live.Requests(), Partial: live.Failures()},
+		Observed: plan.Observed{At: p.Now(), Assets: saw.Assets.Len(), Known: len(saw.Known), Requests: live.Requests(), Partial: live.Failures()},
 		Problems: bad, Live: saw, Owned: owned, Rule: p.Rule, Guard: p.Guard,
 		Uploads: uploads(want), Secrets: prep.Fingerprints, Content: resolve.ContentDigest,
 		Fingerprint: func(text string) string { return p.Journal.Fingerprint(asset.NewSecret(text)) },

@@ -3,6 +3,8 @@ package reconcile
 import (
 	"context"
 
+	"golang.org/x/sync/errgroup"
+
 	"mlsync.dev/mlsync/asset"
 	"mlsync.dev/mlsync/kind"
 	"mlsync.dev/mlsync/plan"
@@ -15,12 +17,13 @@ type need struct {
 	parents map[asset.Kind]map[string]bool // of contained kinds
 	names   map[asset.ID]bool              // whose versions matter
 	ids     map[asset.ID]bool              // single assets
+	news    map[asset.ID]bool              // versions of the tree that the journal does not know, of names that it knows
 }
 
 // needs looks at the tree and the journal. Nothing is asked that the journal
 // answers, unless the plan is to be full.
 func needs(assets []*asset.Asset, owned map[asset.ID]plan.Owned, full bool) *need {
-	n := &need{kinds: map[asset.Kind]bool{}, parents: map[asset.Kind]map[string]bool{}, names: map[asset.ID]bool{}, ids: map[asset.ID]bool{}}
+	n := &need{kinds: map[asset.Kind]bool{}, parents: map[asset.Kind]map[string]bool{}, names: map[asset.ID]bool{}, ids: map[asset.ID]bool{}, news: map[asset.ID]bool{}}
 	known := map[asset.ID]bool{}
 	for id := range owned {
 		known[id] = true
@@ -29,6 +32,9 @@ func needs(assets []*asset.Asset, owned map[asset.ID]plan.Owned, full bool) *nee
 	}
 	for _, a := range assets {
 		n.asset(a.ID, full || !known[a.ID.Container()], known)
+		if a.ID.Version != "" && !full && known[a.ID.Container()] && !known[a.ID] {
+			n.news[a.ID] = true
+		}
 		kind.Walk(a, func(s kind.Site) { n.site(a, s, full, known) })
 	}
 	return n
@@ -95,6 +101,31 @@ func listed() []asset.Kind {
 		}
 	}
 	return out
+}
+
+// ahead asks for what needs no answer to be known to be needed, all at a time:
+// each answer that is waited for by itself is a round trip in which nothing
+// else goes on.
+func (n *need) ahead(ctx context.Context, live Live, owned map[asset.ID]plan.Owned) {
+	var g errgroup.Group
+	ask := func(f func()) {
+		g.Go(func() error {
+			f()
+			return nil
+		})
+	}
+	ask(func() { live.List(ctx, keys(n.kinds)...) })
+	ask(func() { live.Get(ctx, keys(n.news)...) })
+	for k, parents := range n.parents {
+		var ours []string
+		for p := range parents {
+			if _, ok := owned[asset.ID{Kind: kind.Of(k).Parent, Name: p}]; ok {
+				ours = append(ours, p)
+			}
+		}
+		ask(func() { live.Contained(ctx, k, ours...) })
+	}
+	_ = g.Wait() // failures are kept by live
 }
 
 // read asks for all of n: first the collections, then what they show to exist.

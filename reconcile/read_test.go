@@ -6,7 +6,9 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"mlsync.dev/mlsync/asset"
 	"mlsync.dev/mlsync/emulator"
@@ -44,6 +46,7 @@ func TestRequests(t *testing.T) {
 		{"comments", func(w *world) { w.files["e/five.yml"] += "# five\n" }, plan.Options{}, lists},
 		{"a new name", func(w *world) { w.files["e/new.yml"] = env("new", "1", "x") }, plan.Options{}, lists},
 		{"a new automatic name", func(w *world) { w.files["e/new.yml"] = env("new", "", "x") }, plan.Options{}, lists},
+		{"a new version of a known name", func(w *world) { w.files["e/six.yml"] = env("five", "6", "image-6") }, plan.Options{}, lists + ", GET environments/versions"},
 		{"a new job", func(w *world) { w.files["j/b.yml"] = job("azureml:five:5") }, plan.Options{}, lists + ", GET jobs"},
 		{"other code", func(w *world) { w.files["src/train.py"] = "print(2)" }, plan.Options{}, lists + ", GET codes/versions x2, GET jobs"},
 		{"a reference to the newest outside of the tree", func(w *world) { w.files["j/train.yml"] = job("azureml:other@latest") }, plan.Options{}, lists + ", GET jobs"},
@@ -77,6 +80,63 @@ func TestRequests(t *testing.T) {
 				t.Errorf("the plan says %d requests, the service counted %d", observed.Requests, n)
 			}
 		})
+	}
+}
+
+// meeting answers none of the requests that end as said before all have come.
+type meeting struct {
+	mu   sync.Mutex
+	open map[string]bool
+	all  chan struct{}
+}
+
+func (m *meeting) Do(req *http.Request) (*http.Response, error) {
+	m.mu.Lock()
+	for end := range m.open {
+		if strings.HasSuffix(req.URL.Path, end) {
+			if delete(m.open, end); len(m.open) == 0 {
+				close(m.all)
+			}
+		}
+	}
+	m.mu.Unlock()
+	select {
+	case <-m.all:
+		return http.DefaultClient.Do(req)
+	case <-req.Context().Done():
+		return nil, req.Context().Err()
+	}
+}
+
+// What is known to be needed is asked for at once, and not list after list.
+func TestReadsMeet(t *testing.T) {
+	w := newWorld(t, emulator.Options{})
+	w.files = shop()
+	w.apply(plan.Options{})
+	w.files["e/six.yml"] = env("five", "6", "image-6")
+	m := &meeting{open: map[string]bool{"/environments": true, "/models": true, "/onlineEndpoints/taxi/deployments": true, "/environments/five/versions/6": true}, all: make(chan struct{})}
+	w.through(m)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	prep, err := w.pass().Prepare(ctx, w.commit(), plan.Options{}, reconcile.Trigger{Name: "manual"})
+	w.must(err)
+	if s := w.step(prep, "environment/five:6"); s.Action != plan.Create && s.Action != plan.NewVersion {
+		t.Errorf("%s of the new version", s.Action)
+	}
+}
+
+// The deployments of an endpoint that somebody deleted are absent with it.
+func TestReadsOfAnEndpointThatIsGone(t *testing.T) {
+	w := newWorld(t, emulator.Options{})
+	w.files = shop()
+	w.apply(plan.Options{})
+	w.call(http.MethodDelete, "onlineEndpoints/taxi", nil)
+	w.must(w.clock.Sleep(t.Context(), time.Hour)) // it is an operation
+	prep := w.prepare(plan.Options{})
+	for _, of := range []string{"online-endpoint/taxi", "online-deployment/taxi/blue"} {
+		if s := w.step(prep, of); s.Action != plan.Create {
+			t.Errorf("%s of %s: %s", s.Action, of, s.Blocked)
+		}
 	}
 }
 

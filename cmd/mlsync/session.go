@@ -219,10 +219,11 @@ func (a *app) connect(t *config.Target) (*azureml.Client, error) {
 	return azureml.New(o)
 }
 
-// readsInFlight bounds the requests of a plan. The client slows down before the
-// bucket of reads that the service grants is empty; writes are bounded by the
-// concurrency of the target.
-const readsInFlight = 32
+// readsInFlight bounds the requests of a plan: less than the hundred streams
+// that an HTTP/2 connection always has room for. The client slows down before
+// the bucket of reads that the service grants is empty; writes are bounded by
+// the concurrency of the target.
+const readsInFlight = 96
 
 func cloudName(name string) string {
 	if name == "usgovernment" {

@@ -67,6 +67,10 @@ func TestCountsHold(t *testing.T) {
 	if got, ok := find(rows, "create 100, 0 ms", "requests/asset"); !ok || got > 1.5 {
 		t.Errorf("creating made %v requests for each asset", got)
 	}
+	// Besides its write, a changed asset is read once, if no list shows it.
+	if got, ok := find(rows, "update 100, 0 ms", "requests/asset"); !ok || got > 2.2 {
+		t.Errorf("updating made %v requests for each asset", got)
+	}
 	if got, ok := find(rows, "plan without change 100, 0 ms", "requests"); !ok || got < 8 || got > 20 {
 		t.Errorf("a plan without change made %v requests, want one a list", got)
 	}

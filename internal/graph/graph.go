@@ -20,12 +20,13 @@ import (
 type Graph[K comparable] struct {
 	compare func(a, b K) int
 	needs   map[K]map[K]struct{}
+	weights map[K]int
 }
 
 // New returns an empty graph. compare must be a total order in which only equal
 // keys compare as 0; it breaks every tie.
 func New[K comparable](compare func(a, b K) int) *Graph[K] {
-	return &Graph[K]{compare: compare, needs: map[K]map[K]struct{}{}}
+	return &Graph[K]{compare: compare, needs: map[K]map[K]struct{}{}, weights: map[K]int{}}
 }
 
 // Add puts node in the graph. Adding it again changes nothing.
@@ -42,6 +43,10 @@ func (g *Graph[K]) Edge(from, needs K) {
 	g.Add(needs)
 	g.needs[from][needs] = struct{}{}
 }
+
+// Weigh says how long node takes beside the others, each of which weighs 1.
+// Weights decide only what a walk starts first.
+func (g *Graph[K]) Weigh(node K, weight int) { g.weights[node] = weight }
 
 // Has reports whether node was added.
 func (g *Graph[K]) Has(node K) bool {
@@ -67,6 +72,7 @@ func (g *Graph[K]) Needs(node K) []K {
 // what was needed now needs.
 func (g *Graph[K]) Reverse() *Graph[K] {
 	out := New(g.compare)
+	out.weights = maps.Clone(g.weights)
 	for node, needs := range g.needs {
 		out.Add(node)
 		for need := range needs {

@@ -8,7 +8,8 @@ type indexed[K comparable] struct {
 	keys  []K
 	needs [][]int // sorted
 	// users is needs turned round, sorted.
-	users [][]int
+	users   [][]int
+	weights []int
 }
 
 func (g *Graph[K]) index() *indexed[K] {
@@ -17,8 +18,12 @@ func (g *Graph[K]) index() *indexed[K] {
 	for i, key := range keys {
 		number[key] = i
 	}
-	ix := &indexed[K]{keys: keys, needs: make([][]int, len(keys)), users: make([][]int, len(keys))}
+	ix := &indexed[K]{keys: keys, needs: make([][]int, len(keys)), users: make([][]int, len(keys)), weights: make([]int, len(keys))}
 	for i, key := range keys {
+		ix.weights[i] = 1
+		if w, ok := g.weights[key]; ok {
+			ix.weights[i] = w
+		}
 		list := make([]int, 0, len(g.needs[key]))
 		for need := range g.needs[key] {
 			list = append(list, number[need])

@@ -57,8 +57,8 @@ type Outcome[K comparable] struct {
 // starts, those under way are waited for, and the rest is NotStarted (or
 // Blocked, if a need of theirs failed).
 //
-// Of the nodes that are ready, the one with the longest chain of nodes that
-// need it starts first, and of several the first in Order. The outcomes are in
+// Of the nodes that are ready, the one that begins the longest chain of nodes
+// that need each other starts first, and of several the first in Order. The outcomes are in
 // Order. The error is a *CycleError[K], and then fn was never called; a limit
 // below 1 panics. A panic in fn stops the walk as a cancel does and is raised
 // again in the caller's goroutine as a *Panic.
@@ -146,14 +146,15 @@ func (w *walk[K]) run(ctx context.Context, limit int) {
 }
 
 // turns are the nodes in the order in which they start when they are ready:
-// those with the longest chain of users first, so that the chain does not run
-// alone at the end; then those that are first in the order.
+// those that begin the longest chain first, so that it does not run alone at
+// the end; then those that are first in the order.
 func (w *walk[K]) turns() []int {
-	chain := make([]int, len(w.keys))
+	chain := make([]int, len(w.keys)) // weight of a node and of its users
 	for _, n := range slices.Backward(w.order) {
 		for _, user := range w.users[n] {
-			chain[n] = max(chain[n], chain[user]+1)
+			chain[n] = max(chain[n], chain[user])
 		}
+		chain[n] += w.weights[n]
 	}
 	out := slices.Clone(w.order)
 	slices.SortStableFunc(out, func(a, b int) int { return cmp.Compare(chain[b], chain[a]) })

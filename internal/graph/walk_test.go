@@ -39,6 +39,21 @@ func TestWalkStartsTheLongestChainFirst(t *testing.T) {
 	}
 }
 
+// A node that takes long is a chain by itself.
+func TestWalkStartsWhatTakesLongFirst(t *testing.T) {
+	g := needs("b>a", "d>c", "e")
+	g.Weigh("d", 5)
+	g.Weigh("e", 3)
+	var calls []string
+	_, err := g.Walk(t.Context(), 1, func(_ context.Context, node string) error {
+		calls = append(calls, node)
+		return nil
+	})
+	if want := []string{"c", "d", "e", "a", "b"}; err != nil || !slices.Equal(calls, want) {
+		t.Errorf("calls %v, want %v (%v)", calls, want, err)
+	}
+}
+
 func TestWalkRefusesACycleBeforeAnyCall(t *testing.T) {
 	_, err := needs("a>b", "b>a", "c").Walk(t.Context(), 1, func(context.Context, string) error {
 		t.Error("called")
