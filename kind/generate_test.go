@@ -61,6 +61,12 @@ func (g generator) value(t Type) *asset.Value {
 	switch t := t.(type) {
 	case Str, Text, Fold, pythonText, Any:
 		return g.text()
+	case sparkSize:
+		return asset.NewString(g.pick(sparkSizes))
+	case sparkVersion:
+		return asset.NewString(g.pick([]string{"3.4", "3", "10.4.1"}))
+	case sparkConf:
+		return g.sparkConf()
 	case armID:
 		return asset.NewString("/subscriptions/s/resourceGroups/g/providers/P/t/" + strconv.Itoa(g.count(9)))
 	case region:
@@ -99,6 +105,8 @@ func (g generator) composite(t Type) *asset.Value {
 		return g.entries(t.Map)
 	case List:
 		return g.items(t.Of, g.count(3))
+	case distinctTexts:
+		return asset.NewList(g.text())
 	case KeyedList:
 		return g.items(t.Of, 1)
 	case Wrap:
@@ -107,6 +115,21 @@ func (g generator) composite(t Type) *asset.Value {
 		return g.value(rapid.SampledFrom(t.All).Draw(g.t, "alternative"))
 	}
 	return nil
+}
+
+// sparkConf draws the sizes under either name, and more.
+func (g generator) sparkConf() *asset.Value {
+	v := asset.NewMap()
+	dynamic := rapid.Bool().Draw(g.t, "dynamic")
+	for i, names := range sparkShort {
+		if name := names[g.count(2)-1]; i < 5 && !(dynamic && i == 4) {
+			v.Set(name, asset.NewInt(int64(g.count(9))))
+		}
+	}
+	if dynamic {
+		v.Set(dynamicEnabled, asset.NewBool(true)).Set(dynamicMin, asset.NewInt(1)).Set(dynamicMax, asset.NewInt(int64(g.count(9))))
+	}
+	return v.Set("spark.more", g.text())
 }
 
 func (g generator) network() *asset.Value {

@@ -18,27 +18,33 @@ var job = &Table{
 	Remove:     Archive,
 	Promotable: true,
 	Once:       true,
-	Doc:        "One run of a command, or a sweep of runs over hyperparameters.",
-	Variants:   []*Variant{commandJob, sweepJob, pipelineJob},
+	Doc:        "One run: of a command, a sweep, a pipeline, a Spark program, or a training that Azure carries out.",
+	Variants:   []*Variant{commandJob, sweepJob, pipelineJob, sparkJob},
 	Fields: []Field{
 		{YAML: "display_name", REST: "properties.displayName", As: Str{}, Doc: "The name that is shown; the name of the job if not given."},
 		{YAML: "description", REST: "properties.description", As: Str{}, Doc: "What it is for."},
 		{YAML: "experiment_name", REST: "properties.experimentName", As: Str{}, Change: Once, Service: asset.NewString("Default"), Doc: "The experiment that the run belongs to."},
 		{YAML: "tags", REST: "properties.tags", As: Tags, Doc: "Tags of the run."},
-		{YAML: "properties", REST: "properties.properties", As: Tags, Change: Append, Doc: "Properties may be added, not changed or removed."},
-		{YAML: "compute", REST: "properties.computeId", As: Ref{To: "compute", Bare: true, Keep: []string{"local", "serverless"}}, Change: Once, Doc: "Where it runs; serverless if not given."},
-		{YAML: "identity", REST: "properties.identity", As: jobIdentity, Change: Once, Doc: "Who the run acts as."},
-		{YAML: "services", REST: "properties.services", As: jobServices, Change: Once, Doc: "Ways into the running job."},
-		{YAML: "queue_settings", REST: "properties.queueSettings", As: queueSettings, Change: Once, Doc: "How the run is queued on serverless compute."},
-		{YAML: "inputs", REST: "properties.inputs", As: jobInputs, Change: Once, Doc: "What the command reads; literals are sent as texts."},
-		{YAML: "outputs", REST: "properties.outputs", As: jobOutputs, Change: Once, Doc: "What the command writes."},
-		{YAML: "parent_job_name", REST: "properties.parentJobName", As: Str{}, Change: Once, Doc: "The run that this one is a child of."},
 		{YAML: "id", As: Str{}, ReadOnly: true, Doc: "Set by Azure."},
 		{YAML: "status", As: Str{}, ReadOnly: true, Doc: "Set by Azure."},
 		{YAML: "log_files", As: Any{}, ReadOnly: true, Doc: "Set by Azure."},
 		{YAML: "creation_context", As: Any{}, ReadOnly: true, Doc: "Set by Azure."},
 	},
 }
+
+// Rows that several forms of a job have.
+var (
+	jobProperties    = Field{YAML: "properties", REST: "properties.properties", As: Tags, Change: Append, Doc: "Properties may be added, not changed or removed."}
+	jobCompute       = Field{YAML: "compute", REST: "properties.computeId", As: Ref{To: "compute", Bare: true, Keep: []string{"local", "serverless"}}, Change: Once, Doc: "Where it runs; serverless if not given."}
+	jobIdentityRow   = Field{YAML: "identity", REST: "properties.identity", As: jobIdentity, Change: Once, Doc: "Who the run acts as."}
+	jobServicesRow   = Field{YAML: "services", REST: "properties.services", As: jobServices, Change: Once, Doc: "Ways into the running job."}
+	jobQueue         = Field{YAML: "queue_settings", REST: "properties.queueSettings", As: queueSettings, Change: Once, Doc: "How the run is queued on serverless compute."}
+	jobInputsRow     = Field{YAML: "inputs", REST: "properties.inputs", As: jobInputs, Change: Once, Doc: "What the run reads; literals are sent as texts."}
+	jobOutputsRow    = Field{YAML: "outputs", REST: "properties.outputs", As: jobOutputs, Change: Once, Doc: "What the run writes."}
+	commandJobRows   = []Field{jobProperties, jobCompute, jobIdentityRow, jobServicesRow, jobQueue, jobInputsRow, jobOutputsRow}
+	unsentServices   = Field{YAML: "services", As: Any{}, ReadOnly: true, Doc: "Taken and not sent, as the reference client does."}
+	unsentProperties = Field{YAML: "properties", As: Any{}, ReadOnly: true, Doc: "Taken and not sent, as the reference client does."}
+)
 
 var jobIdentity = Object{
 	After: func(c *Checker, v *asset.Value) {

@@ -2,6 +2,7 @@ package kind
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"mlsync.dev/mlsync/asset"
@@ -24,8 +25,11 @@ var commandJob = &Variant{
 			checkInputsOf(c, v.Get("command"), v.Get("inputs"))
 		})
 	},
-	Fields: append(commandFields("properties."),
-		Field{YAML: "limits", REST: "properties.limits", As: commandLimits, Change: Once, Doc: "When the run is stopped."}),
+	Fields: slices.Concat(commandJobRows, []Field{
+		{YAML: "parent_job_name", REST: "properties.parentJobName", As: Str{}, Change: Once, Doc: "The run that this one is a child of."},
+	}, commandFields("properties."), []Field{
+		{YAML: "limits", REST: "properties.limits", As: commandLimits, Change: Once, Doc: "When the run is stopped."},
+	}),
 }
 
 // tellCommandJob knows a command job from a command component, which has a

@@ -19,6 +19,7 @@ var pipelineJob = &Variant{
 	FromREST: jobFromREST,
 	Check:    checkPipelineJob,
 	Fields: []Field{
+		jobProperties, jobCompute, jobIdentityRow, jobServicesRow, jobInputsRow, jobOutputsRow,
 		{YAML: "component", REST: "properties.componentId", As: Ref{To: "component", Inline: true, File: true, Path: true, Default: true}, Change: Once, Doc: "A pipeline component that is run; not together with jobs."},
 		{YAML: "jobs", REST: "properties.jobs", As: pipelineSteps, Change: Once, Doc: "The steps, by name."},
 		{YAML: "settings", REST: "properties.settings", As: pipelineSettings, Change: Once, Doc: "What holds for all steps."},

@@ -1,6 +1,10 @@
 package kind
 
-import "mlsync.dev/mlsync/asset"
+import (
+	"slices"
+
+	"mlsync.dev/mlsync/asset"
+)
 
 var sweepJob = &Variant{
 	Name:    "sweep",
@@ -25,7 +29,7 @@ var sweepJob = &Variant{
 			})
 		}
 	},
-	Fields: []Field{
+	Fields: slices.Concat(commandJobRows, []Field{
 		{YAML: "trial", REST: "properties.trial", As: Obj(commandFields("")...), Required: true, Change: Once, Doc: "What each run does."},
 		{YAML: "search_space", REST: "properties.searchSpace", As: Map{Of: SearchSpace{}}, Required: true, Change: Once, Doc: "The hyperparameters, by name."},
 		{YAML: "sampling_algorithm", REST: "properties.samplingAlgorithm", As: samplingAlgorithm, Change: Once, Doc: "How values are chosen: random, grid, bayesian, or a map."},
@@ -33,7 +37,7 @@ var sweepJob = &Variant{
 		{YAML: "early_termination", REST: "properties.earlyTermination", As: earlyTermination, Change: Once, Doc: "When a run that does badly is stopped."},
 		{YAML: "limits", REST: "properties.limits", As: sweepLimits, Required: true, Change: Once, Doc: "How many runs, and how long."},
 		{YAML: "resources", REST: "properties.resources", As: jobResources, Change: Once, Doc: "The machines."},
-	},
+	}),
 }
 
 var sweepObjective = Obj(

@@ -76,6 +76,9 @@ type Ref struct {
 	// Siblings says that the asset referred to is contained in the same
 	// parent as, or in, the asset that refers.
 	Siblings bool
+	// Inlined finishes the written form of an inline asset before it is read;
+	// nil leaves it.
+	Inlined func(doc *asset.Value) *asset.Value
 }
 
 var registryURI = regexp.MustCompile(`^azureml://registries/([^/]+)/([^/]+)/([^/]+)(?:/(versions|labels)/([^/]+))?/?$`)
@@ -198,6 +201,9 @@ func (r Ref) Check(c *Checker, v *asset.Value) *asset.Value {
 }
 
 func (r Ref) checkInline(c *Checker, v *asset.Value) *asset.Value {
+	if r.Inlined != nil {
+		v = r.Inlined(v)
+	}
 	variant, _ := Of(r.To).pick(v)
 	if variant == nil {
 		c.Badf(v, "unknown_kind", "name one with azureml:", "this is not %s", aKind(r.To))
@@ -399,7 +405,11 @@ func (l Local) Check(c *Checker, v *asset.Value) *asset.Value {
 		c.Badf(v, "wrong_type", quoteHint(v), "want a path or an address, not %s", sort(v))
 		return nil
 	}
-	return asset.NewString(v.Str())
+	text := v.Str()
+	if id, ok := strings.CutPrefix(text, "azureml:"); ok && strings.HasPrefix(id, "/subscriptions/") {
+		text = id
+	}
+	return asset.NewString(text)
 }
 
 func (l Local) Encode(e *Encoder, v *asset.Value) *asset.Value {
