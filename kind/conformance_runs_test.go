@@ -24,7 +24,7 @@ type goldenCase struct {
 	}
 }
 
-var ownKinds = []string{"job/command", "job/sweep", "job/spark", "online-endpoint", "online-deployment", "batch-endpoint", "batch-deployment"}
+var ownKinds = []string{"job/command", "job/sweep", "job/spark", "job/finetuning", "online-endpoint", "online-deployment", "batch-endpoint", "batch-deployment"}
 
 func goldenCases(t *testing.T) []goldenCase {
 	t.Helper()

@@ -95,6 +95,8 @@ func (g generator) composite(t Type) *asset.Value {
 		return g.rows(t.Fields)
 	case Shorthand:
 		return g.rows(t.Fields)
+	case studentModel:
+		return g.rows(t.Fields)
 	case subnet:
 		return g.network()
 	case credentials:

@@ -19,7 +19,7 @@ var job = &Table{
 	Promotable: true,
 	Once:       true,
 	Doc:        "One run: of a command, a sweep, a pipeline, a Spark program, or a training that Azure carries out.",
-	Variants:   []*Variant{commandJob, sweepJob, pipelineJob, sparkJob},
+	Variants:   []*Variant{commandJob, sweepJob, pipelineJob, sparkJob, finetuningJob, distillationJob},
 	Fields: []Field{
 		{YAML: "display_name", REST: "properties.displayName", As: Str{}, Doc: "The name that is shown; the name of the job if not given."},
 		{YAML: "description", REST: "properties.description", As: Str{}, Doc: "What it is for."},

@@ -20,7 +20,7 @@ var sparkJob = &Variant{
 	Check:    checkSparkJob,
 	Inspect:  inspectSparkEntry,
 	ToREST:   sparkToREST,
-	FromREST: sparkFromREST,
+	FromREST: jobFromREST,
 	Fields: slices.Concat([]Field{
 		unsentProperties,
 		{YAML: "compute", REST: "properties.computeId", As: Ref{To: "compute", Bare: true, Keep: []string{"local"}}, Change: Once, Doc: "The attached Synapse pool that it runs on; not together with resources."},
@@ -45,7 +45,7 @@ func sparkProgram(at string) []Field {
 		list("jars", "jars", "Files .jar for the driver and the executors, relative to code."),
 		list("files", "files", "Files for the working directory of each executor, relative to code."),
 		list("archives", "archives", "Archives that are unpacked there, relative to code."),
-		{YAML: "conf", REST: at + "conf", As: sparkConf{}, Change: Once, Doc: "Spark's configuration, sent as texts. driver_cores, driver_memory, executor_cores, executor_memory, executor_instances and dynamic_allocation_enabled, …_min_executors and …_max_executors are short for the dotted names, which win."},
+		{YAML: "conf", REST: at + "conf", As: sparkConf{}, Required: true, Change: Once, Doc: "Spark's configuration, sent as texts. driver_cores, driver_memory, executor_cores, executor_memory, executor_instances and dynamic_allocation_enabled, …_min_executors and …_max_executors are short for the dotted names, which win."},
 		{YAML: "environment", REST: at + "environmentId", As: Ref{To: "environment", Inline: true, File: true, Inlined: sparkImage}, Change: Once, Doc: "The conda packages of the program; an image means nothing to Spark and need not be given."},
 		{YAML: "args", REST: at + "args", As: Str{}, Change: Once, Doc: "The arguments of the program; ${{inputs.x}} and the like are filled in."},
 	}
@@ -54,15 +54,13 @@ func sparkProgram(at string) []Field {
 // sparkJobEntry is a file in the released client: classes are read and refused.
 var sparkJobEntry = Object{
 	Fields: []Field{
-		{YAML: "file", REST: "file", As: Str{}, Change: Once, Doc: "The file, relative to code."},
+		{YAML: "file", REST: "file", As: Str{}, Required: true, Change: Once, Doc: "The file, relative to code."},
 		{YAML: "class_name", As: Str{}, Change: Once, Doc: "A Scala class, which the reference client refuses."},
 		{YAML: "spark_job_entry_type", As: Str{}, ReadOnly: true, Doc: "Set by Azure."},
 	},
 	After: func(c *Checker, v *asset.Value) {
 		if class := v.Get("class_name"); class != nil {
 			c.Badf(class, "bad_value", "write file: and the entry file", "class_name: an entry by class is not supported")
-		} else if v.Get("file").Text() == "" {
-			c.Badf(v, "missing_field", "add file: and the entry file, relative to code", "file is missing")
 		}
 	},
 	ToREST: func(_ *Encoder, _, rest *asset.Value) {
@@ -162,9 +160,6 @@ func checkSparkJob(c *Checker, v *asset.Value) {
 	case compute != nil && resources != nil:
 		c.Problems.Hintf(compute.Pos(), "conflict", "remove one of them", "compute and resources exclude each other")
 	}
-	if v.Get("conf") == nil {
-		c.in("conf", func() { sparkConf{}.need(c, v, asset.NewMap()) })
-	}
 	if code := v.Get("code").Str(); strings.HasPrefix(code, "azureml:") || strings.HasPrefix(code, "git+") {
 		c.in("code", func() {
 			c.Badf(v.Get("code"), "bad_reference", "write the path of a folder", "a Spark job cannot take its code from %q", code)
@@ -209,21 +204,10 @@ func sparkToREST(e *Encoder, v, rest *asset.Value) {
 		props.Delete("environmentVariables")
 	}
 	if props.Get("identity").IsNull() {
-		props.Set("identity", asset.NewMap().Set("identityType", asset.NewString(sparkIdentity(v)[1])))
-	}
-}
-
-func sparkIdentity(v *asset.Value) [2]string {
-	if v.Get("compute").IsNull() {
-		return [2]string{"user_identity", "UserIdentity"}
-	}
-	return [2]string{"managed", "Managed"}
-}
-
-// sparkFromREST leaves out the identity that is sent for none.
-func sparkFromREST(d *Decoder, rest, v *asset.Value) {
-	jobFromREST(d, rest, v)
-	if who := v.Get("identity"); who.Len() == 1 && who.Get("type").Str() == sparkIdentity(v)[0] {
-		v.Delete("identity")
+		who := "Managed"
+		if v.Get("compute").IsNull() {
+			who = "UserIdentity"
+		}
+		props.Set("identity", asset.NewMap().Set("identityType", asset.NewString(who)))
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 
 	"mlsync.dev/mlsync/asset"
 )
@@ -61,5 +62,60 @@ func pythonQuote(s string) string {
 		}
 	}
 	b.WriteByte(quote)
+	return b.String()
+}
+
+// pythonJSON is the text that Python's json.dumps() makes of a value.
+func pythonJSON(v *asset.Value) string {
+	switch v.Type() {
+	case asset.String, asset.Time:
+		return jsonQuote(v.Text())
+	case asset.List:
+		var parts []string
+		for _, item := range v.Items() {
+			parts = append(parts, pythonJSON(item))
+		}
+		return "[" + strings.Join(parts, ", ") + "]"
+	case asset.Map:
+		var parts []string
+		for k, item := range v.Entries() {
+			parts = append(parts, jsonQuote(k)+": "+pythonJSON(item))
+		}
+		return "{" + strings.Join(parts, ", ") + "}"
+	case asset.Null, asset.Bool:
+		return string(v.Canonical())
+	}
+	return v.Text()
+}
+
+// jsonQuote writes what is not ASCII as escapes.
+func jsonQuote(s string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for _, r := range s {
+		switch {
+		case r == '"' || r == '\\':
+			b.WriteByte('\\')
+			b.WriteRune(r)
+		case r == '\n':
+			b.WriteString(`\n`)
+		case r == '\r':
+			b.WriteString(`\r`)
+		case r == '\t':
+			b.WriteString(`\t`)
+		case r == '\b':
+			b.WriteString(`\b`)
+		case r == '\f':
+			b.WriteString(`\f`)
+		case r >= ' ' && r <= '~':
+			b.WriteRune(r)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			fmt.Fprintf(&b, `\u%04x\u%04x`, high, low)
+		default:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		}
+	}
+	b.WriteByte('"')
 	return b.String()
 }

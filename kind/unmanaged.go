@@ -14,7 +14,7 @@ var unmanagedSchemas = map[string]string{
 // unmanagedJobs are types of jobs that this version of mlsync leaves alone.
 var unmanagedJobs = map[string]string{
 	"automl": "job/automl", "import": "job/import", "parallel": "job/parallel",
-	"datatransfer": "job/data_transfer", "finetuning": "job/finetuning", "distillation": "job/distillation",
+	"datatransfer": "job/data_transfer",
 }
 
 // unmanagedForm is the name of a form of kind k that mlsync leaves alone, if
@@ -30,10 +30,6 @@ func unmanagedForm(k asset.Kind, doc *asset.Value) string {
 // unmanagedType recognises documents of those kinds that have no $schema.
 func unmanagedType(doc *asset.Value) string {
 	switch {
-	case typeIs(doc, "finetuning") && doc.Has("task"):
-		return "job/finetuning"
-	case typeIs(doc, "distillation") && doc.Has("data_generation_type"):
-		return "job/distillation"
 	case typeIs(doc, "automl") && doc.Has("task"):
 		return "job/automl"
 	case typeIs(doc, "import", "data_transfer", "parallel") && hasAny(doc, "source", "task"):
