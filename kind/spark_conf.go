@@ -54,13 +54,23 @@ func (t sparkConf) Check(c *Checker, v *asset.Value) *asset.Value {
 		case name == "":
 			out.Set(key, pythonText{}.Check(c, item).At(item.Pos()))
 		case set.Has(name) && !out.Has(name):
-			out.Set(name, pythonText{}.Check(c, set.Get(name)).At(item.Pos()))
+			out.Set(name, sparkValue(name, pythonText{}.Check(c, set.Get(name))).At(item.Pos()))
 		}
 	}
 	if set.Has(executorInstances) && !out.Has(executorInstances) {
-		out.Set(executorInstances, pythonText{}.Check(c, set.Get(executorInstances)).At(v.Pos()))
+		out.Set(executorInstances, sparkValue(executorInstances, set.Get(executorInstances)).At(v.Pos()))
 	}
 	return out
+}
+
+// sparkValue is the normal form of a value: a text, save for the counts, which
+// the reference client compares as numbers.
+func sparkValue(name string, v *asset.Value) *asset.Value {
+	switch name {
+	case executorInstances, dynamicMin, dynamicMax:
+		return plain(decodeNumber(v))
+	}
+	return plain(v)
 }
 
 // sparkName is the dotted name of a key that has a short one, or "".
@@ -136,13 +146,26 @@ func isNumber(v *asset.Value, n float64) bool {
 	return ok && f == n
 }
 
-func (sparkConf) texts() Map { return Map{Of: pythonText{}} }
+// Encode sends texts.
+func (sparkConf) Encode(e *Encoder, v *asset.Value) *asset.Value {
+	rest := asset.NewMap()
+	for key, item := range v.Entries() {
+		rest.Set(key, e.text(asset.NewString(item.Text())))
+	}
+	return rest
+}
 
-// Encode sends the texts.
-func (t sparkConf) Encode(e *Encoder, v *asset.Value) *asset.Value { return t.texts().Encode(e, v) }
-
-// Decode reads the texts.
-func (t sparkConf) Decode(d *Decoder, v *asset.Value) *asset.Value { return t.texts().Decode(d, v) }
+// Decode reads texts.
+func (sparkConf) Decode(d *Decoder, rest *asset.Value) *asset.Value {
+	v := Map{Of: pythonText{}}.Decode(d, rest)
+	if v == nil {
+		return nil
+	}
+	for key, item := range v.Entries() {
+		v.Set(key, sparkValue(key, item))
+	}
+	return v
+}
 
 // Schema allows every key, with a value.
 func (sparkConf) Schema() map[string]any {
@@ -150,4 +173,4 @@ func (sparkConf) Schema() map[string]any {
 }
 
 // Describe is that of a map of texts.
-func (t sparkConf) Describe() string { return t.texts().Describe() }
+func (sparkConf) Describe() string { return "map of text" }
