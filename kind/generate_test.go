@@ -67,6 +67,20 @@ func (g generator) value(t Type) *asset.Value {
 		return asset.NewString(g.pick([]string{"3.4", "3", "10.4.1"}))
 	case sparkConf:
 		return g.sparkConf()
+	case taskWord:
+		return asset.NewString(t.task.name)
+	case Minutes, wholeNumber:
+		return asset.NewInt(int64(g.count(5000)))
+	case floatValue:
+		return g.value(Num{})
+	case autoOr:
+		return asset.NewInt(int64(g.count(9)))
+	case lowerWord:
+		return asset.NewString(g.pick(t))
+	case floatOrText:
+		return g.text()
+	case spaceParam:
+		return g.spaceParam(t)
 	case armID:
 		return asset.NewString("/subscriptions/s/resourceGroups/g/providers/P/t/" + strconv.Itoa(g.count(9)))
 	case region:
@@ -107,6 +121,8 @@ func (g generator) composite(t Type) *asset.Value {
 		return g.entries(t.Map)
 	case List:
 		return g.items(t.Of, g.count(3))
+	case transformerParams:
+		return asset.NewMap().Set("tf_idf", g.value(columnTransformers))
 	case distinctTexts:
 		return asset.NewList(g.text())
 	case KeyedList:
@@ -117,6 +133,15 @@ func (g generator) composite(t Type) *asset.Value {
 		return g.value(rapid.SampledFrom(t.All).Draw(g.t, "alternative"))
 	}
 	return nil
+}
+
+// spaceParam draws a value, or a distribution with all its parameters.
+func (g generator) spaceParam(t spaceParam) *asset.Value {
+	if rapid.Bool().Draw(g.t, "value") {
+		return g.value(t.scalar())
+	}
+	name, params := paramsOf(g.pick(t.distributions()))
+	return g.rows(t.rows(name, params))
 }
 
 // sparkConf draws the sizes under either name, and more.

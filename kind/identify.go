@@ -2,6 +2,7 @@ package kind
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"mlsync.dev/mlsync/asset"
@@ -159,14 +160,8 @@ func identifyFolder(doc *asset.Value, folder string) Verdict {
 // pick is the variant of t that a written document has: by its type, else by
 // its keys, else the first. sure says that type or keys decided.
 func (t *Table) pick(doc *asset.Value) (v *Variant, sure bool) {
-	if typ := doc.Get("type").Str(); typ != "" {
-		for _, v := range t.Variants {
-			for _, name := range v.Types {
-				if squash(name) == squash(typ) && (v.When == nil || v.When(doc)) {
-					return v, true
-				}
-			}
-		}
+	if v := t.ofType(doc); v != nil {
+		return v, true
 	}
 	for _, v := range t.Variants {
 		if v.Tell != nil && v.Tell(doc) {
@@ -177,6 +172,27 @@ func (t *Table) pick(doc *asset.Value) (v *Variant, sure bool) {
 		return t.Variants[0], len(t.Variants) == 1
 	}
 	return nil, false
+}
+
+// ofType is the variant that the type of a written document says: of several
+// with one type, the one that the document is told to be, else the first.
+func (t *Table) ofType(doc *asset.Value) (first *Variant) {
+	typ := doc.Get("type").Str()
+	if typ == "" {
+		return nil
+	}
+	for _, v := range t.Variants {
+		if !slices.ContainsFunc(v.Types, func(name string) bool { return squash(name) == squash(typ) }) {
+			continue
+		}
+		if v.When == nil || v.When(doc) {
+			return v
+		}
+		if first == nil {
+			first = v
+		}
+	}
+	return first
 }
 
 func hasAll(doc *asset.Value, keys ...string) bool {

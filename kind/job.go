@@ -1,6 +1,7 @@
 package kind
 
 import (
+	"slices"
 	"strings"
 
 	"mlsync.dev/mlsync/asset"
@@ -19,7 +20,7 @@ var job = &Table{
 	Promotable: true,
 	Once:       true,
 	Doc:        "One run: of a command, a sweep, a pipeline, a Spark program, or a training that Azure carries out.",
-	Variants:   []*Variant{commandJob, sweepJob, pipelineJob, sparkJob, finetuningJob, distillationJob},
+	Variants:   slices.Concat([]*Variant{commandJob, sweepJob, pipelineJob, sparkJob}, automlJobs(), []*Variant{finetuningJob, distillationJob}),
 	Fields: []Field{
 		{YAML: "display_name", REST: "properties.displayName", As: Str{}, Doc: "The name that is shown; the name of the job if not given."},
 		{YAML: "description", REST: "properties.description", As: Str{}, Doc: "What it is for."},
@@ -41,6 +42,7 @@ var (
 	jobQueue         = Field{YAML: "queue_settings", REST: "properties.queueSettings", As: queueSettings, Change: Once, Doc: "How the run is queued on serverless compute."}
 	jobInputsRow     = Field{YAML: "inputs", REST: "properties.inputs", As: jobInputs, Change: Once, Doc: "What the run reads; literals are sent as texts."}
 	jobOutputsRow    = Field{YAML: "outputs", REST: "properties.outputs", As: jobOutputs, Change: Once, Doc: "What the run writes."}
+	folderOutputRow  = Field{YAML: "outputs", REST: "properties.outputs", As: folderOutputs, Change: Once, Doc: "What the run writes."}
 	commandJobRows   = []Field{jobProperties, jobCompute, jobIdentityRow, jobServicesRow, jobQueue, jobInputsRow, jobOutputsRow}
 	unsentServices   = Field{YAML: "services", As: Any{}, ReadOnly: true, Doc: "Taken and not sent, as the reference client does."}
 	unsentProperties = Field{YAML: "properties", As: Any{}, ReadOnly: true, Doc: "Taken and not sent, as the reference client does."}

@@ -82,6 +82,11 @@ func finishInput(c *Checker, v *asset.Value) {
 	if mode := v.Get("mode"); strings.HasPrefix(mode.Str(), "eval_") && v.Get("type").Str() != "mltable" {
 		c.Badf(mode, "bad_value", "write type: mltable, or another mode", "mode %s is for mltable only", mode.Str())
 	}
+	checkInputPath(c, v)
+}
+
+// checkInputPath brings the path of an input to its normal spelling.
+func checkInputPath(c *Checker, v *asset.Value) {
 	path := v.Get("path")
 	if text := path.Str(); remoteInput(text) {
 		if got, bad := assetPath(text); bad != "" {
@@ -107,34 +112,52 @@ func assetPath(text string) (got, bad string) {
 }
 
 // jobOutputs are the outputs of a job. One without content is a folder.
-var jobOutputs = Map{Keys: portName, Nulls: true, Of: Object{
-	After: func(_ *Checker, v *asset.Value) {
-		setDefault(v, "type", "uri_folder")
-		if v.Get("mode").Str() == "mount" {
-			v.Set("mode", asset.NewString("rw_mount").At(v.Get("mode").Pos()))
-		}
-	},
-	Fields: []Field{
-		{YAML: "type", REST: "jobOutputType", As: portTypes, Change: Once, Doc: "What the job writes; uri_folder if not given."},
-		{YAML: "path", REST: "uri", As: Str{}, Change: Once, Doc: "Where it is kept, an azureml://datastores/… address; a folder of the run if not given."},
-		{YAML: "mode", REST: "mode", As: outputModes, Change: Once, Doc: "How the job writes it."},
-		{YAML: "name", REST: "assetName", As: Str{}, Change: Once, Doc: "The data or model asset that the job makes of it."},
-		{YAML: "version", REST: "assetVersion", As: Text{}, Change: Once, Doc: "The version of that asset."},
-	},
-}}
+var jobOutputs = jobOutputsOf(Object{
+	After:  finishOutput,
+	Fields: append([]Field{{YAML: "type", REST: "jobOutputType", As: portTypes, Change: Once, Doc: "What the job writes; uri_folder if not given."}}, outputRows...),
+})
+
+// folderOutputs are sent as folders, whatever the file says: so the reference
+// client does of AutoML jobs.
+var folderOutputs = jobOutputsOf(Object{
+	After:  finishOutput,
+	Fields: append([]Field{{YAML: "type", As: portTypes, Change: Once, Doc: "Taken and not sent: the reference client sends uri_folder."}}, outputRows...),
+	ToREST: func(_ *Encoder, _, rest *asset.Value) { rest.Set("jobOutputType", asset.NewString("uri_folder")) },
+})
+
+func jobOutputsOf(of Object) Map { return Map{Keys: portName, Nulls: true, Of: of} }
+
+func finishOutput(_ *Checker, v *asset.Value) {
+	setDefault(v, "type", "uri_folder")
+	if v.Get("mode").Str() == "mount" {
+		v.Set("mode", asset.NewString("rw_mount").At(v.Get("mode").Pos()))
+	}
+}
+
+var outputRows = []Field{
+	{YAML: "path", REST: "uri", As: Str{}, Change: Once, Doc: "Where it is kept, an azureml://datastores/… address; a folder of the run if not given."},
+	{YAML: "mode", REST: "mode", As: outputModes, Change: Once, Doc: "How the job writes it."},
+	{YAML: "name", REST: "assetName", As: Str{}, Change: Once, Doc: "The data or model asset that the job makes of it."},
+	{YAML: "version", REST: "assetVersion", As: Text{}, Change: Once, Doc: "The version of that asset."},
+}
 
 // fillPorts gives outputs without content their normal form. Inputs must have
 // some.
 func fillPorts(c *Checker, v *asset.Value) {
-	for key, item := range v.Get("inputs").Entries() {
-		if item.IsNull() {
-			c.Problems.Hintf(item.Pos(), "wrong_type", "write a value, or remove it", "inputs.%s has no value", key)
-		}
-	}
+	needInputs(c, v)
 	outputs := v.Get("outputs")
 	for key, item := range outputs.Entries() {
 		if item.IsNull() {
 			outputs.Set(key, asset.NewMap().At(item.Pos()).Set("type", asset.NewString("uri_folder")))
+		}
+	}
+}
+
+// needInputs refuses inputs without content.
+func needInputs(c *Checker, v *asset.Value) {
+	for key, item := range v.Get("inputs").Entries() {
+		if item.IsNull() {
+			c.Problems.Hintf(item.Pos(), "wrong_type", "write a value, or remove it", "inputs.%s has no value", key)
 		}
 	}
 }

@@ -20,7 +20,7 @@ var sparkJob = &Variant{
 	Check:    checkSparkJob,
 	Inspect:  inspectSparkEntry,
 	ToREST:   sparkToREST,
-	FromREST: jobFromREST,
+	FromREST: sparkFromREST,
 	Fields: slices.Concat([]Field{
 		unsentProperties,
 		{YAML: "compute", REST: "properties.computeId", As: Ref{To: "compute", Bare: true, Keep: []string{"local"}}, Change: Once, Doc: "The attached Synapse pool that it runs on; not together with resources."},
@@ -152,7 +152,7 @@ func (t distinctTexts) Describe() string { return t.list().Describe() }
 
 func checkSparkJob(c *Checker, v *asset.Value) {
 	directOnly(c, v)
-	fillPorts(c, v)
+	needInputs(c, v)
 	compute, resources := v.Get("compute"), v.Get("resources")
 	switch {
 	case compute == nil && resources == nil:
@@ -169,7 +169,8 @@ func checkSparkJob(c *Checker, v *asset.Value) {
 }
 
 // directOnly refuses other modes than direct, the only one of Spark. An output
-// without content and the output default may have none.
+// without content, which stays one in the normal form, and the output default
+// may have none.
 func directOnly(c *Checker, v *asset.Value) {
 	for _, side := range []string{"inputs", "outputs"} {
 		for key, item := range v.Get(side).Entries() {
@@ -198,6 +199,11 @@ func inspectSparkEntry(in *Inspection, body *asset.Value) {
 func sparkToREST(e *Encoder, v, rest *asset.Value) {
 	jobToREST(e, v, rest)
 	props := rest.Get("properties")
+	for key, item := range props.Get("outputs").Entries() {
+		if item.IsNull() {
+			props.Get("outputs").Set(key, asset.NewMap().Set("jobOutputType", asset.NewString("uri_folder")))
+		}
+	}
 	if v.Get("compute").Str() == "local" {
 		props.Set("computeId", asset.NewString("local"))
 		props.Delete("resources")
@@ -209,5 +215,17 @@ func sparkToREST(e *Encoder, v, rest *asset.Value) {
 			who = "UserIdentity"
 		}
 		props.Set("identity", asset.NewMap().Set("identityType", asset.NewString(who)))
+	}
+}
+
+// sparkFromREST reads outputs without a mode as outputs without content: no
+// others can be written.
+func sparkFromREST(d *Decoder, rest, v *asset.Value) {
+	jobFromREST(d, rest, v)
+	outputs := v.Get("outputs")
+	for key, item := range outputs.Entries() {
+		if key != "default" && item.Get("mode").IsNull() {
+			outputs.Set(key, asset.NewNull())
+		}
 	}
 }

@@ -153,6 +153,7 @@ func TestTells(t *testing.T) {
 		{"trial: {}\nsearch_space: {}\nobjective: {}", "job/sweep"},
 		{"type: pipeline\njobs: {}", "job/pipeline"},
 		{"type: automl\ntask: classification", "job/automl"},
+		{"type: automl\ntask: text_ner", "job/automl"},
 		{"type: spark\nentry: {file: a}", "job/spark"},
 		{"type: import\nsource: {}", "job/import"},
 		{"name: e\nauth_mode: key", "online-endpoint"},

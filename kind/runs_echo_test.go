@@ -124,7 +124,6 @@ func echoBody(t *testing.T, text string) *asset.Value {
 func TestForeignForms(t *testing.T) {
 	for _, tt := range []struct{ kind, path, body string }{
 		{"job", "jobs/p", `{"properties":{"jobType":"Pipeline"}}`},
-		{"job", "jobs/p", `{"properties":{"jobType":"AutoML"}}`},
 		{"batch-deployment", "batchEndpoints/e/deployments/dep", `{"properties":{"deploymentConfiguration":{"deploymentConfigurationType":"PipelineComponent"}}}`},
 		{"batch-deployment", "batchEndpoints/e/deployments/dep", `{"properties":{"properties":{"ComponentDeployment.ComponentId":"x"}}}`},
 	} {

@@ -1,6 +1,7 @@
 package kind
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -95,6 +96,9 @@ type NameRule struct {
 type Variant struct {
 	// Name tells the variants of one kind apart; "" if there is one only.
 	Name string
+	// Family is what the reference client calls several variants, in place of
+	// Name; "" for those with a name of their own.
+	Family string
 	// Schemas are the last segments of $schema URLs, without .schema.json,
 	// that mean this variant; the first is the one that is written.
 	Schemas []string
@@ -211,7 +215,7 @@ func (v *Variant) Table() *Table { return v.table }
 // their own to the reference client (job/command).
 func (v *Variant) FullName() string {
 	if v.table.Once && v.Name != "" {
-		return string(v.table.Kind) + "/" + v.Name
+		return string(v.table.Kind) + "/" + cmp.Or(v.Family, v.Name)
 	}
 	return string(v.table.Kind)
 }

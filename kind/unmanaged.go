@@ -5,15 +5,14 @@ import "mlsync.dev/mlsync/asset"
 // unmanagedSchemas are kinds of Azure ML, by the last segment of $schema,
 // that this version of mlsync recognises and leaves alone.
 var unmanagedSchemas = map[string]string{
-	"automljob": "job/automl",
-	"schedule":  "schedule", "connection": "connection", "workspace": "workspace",
+	"schedule": "schedule", "connection": "connection", "workspace": "workspace",
 	"featurestore": "feature-store", "featureset": "feature-set", "featurestoreentity": "feature-store-entity",
 	"dataimport": "action/data-import", "dataindex": "action/data-index", "modelversionpackage": "action/model-package",
 }
 
 // unmanagedJobs are types of jobs that this version of mlsync leaves alone.
 var unmanagedJobs = map[string]string{
-	"automl": "job/automl", "import": "job/import", "parallel": "job/parallel",
+	"import": "job/import", "parallel": "job/parallel",
 	"datatransfer": "job/data_transfer",
 }
 
@@ -30,8 +29,6 @@ func unmanagedForm(k asset.Kind, doc *asset.Value) string {
 // unmanagedType recognises documents of those kinds that have no $schema.
 func unmanagedType(doc *asset.Value) string {
 	switch {
-	case typeIs(doc, "automl") && doc.Has("task"):
-		return "job/automl"
 	case typeIs(doc, "import", "data_transfer", "parallel") && hasAny(doc, "source", "task"):
 		return unmanagedJobs[squash(doc.Get("type").Str())]
 	case hasAll(doc, "name", "model_id"):
