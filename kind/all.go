@@ -3,6 +3,7 @@ package kind
 // all are the kinds in the order in which they are explained: what others
 // refer to comes first.
 var all = link([]*Table{
+	connection,
 	datastore,
 	compute,
 	environment,

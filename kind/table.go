@@ -37,6 +37,9 @@ type Table struct {
 	// StampsFixed says that tags of an existing asset cannot be changed, so
 	// stamps are given at creation or never (environment versions).
 	StampsFixed bool
+	// Patchable kinds hide secrets that a PUT must hold, so stamps are taken off
+	// by PATCH.
+	Patchable bool
 	// PutQuery are query members that a PUT carries.
 	PutQuery map[string]string
 	// Location says that the body carries the region of the workspace.
@@ -66,6 +69,12 @@ type Table struct {
 	Fields   []Field
 	// NeedType says that a file must name its type.
 	NeedType bool
+	// ExactType says that a type is taken in snake or camel case only, not in
+	// any spelling, as the reference client does for this kind.
+	ExactType bool
+	// Lax kinds take fields that have no row, and send nothing of them: the
+	// reference client passes over them. They are warned of.
+	Lax bool
 	// Doc is one sentence for the reference docs.
 	Doc string
 }
@@ -178,6 +187,9 @@ type Field struct {
 	As Type
 	// Required fields must be in the file.
 	Required bool
+	// NoNull fields may be left out, but not stand in a file without a value:
+	// the reference client refuses that.
+	NoNull bool
 	// ReadOnly fields may stand in a file and mean nothing.
 	ReadOnly bool
 	// Made fields are filled in by the variant's Whole and never written.

@@ -6,7 +6,7 @@ import "mlsync.dev/mlsync/asset"
 // that this version of mlsync recognises and leaves alone.
 var unmanagedSchemas = map[string]string{
 	"automljob": "job/automl", "sparkjob": "job/spark",
-	"schedule": "schedule", "connection": "connection", "workspace": "workspace",
+	"schedule": "schedule", "workspace": "workspace",
 	"featurestore": "feature-store", "featureset": "feature-set", "featurestoreentity": "feature-store-entity",
 	"dataimport": "action/data-import", "dataindex": "action/data-index", "modelversionpackage": "action/model-package",
 }
@@ -48,8 +48,6 @@ func unmanagedType(doc *asset.Value) string {
 		return "workspace"
 	case hasAll(doc, "name", "trigger") && hasAny(doc, "create_job", "create_monitor", "import_data"):
 		return "schedule"
-	case hasAll(doc, "name", "type", "target") && !hasAny(doc, "deployments", "auth_mode"):
-		return "connection"
 	}
 	return ""
 }
