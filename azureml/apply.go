@@ -375,13 +375,30 @@ func (w *Workspace) Unstamp(ctx context.Context, id asset.ID) error {
 	if err != nil || rest == nil || !t.Unstamp(rest) {
 		return err
 	}
+	send := w.client.Put
+	if t.Patchable {
+		send = w.client.Patch
+		rest = withoutNulls(rest)
+	}
 	data, err := rest.MarshalJSON()
 	if err != nil {
 		return err
 	}
-	res, err := w.client.Put(ctx, path, mustVersion(path), data)
+	res, err := send(ctx, path, mustVersion(path), data)
 	if err != nil {
 		return err
 	}
 	return w.finish(ctx, res, nil, nil)
+}
+
+// withoutNulls is the properties of a body without what the service hides or
+// has not: a PATCH leaves that as it is.
+func withoutNulls(rest *asset.Value) *asset.Value {
+	properties := asset.NewMap()
+	for k, item := range rest.Get("properties").Entries() {
+		if !item.IsNull() {
+			properties.Set(k, item)
+		}
+	}
+	return asset.NewMap().Set("properties", properties)
 }

@@ -30,7 +30,8 @@ type Live struct {
 	absent     map[asset.ID]bool
 	archived   map[asset.ID]bool
 	broken     map[asset.ID]bool
-	lists      map[string]error // complete lists (nil) and those that failed
+	foreign    map[asset.ID]error // there, in a form that no file can say
+	lists      map[string]error   // complete lists (nil) and those that failed
 	gets       map[asset.ID]error
 	codes      map[string]string
 }
@@ -39,7 +40,7 @@ type Live struct {
 func (w *Workspace) Read() *Live {
 	return &Live{
 		w: w, set: &asset.Set{}, byName: map[asset.ID][]*asset.Asset{}, containers: map[asset.ID]Container{}, absent: map[asset.ID]bool{}, archived: map[asset.ID]bool{}, broken: map[asset.ID]bool{},
-		lists: map[string]error{}, gets: map[asset.ID]error{}, codes: map[string]string{},
+		foreign: map[asset.ID]error{}, lists: map[string]error{}, gets: map[asset.ID]error{}, codes: map[string]string{},
 	}
 }
 
@@ -100,6 +101,9 @@ func (l *Live) Problem(id asset.ID) error {
 	if err := l.gets[id]; err != nil {
 		return err
 	}
+	if err := l.foreign[id]; err != nil {
+		return err
+	}
 	for _, key := range listKeys(id) {
 		if err := l.lists[key]; err != nil {
 			return err
@@ -115,9 +119,12 @@ func (l *Live) Absent(id asset.ID) bool {
 		return false
 	}
 	l.mu.Lock()
-	gone := l.absent[id]
+	gone, other := l.absent[id], l.foreign[id] != nil
 	_, named := l.containers[id.Container()]
 	l.mu.Unlock()
+	if other {
+		return false
+	}
 	t := kind.Of(id.Kind)
 	if gone || t.Once {
 		return gone
@@ -365,13 +372,17 @@ func (l *Live) item(t *kind.Table, path string, it item) {
 		l.containers[id.Container()] = Container{Latest: p.Get("latestVersion").Text(), Next: p.Get("nextVersion").Text()}
 		return
 	}
-	a, err := t.FromREST(&kind.Decoder{Scope: l.w.scope}, path+"/"+rest.Get("name").Str(), rest)
-	if err != nil {
-		return // a form that mlsync does not manage: it is left alone
-	}
-	a.Raw = it.raw
+	at := path + "/" + rest.Get("name").Str()
+	a, err := t.FromREST(&kind.Decoder{Scope: l.w.scope}, at, rest)
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if err != nil { // a form that mlsync does not manage: it is left alone
+		if id, ok := l.w.scope.ParseARM(at); ok {
+			l.foreign[id] = err
+		}
+		return
+	}
+	a.Raw = it.raw
 	l.add(a)
 	l.broken[a.ID] = broken(rest)
 }

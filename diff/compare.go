@@ -252,6 +252,10 @@ func (c *comparer) leaf(n node) {
 		c.release(n)
 		return
 	}
+	if veiled(n) {
+		c.veil(n)
+		return
+	}
 	if c.settled(n) {
 		return
 	}

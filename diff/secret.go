@@ -119,9 +119,27 @@ func at(v *asset.Value, path string) *asset.Value {
 	return nil
 }
 
+// veiled reports whether live hides what want says, and shows nothing else.
+func veiled(n node) bool {
+	t, ok := n.typ.(kind.Veiled)
+	return ok && t.Veils(n.want, n.live)
+}
+
+// veil compares a value that is not read back with what was applied last.
+func (c *comparer) veil(n node) {
+	ch := n.change(Git)
+	switch {
+	case !c.hasLast:
+		ch.Reason, ch.Ignored = Adopt, "it is not read back: it can be compared once it has been applied"
+	case Equal(n.typ, n.want, n.last):
+		return
+	}
+	c.add(n, ch)
+}
+
 // liveFrame reports whether live equals want where want holds no secret.
 func (c *comparer) liveFrame(n node) bool {
-	return covers(n.typ, masked(n.want, n.want), masked(n.want, n.live), masked(n.want, n.last))
+	return veiled(n) || covers(n.typ, masked(n.want, n.want), masked(n.want, n.live), masked(n.want, n.last))
 }
 
 // masked is v without what stands where shape holds a secret.

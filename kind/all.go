@@ -3,6 +3,7 @@ package kind
 // all are the kinds in the order in which they are explained: what others
 // refer to comes first.
 var all = link([]*Table{
+	connection,
 	datastore,
 	compute,
 	environment,
@@ -14,6 +15,8 @@ var all = link([]*Table{
 	onlineDeployment,
 	batchEndpoint,
 	batchDeployment,
+	marketplaceSubscription,
+	serverlessEndpoint,
 	job,
 })
 

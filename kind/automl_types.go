@@ -1,7 +1,6 @@
 package kind
 
 import (
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,18 +17,6 @@ func camelWords(words ...string) Enum {
 		e.Words = append(e.Words, [2]string{snakeWord(w), w})
 	}
 	return e
-}
-
-var (
-	camelHead = regexp.MustCompile(`(.)([A-Z][a-z]+)`)
-	camelTail = regexp.MustCompile(`([a-z0-9])([A-Z])`)
-)
-
-// snakeWord is a word of camel case in snake case, as the reference client
-// makes it: LightGBM is light_gbm.
-func snakeWord(s string) string {
-	s = camelHead.ReplaceAllString(s, "${1}_$2")
-	return strings.ToLower(camelTail.ReplaceAllString(s, "${1}_$2"))
 }
 
 // Minutes is a length of time in whole minutes, and an ISO 8601 text on the

@@ -96,7 +96,7 @@ func (c *Checker) typeOf(doc *asset.Value, t *Table) {
 		if t.NeedType {
 			c.Problems.Hintf(doc.Pos(), "missing_field", "one of "+strings.Join(names, ", "), "type is missing")
 		}
-	case v.Type() == asset.String && slices.ContainsFunc(names, func(n string) bool { return squash(n) == squash(v.Str()) }):
+	case v.Type() == asset.String && slices.ContainsFunc(names, func(n string) bool { return t.spells(v.Str(), n) }):
 	default:
 		hint := problem.DidYouMean(v.Text(), names)
 		if hint == "" {
@@ -104,6 +104,14 @@ func (c *Checker) typeOf(doc *asset.Value, t *Table) {
 		}
 		c.Problems.Hintf(v.Pos(), "bad_value", hint, "type: %s is not a type of %s", sort(v), t.Kind)
 	}
+}
+
+// spells reports whether a written type means the one with the name.
+func (t *Table) spells(written, name string) bool {
+	if t.ExactType {
+		return snakeWord(written) == name
+	}
+	return squash(written) == squash(name)
 }
 
 func (t *Table) typeNames() []string {
@@ -220,12 +228,17 @@ func (c *Checker) object(doc *asset.Value, rows []Field, skip []string, open boo
 			out.Set(key, item)
 			continue
 		}
-		c.unknown(key, item, rows, skip)
+		if len(c.path) == 0 && c.variant.table.Lax {
+			c.Problems.Warnf(item.Pos(), "unknown_field", knownHint(key, rows, skip), "unknown field %q: it means nothing", key)
+			continue
+		}
+		c.Badf(item, "unknown_field", knownHint(key, rows, skip), "unknown field %q", key)
 	}
 	return out
 }
 
-func (c *Checker) unknown(key string, item *asset.Value, rows []Field, skip []string) {
+// knownHint names the field that was meant, or all that there are.
+func knownHint(key string, rows []Field, skip []string) string {
 	var known []string
 	for _, f := range rows {
 		known = append(known, f.YAML)
@@ -235,12 +248,11 @@ func (c *Checker) unknown(key string, item *asset.Value, rows []Field, skip []st
 			known = append(known, k)
 		}
 	}
-	hint := problem.DidYouMean(key, known)
-	if hint == "" {
-		slices.Sort(known)
-		hint = "known here: " + strings.Join(slices.Compact(known), ", ")
+	if hint := problem.DidYouMean(key, known); hint != "" {
+		return hint
 	}
-	c.Badf(item, "unknown_field", hint, "unknown field %q", key)
+	slices.Sort(known)
+	return "known here: " + strings.Join(slices.Compact(known), ", ")
 }
 
 func (c *Checker) row(f *Field, doc, out *asset.Value) {
@@ -250,8 +262,11 @@ func (c *Checker) row(f *Field, doc, out *asset.Value) {
 	case f.Made && !v.IsNull():
 		c.Badf(v, "unknown_field", "remove it", "unknown field %q", f.YAML)
 	case v.IsNull():
-		if f.Required {
+		switch {
+		case f.Required:
 			c.Badf(doc, "missing_field", "add "+f.YAML+": "+f.As.Describe(), "is missing")
+		case f.NoNull && v != nil:
+			c.Badf(v, "missing_value", "give it a value or remove the line", "has no value")
 		}
 	case f.Secret && !c.Literals && !isSecretRef(v):
 		c.Badf(v, "plain_secret", "write ${{ secret.NAME }} and say in mlsync.yaml where NAME comes from", "a secret must not stand in a file")

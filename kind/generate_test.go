@@ -113,6 +113,11 @@ func (g generator) composite(t Type) *asset.Value {
 		return g.rows(t.Fields)
 	case subnet:
 		return g.network()
+	case unsent:
+		return g.rows(t.Fields)
+	case authentication:
+		sort := rapid.SampledFrom(t.sorts).Draw(g.t, "sort")
+		return g.rows(sort.obj.Fields).Set("type", asset.NewString(sort.name))
 	case credentials:
 		return g.rows(rapid.SampledFrom(t.sorts).Draw(g.t, "sort").obj.Fields)
 	case Map:

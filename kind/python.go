@@ -2,6 +2,7 @@ package kind
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf16"
@@ -118,4 +119,15 @@ func jsonQuote(s string) string {
 	}
 	b.WriteByte('"')
 	return b.String()
+}
+
+var (
+	camelWord = regexp.MustCompile(`(.)([A-Z][a-z]+)`)
+	camelEdge = regexp.MustCompile(`([a-z0-9])([A-Z])`)
+)
+
+// snakeWord is a word in camel case in snake case, as the reference client
+// makes it: AzureOpenAI is azure_open_ai, and azureopenai stays.
+func snakeWord(s string) string {
+	return strings.ToLower(camelEdge.ReplaceAllString(camelWord.ReplaceAllString(s, "${1}_${2}"), "${1}_${2}"))
 }

@@ -74,6 +74,12 @@ func (r *rower) inside(at string, t Type, outer Row) {
 		for _, one := range t.All {
 			r.inside(at, one, outer)
 		}
+	case unsent:
+		r.fields(at+".", t.Fields, outer)
+	case authentication:
+		for _, sort := range t.sorts {
+			r.inside(at, sort.obj, outer)
+		}
 	case credentials:
 		for _, sort := range t.sorts {
 			r.inside(at, sort.obj, outer)

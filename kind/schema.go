@@ -49,7 +49,7 @@ func rowSchema(f Field) map[string]any {
 	if s["type"] != "string" && !f.Secret {
 		alts = append(alts, variable())
 	}
-	if !f.Required {
+	if !f.Required && !f.NoNull {
 		// An empty value is the same as an absent field.
 		alts = append(alts, map[string]any{"type": "null"})
 	}
@@ -80,7 +80,7 @@ func (t *Table) Schema() map[string]any {
 
 // Schema is the JSON Schema of the variant, without the $schema of its own.
 func (v *Variant) Schema() map[string]any {
-	s := objectSchema(v.all, false)
+	s := objectSchema(v.all, v.table.Lax)
 	props := s["properties"].(map[string]any)
 	required, _ := s["required"].([]any)
 	props["$schema"] = map[string]any{"type": "string"}

@@ -70,7 +70,7 @@ type snaked struct {
 
 // Encode renames the members of the job's object.
 func (s snaked) Encode(e *Encoder, v *asset.Value) *asset.Value {
-	return s.rename(s.Object.Encode(e, v), snakeCase)
+	return s.rename(s.Object.Encode(e, v), snakeWord)
 }
 
 // Decode reads the members under both names.
@@ -94,20 +94,6 @@ func (s snaked) rename(v *asset.Value, to func(string) string) *asset.Value {
 
 // Equal compares what want mentions.
 func (s snaked) Equal(want, live *asset.Value) bool { return SameValue(s.Object, want, live) }
-
-func snakeCase(s string) string {
-	var b strings.Builder
-	for i, r := range s {
-		if unicode.IsUpper(r) {
-			if i > 0 {
-				b.WriteByte('_')
-			}
-			r = unicode.ToLower(r)
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
-}
 
 func camelCase(s string) string {
 	var b strings.Builder

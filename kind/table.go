@@ -20,6 +20,11 @@ type Table struct {
 	// deployment), and ParentKey the field that names it.
 	Parent    asset.Kind
 	ParentKey string
+	// Partner are assets that must be there first although nothing names them.
+	Partner Partner
+	// LooksLike is the kind that documents of this one cannot be told from: the
+	// folder, or a rule of mlsync.yaml, says that they are of this one.
+	LooksLike asset.Kind
 	// Versioned kinds have versions; the others are one resource a name.
 	Versioned bool
 	// VersionMax is the most characters that the service takes for a version;
@@ -38,6 +43,9 @@ type Table struct {
 	// StampsFixed says that tags of an existing asset cannot be changed, so
 	// stamps are given at creation or never (environment versions).
 	StampsFixed bool
+	// Patchable kinds hide secrets that a PUT must hold, so stamps are taken off
+	// by PATCH.
+	Patchable bool
 	// PutQuery are query members that a PUT carries.
 	PutQuery map[string]string
 	// Location says that the body carries the region of the workspace.
@@ -48,6 +56,8 @@ type Table struct {
 	Costly bool
 	// Promotable kinds may move to another workspace.
 	Promotable bool
+	// Action kinds are no assets: files that ask for something to be done.
+	Action bool
 	// Once says that an asset is written once and never compared field by
 	// field (jobs).
 	Once bool
@@ -67,8 +77,21 @@ type Table struct {
 	Fields   []Field
 	// NeedType says that a file must name its type.
 	NeedType bool
+	// ExactType says that a type is taken in snake or camel case only, not in
+	// any spelling, as the reference client does for this kind.
+	ExactType bool
+	// Lax kinds take fields that have no row, and send nothing of them: the
+	// reference client passes over them. They are warned of.
+	Lax bool
 	// Doc is one sentence for the reference docs.
 	Doc string
+}
+
+// Partner is a kind of which assets go with those of another: those that have
+// the same value in the field.
+type Partner struct {
+	Kind  asset.Kind
+	Field string
 }
 
 // Removal is what may be done with an asset that git no longer has.
@@ -138,6 +161,8 @@ type Variant struct {
 	// Inspect looks into local content; body is the resolved form and may be
 	// added to.
 	Inspect func(in *Inspection, body *asset.Value)
+	// Command is what carries out an action; nil for assets.
+	Command *Command
 	// DeleteQuery are query members that a DELETE needs.
 	DeleteQuery map[string]string
 	Doc         string
@@ -182,6 +207,9 @@ type Field struct {
 	As Type
 	// Required fields must be in the file.
 	Required bool
+	// NoNull fields may be left out, but not stand in a file without a value:
+	// the reference client refuses that.
+	NoNull bool
 	// ReadOnly fields may stand in a file and mean nothing.
 	ReadOnly bool
 	// Made fields are filled in by the variant's Whole and never written.
@@ -232,9 +260,11 @@ func fieldOf(fields []Field, key string) *Field {
 
 // Of is the table of a kind, or nil if there is none.
 func Of(k asset.Kind) *Table {
-	for _, t := range All() {
-		if t.Kind == k {
-			return t
+	for _, tables := range [][]*Table{all, actions} {
+		for _, t := range tables {
+			if t.Kind == k {
+				return t
+			}
 		}
 	}
 	return nil

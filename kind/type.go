@@ -50,6 +50,13 @@ type Equaler interface {
 	Equal(want, live *asset.Value) bool
 }
 
+// Veiled is a Type of whose values the service does not give back all.
+// Veils reports whether live, as far as it shows, is what want says, and hides
+// something: that can be compared with what was applied last only.
+type Veiled interface {
+	Veils(want, live *asset.Value) bool
+}
+
 // Scalars.
 type (
 	// Str is a text.

@@ -5,9 +5,8 @@ import "mlsync.dev/mlsync/asset"
 // unmanagedSchemas are kinds of Azure ML, by the last segment of $schema,
 // that this version of mlsync recognises and leaves alone.
 var unmanagedSchemas = map[string]string{
-	"schedule": "schedule", "connection": "connection", "workspace": "workspace",
+	"schedule": "schedule", "workspace": "workspace",
 	"featurestore": "feature-store", "featureset": "feature-set", "featurestoreentity": "feature-store-entity",
-	"dataimport": "action/data-import", "dataindex": "action/data-index", "modelversionpackage": "action/model-package",
 }
 
 // unmanagedJobs are types of jobs that this version of mlsync leaves alone.
@@ -31,16 +30,12 @@ func unmanagedType(doc *asset.Value) string {
 	switch {
 	case typeIs(doc, "import", "data_transfer", "parallel") && hasAny(doc, "source", "task"):
 		return unmanagedJobs[squash(doc.Get("type").Str())]
-	case hasAll(doc, "name", "model_id"):
-		return "serverless-endpoint"
 	case hasAll(doc, "name", "location", "replication_locations"):
 		return "registry"
 	case hasAll(doc, "name", "managed_network"):
 		return "workspace"
 	case hasAll(doc, "name", "trigger") && hasAny(doc, "create_job", "create_monitor", "import_data"):
 		return "schedule"
-	case hasAll(doc, "name", "type", "target") && !hasAny(doc, "deployments", "auth_mode"):
-		return "connection"
 	}
 	return ""
 }

@@ -52,6 +52,8 @@ type Live interface {
 	Status(id asset.ID) resolve.Status
 	// Complete reports whether the lists that would hold id were read to the end.
 	Complete(id asset.ID) bool
+	// Problem is why an asset is not known, nil if nothing failed.
+	Problem(id asset.ID) error
 	// Failures are the reads that failed, by kind.
 	Failures() map[asset.Kind]string
 	// Code is the name of a code asset of the hash, "" if there is none.

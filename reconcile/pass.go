@@ -221,6 +221,8 @@ func seen(live Live, want *resolve.Want, owned map[asset.ID]plan.Owned, full boo
 			out.Known[id] = true
 		case failed[id.Kind] != "":
 			out.Unknown[id] = failed[id.Kind]
+		case live.Problem(id) != nil:
+			out.Unknown[id] = live.Problem(id).Error()
 		default:
 			out.Unknown[id] = "it was not read"
 		}

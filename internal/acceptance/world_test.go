@@ -39,6 +39,7 @@ const (
 // canaries are the values of the secrets of the tests, by name.
 var canaries = map[string]string{
 	"VM_PASSWORD": "canary-vm-5f1c", "BLOB_KEY": "Y2FuYXJ5LWJsb2ItNWYxYw==", "SHARE_SAS": "?sv=2022&sig=canary-sas-5f1c", "LAKE_SECRET": "canary-lake-5f1c",
+	"GIT_PAT": "canary-pat-5f1c", "CHAT_KEY": "canary-chat-5f1c",
 }
 
 // A world is an emulator, a tree and a journal of their own for one test.
