@@ -25,14 +25,14 @@ var dataImport = &Variant{
 		},
 	},
 	Fields: []Field{
-		{YAML: "version", As: Text{}, NoNull: true, Doc: "The version of the data asset; the next one if not given."},
-		{YAML: "type", As: Str{}, NoNull: true, Doc: "Read and not sent: a database makes an mltable, a bucket a uri_folder."},
-		{YAML: "description", As: Str{}, NoNull: true, Doc: "What it is."},
-		{YAML: "tags", As: Map{Of: pythonText{}, Nulls: true}, NoNull: true, Doc: "Free labels of the job."},
+		{YAML: "version", As: Text{}, Doc: "The version of the data asset; the next one if not given."},
+		{YAML: "type", As: Str{}, Doc: "Read and not sent: a database makes an mltable, a bucket a uri_folder."},
+		{YAML: "description", As: Str{}, Doc: "What it is."},
+		{YAML: "tags", As: Map{Of: pythonText{}, Nulls: true}, Doc: "Free labels of the job."},
 		{YAML: "path", As: Str{}, Required: true, Doc: "Where the data goes, a datastore URI; ${{name}} stands for the name of the job."},
 		{YAML: "source", As: importSource, Required: true, Doc: "Where the data comes from."},
-		{YAML: "auto_delete_setting", As: Any{}, NoNull: true, Doc: "The service does not take it here."},
-		{YAML: "datastore", As: Str{}, NoNull: true, Doc: "Read and not sent."},
+		{YAML: "auto_delete_setting", As: Any{}, Doc: "The service does not take it here."},
+		{YAML: "datastore", As: Str{}, Doc: "Read and not sent."},
 		{YAML: "properties", As: Any{}, ReadOnly: true, Doc: "The reference client drops them."},
 		{YAML: "id", As: Str{}, ReadOnly: true, Doc: "Set by the service."},
 		{YAML: "creation_context", As: Any{}, ReadOnly: true, Doc: "Set by the service."},
@@ -43,7 +43,7 @@ var dataImport = &Variant{
 }
 
 func importText(key, doc string) Field {
-	return Field{YAML: key, REST: key, As: Str{}, NoNull: true, Doc: doc}
+	return Field{YAML: key, REST: key, As: Str{}, Doc: doc}
 }
 
 var (
@@ -53,14 +53,14 @@ var (
 		importText("query", "The SQL that selects the rows."),
 		importText("table_name", "The table."),
 		importText("stored_procedure", "The stored procedure that gives the rows."),
-		Field{YAML: "stored_procedure_params", REST: "stored_procedure_params", NoNull: true, Doc: "Its parameters.", As: List{Of: Obj(
+		Field{YAML: "stored_procedure_params", REST: "stored_procedure_params", Doc: "Its parameters.", As: List{Of: Obj(
 			Field{YAML: "name", REST: "name", As: Str{}, Required: true, Doc: "The name."},
 			Field{YAML: "value", REST: "value", As: Str{}, Required: true, Doc: "The value."},
 			Field{YAML: "type", REST: "type", As: Str{}, Required: true, Doc: "The type."},
 		)}},
 		importConnection)
 	fileSource = Obj(
-		Field{YAML: "type", REST: "type", As: Words("file_system", "file_system"), NoNull: true, Send: asset.NewString("file_system"), Doc: "database, or file_system for a bucket."},
+		Field{YAML: "type", REST: "type", As: Words("file_system", "file_system"), Send: asset.NewString("file_system"), Doc: "database, or file_system for a bucket."},
 		importText("path", "The path in the bucket."),
 		importConnection)
 	importSource = byTypeOf("a source of type database or file_system", map[string]Object{"database": databaseSource, "filesystem": fileSource, "": fileSource})

@@ -23,18 +23,18 @@ var modelPackage = &Variant{
 	},
 	Fields: []Field{
 		{YAML: "target_environment", As: packageTarget{}, Required: true, Doc: "The environment that is made: its name, azureml:NAME:VERSION, or a map with name."},
-		{YAML: "base_environment_source", REST: "baseEnvironmentSource", NoNull: true, Doc: "What the environment begins with.", As: Obj(
+		{YAML: "base_environment_source", REST: "baseEnvironmentSource", Doc: "What the environment begins with.", As: Obj(
 			Field{YAML: "type", As: Str{}, Required: true, Doc: "environment_asset; nothing else is known."},
 			Field{YAML: "resource_id", REST: "resourceId", As: Ref{To: "environment", Bare: true}, Required: true, Doc: "The environment."},
 		)},
 		{YAML: "inferencing_server", REST: "inferencingServer", As: packageServer, Required: true, Doc: "What serves the model."},
-		{YAML: "model_configuration", REST: "modelConfiguration", NoNull: true, Doc: "How the model gets in.", As: Obj(
-			Field{YAML: "mode", REST: "mode", As: Words("copy", "copy", "download", "download"), NoNull: true, Doc: "Whether the model is a part of the image."},
-			Field{YAML: "mount_path", REST: "mountPath", As: Str{}, NoNull: true, Doc: "Where it is."},
+		{YAML: "model_configuration", REST: "modelConfiguration", Doc: "How the model gets in.", As: Obj(
+			Field{YAML: "mode", REST: "mode", As: Words("copy", "copy", "download", "download"), Doc: "Whether the model is a part of the image."},
+			Field{YAML: "mount_path", REST: "mountPath", As: Str{}, Doc: "Where it is."},
 		)},
-		{YAML: "inputs", REST: "inputs", As: List{Of: packageInput}, NoNull: true, Doc: "Other files."},
-		{YAML: "tags", As: Map{Of: Any{}, Nulls: true}, NoNull: true, Doc: "Read and not sent, as the reference client does."},
-		{YAML: "environment_variables", REST: "environmentVariables", As: Map{Of: pythonText{}, Nulls: true}, NoNull: true, Doc: "Variables of the process."},
+		{YAML: "inputs", REST: "inputs", As: List{Of: packageInput}, Doc: "Other files."},
+		{YAML: "tags", As: Map{Of: Any{}, Nulls: true}, Doc: "Read and not sent, as the reference client does."},
+		{YAML: "environment_variables", REST: "environmentVariables", As: Map{Of: pythonText{}, Nulls: true}, Doc: "Variables of the process."},
 	},
 	Check:  checkPackage,
 	ToREST: packageToREST,
@@ -45,14 +45,14 @@ var modelPackage = &Variant{
 var packageServer = Object{
 	Fields: []Field{
 		{YAML: "type", REST: "serverType", As: Words("azureml_online", "AzureMLOnline", "azureml_batch", "AzureMLBatch", "custom", "Custom", "triton", "Custom"), Required: true, Doc: "The server."},
-		{YAML: "code_configuration", REST: "codeConfiguration", NoNull: true, Doc: "The code that answers requests.", As: Obj(
+		{YAML: "code_configuration", REST: "codeConfiguration", Doc: "The code that answers requests.", As: Obj(
 			Field{YAML: "code", REST: "codeId", As: Local{What: Code, Asset: "code"}, Required: true, Doc: "The folder of the code, or a code asset."},
 			Field{YAML: "scoring_script", REST: "scoringScript", As: Str{}, Required: true, Doc: "The script, relative to code."},
 		)},
 		{YAML: "inference_configuration", As: unsent{Obj(
-			Field{YAML: "entry_script", As: Str{}, NoNull: true, Doc: "The script."},
-			Field{YAML: "configuration", As: Map{Of: Any{}, Nulls: true}, NoNull: true, Doc: "Settings of the server."},
-		)}, NoNull: true, Doc: "Read and not sent, for the servers of Azure; the others cannot be sent with it."},
+			Field{YAML: "entry_script", As: Str{}, Doc: "The script."},
+			Field{YAML: "configuration", As: Map{Of: Any{}, Nulls: true}, Doc: "Settings of the server."},
+		)}, Doc: "Read and not sent, for the servers of Azure; the others cannot be sent with it."},
 	},
 	After: func(c *Checker, v *asset.Value) {
 		switch typ := v.Get("type").Str(); typ {
@@ -68,10 +68,10 @@ var packageServer = Object{
 }
 
 var packageInput = Obj(
-	Field{YAML: "type", REST: "inputType", As: Words("uri_file", "UriFile", "uri_folder", "UriFolder"), NoNull: true, Doc: "A file or a folder."},
-	Field{YAML: "mode", REST: "mode", As: Words("read_only_mount", "ReadOnlyMount", "download", "Download"), NoNull: true, Doc: "How it gets in."},
-	Field{YAML: "mount_path", REST: "mountPath", As: Str{}, NoNull: true, Doc: "Where it is."},
-	Field{YAML: "path", REST: "path", NoNull: true, Doc: "What it is.", As: Pick{
+	Field{YAML: "type", REST: "inputType", As: Words("uri_file", "UriFile", "uri_folder", "UriFolder"), Doc: "A file or a folder."},
+	Field{YAML: "mode", REST: "mode", As: Words("read_only_mount", "ReadOnlyMount", "download", "Download"), Doc: "How it gets in."},
+	Field{YAML: "mount_path", REST: "mountPath", As: Str{}, Doc: "Where it is."},
+	Field{YAML: "path", REST: "path", Doc: "What it is.", As: Pick{
 		Name: "an asset, an address, or a name and a version",
 		Of: func(v *asset.Value) Type {
 			switch {
@@ -91,9 +91,9 @@ var packageInput = Obj(
 // packagePath is a path of the sort; the keys tell it, whatever
 // input_path_type says.
 func packagePath(sort string, keys ...string) Object {
-	o := Obj(Field{YAML: "input_path_type", As: Words("path_id", "PathId", "url", "Url", "path_version", "PathVersion"), NoNull: true, Doc: "The sort of path; the other keys tell it."})
+	o := Obj(Field{YAML: "input_path_type", As: Words("path_id", "PathId", "url", "Url", "path_version", "PathVersion"), Doc: "The sort of path; the other keys tell it."})
 	for _, key := range keys {
-		o.Fields = append(o.Fields, Field{YAML: key, REST: camelCase(key), As: Str{}, NoNull: true, Doc: "What the path names."})
+		o.Fields = append(o.Fields, Field{YAML: key, REST: camelCase(key), As: Str{}, Doc: "What the path names."})
 	}
 	o.ToREST = func(_ *Encoder, _, rest *asset.Value) { rest.Set("inputPathType", asset.NewString(sort)) }
 	return o

@@ -18,9 +18,11 @@ type Checker struct {
 	// Literals allows secrets in clear, for render, which shows what other
 	// clients would send.
 	Literals bool
-	variant  *Variant
-	id       asset.ID // of the asset that is being read
-	path     []string
+	// Part says that what is completed is a part of another asset.
+	Part    bool
+	variant *Variant
+	id      asset.ID // of the asset that is being read
+	path    []string
 }
 
 // Variant is the variant that is being checked.
@@ -96,7 +98,7 @@ func (c *Checker) typeOf(doc *asset.Value, t *Table) {
 		if t.NeedType {
 			c.Problems.Hintf(doc.Pos(), "missing_field", "one of "+strings.Join(names, ", "), "type is missing")
 		}
-	case v.Type() == asset.String && slices.ContainsFunc(names, func(n string) bool { return t.spells(v.Str(), n) }):
+	case v.Type() == asset.String && slices.ContainsFunc(names, func(n string) bool { return n == v.Str() || !t.OneSpelling && t.spells(v.Str(), n) }):
 	default:
 		hint := problem.DidYouMean(v.Text(), names)
 		if hint == "" {
@@ -190,14 +192,21 @@ var compiled sync.Map
 func (c *Checker) version(v *asset.Value) (version string, auto bool) {
 	switch v.Type() {
 	case asset.Null:
+		if v != nil {
+			c.Problems.Hintf(v.Pos(), "no_value", "write a value, or remove the key", "version has no value")
+		}
 		return "", true
 	case asset.String, asset.Int, asset.Float, asset.Bool:
 		version = v.Text()
+	case asset.Time:
+		if version = v.Text(); !c.variant.table.DateVersion {
+			c.Problems.Hintf(v.Pos(), "wrong_type", "put it in quotes", "a version is a text or a number, not a %s", v.Type())
+		}
 	default:
 		c.Problems.Hintf(v.Pos(), "wrong_type", "put it in quotes", "a version is a text or a number, not a %s", v.Type())
 		return "", true
 	}
-	if version == "auto" {
+	if version == "auto" || version == "" {
 		return "", true
 	}
 	if !c.Literals && !matches(`[A-Za-z0-9._-]+`, version) {
@@ -237,6 +246,19 @@ func (c *Checker) object(doc *asset.Value, rows []Field, skip []string, open boo
 	return out
 }
 
+// idle are the keys of a map that have no row, with a warning for each: they
+// mean nothing to the reference client.
+func (c *Checker) idle(v *asset.Value, rows []Field) []string {
+	var keys []string
+	for key, item := range v.Entries() {
+		if fieldOf(rows, key) == nil {
+			keys = append(keys, key)
+			c.warn(item.Pos(), "unknown_field", "remove it, or correct its name", "%q means nothing here and is not sent", key)
+		}
+	}
+	return keys
+}
+
 // knownHint names the field that was meant, or all that there are.
 func knownHint(key string, rows []Field, skip []string) string {
 	var known []string
@@ -262,11 +284,10 @@ func (c *Checker) row(f *Field, doc, out *asset.Value) {
 	case f.Made && !v.IsNull():
 		c.Badf(v, "unknown_field", "remove it", "unknown field %q", f.YAML)
 	case v.IsNull():
-		switch {
-		case f.Required:
+		if v != nil && !f.Nullable {
+			c.Badf(v, "no_value", "write a value, or remove the key", "has no value")
+		} else if f.Required {
 			c.Badf(doc, "missing_field", "add "+f.YAML+": "+f.As.Describe(), "is missing")
-		case f.NoNull && v != nil:
-			c.Badf(v, "missing_value", "give it a value or remove the line", "has no value")
 		}
 	case f.Secret && !c.Literals && !isSecretRef(v):
 		c.Badf(v, "plain_secret", "write ${{ secret.NAME }} and say in mlsync.yaml where NAME comes from", "a secret must not stand in a file")

@@ -27,9 +27,9 @@ var connection = &Table{
 	Doc:        "An address outside the workspace, and how to get in.",
 	Variants:   connectionVariants(),
 	Fields: []Field{
-		{YAML: "description", As: Str{}, NoNull: true, Change: Once, Doc: "Read and not sent, as the reference client does."},
-		{YAML: "tags", As: connectionMetadata, NoNull: true, Doc: "An older name of metadata, which wins where both have a key."},
-		{YAML: "is_shared", REST: "properties.isSharedToAll", As: Bool{}, NoNull: true, Send: asset.NewBool(true), Service: asset.NewBool(true), Doc: "Whether all projects of the hub see it."},
+		{YAML: "description", As: Str{}, Change: Once, Doc: "Read and not sent, as the reference client does."},
+		{YAML: "tags", As: connectionMetadata, Doc: "An older name of metadata, which wins where both have a key."},
+		{YAML: "is_shared", REST: "properties.isSharedToAll", As: Bool{}, Send: asset.NewBool(true), Service: asset.NewBool(true), Doc: "Whether all projects of the hub see it."},
 		{YAML: "id", As: Str{}, ReadOnly: true, Doc: "Set by the service."},
 		{YAML: "creation_context", As: Any{}, ReadOnly: true, Doc: "Set by the service."},
 	},
@@ -126,11 +126,11 @@ func storeConnections() []connectionForm {
 			check: checkLake, toREST: lakeToREST, fromREST: lakeFromREST,
 			fields: []Field{
 				{YAML: "endpoint", As: Str{}, Required: true, Doc: "The host of OneLake."},
-				{YAML: "one_lake_workspace_name", As: Str{}, NoNull: true, Doc: "The name of the Fabric workspace; needed without target."},
+				{YAML: "one_lake_workspace_name", As: Str{}, Doc: "The name of the Fabric workspace; needed without target."},
 				{YAML: "artifact", As: unsent{Obj(
 					Field{YAML: "type", As: Words("lake_house", "lake_house"), Required: true, Doc: "The only sort there is."},
 					Field{YAML: "name", As: Str{}, Required: true, Doc: "The lake house."},
-				)}, Doc: "What is in the workspace; needed without target."},
+				)}, Nullable: true, Doc: "What is in the workspace; needed without target."},
 			},
 		},
 	}
@@ -146,8 +146,8 @@ func serviceConnections() []connectionForm {
 	openAI := form("azure_open_ai", "AzureOpenAi", "azure_endpoint", "A service of Azure OpenAI.")
 	openAI.metadata = []string{"ApiVersion", "ApiType", "ResourceId", "DeploymentApiVersion"}
 	openAI.fields = []Field{
-		{YAML: "api_version", REST: "properties.metadata.ApiVersion", As: Str{}, Doc: "The version of its API."},
-		{YAML: "open_ai_resource_id", REST: "properties.metadata.ResourceId", As: Str{}, Doc: "The resource id of the service."},
+		{YAML: "api_version", REST: "properties.metadata.ApiVersion", As: Str{}, Nullable: true, Doc: "The version of its API."},
+		{YAML: "open_ai_resource_id", REST: "properties.metadata.ResourceId", As: Str{}, Nullable: true, Doc: "The resource id of the service."},
 	}
 	openAI.toREST = func(_, rest *asset.Value) {
 		if m := rest.GetPath("properties", "metadata"); m.Get("ApiType").IsNull() {
@@ -206,23 +206,23 @@ func (f connectionForm) tell(doc *asset.Value) bool {
 }
 
 func (f connectionForm) rows() []Field {
-	rows := []Field{{YAML: f.target, REST: "properties.target", As: Str{}, Required: f.targetNeeded, NoNull: true, Doc: "The address."}}
+	rows := []Field{{YAML: f.target, REST: "properties.target", As: Str{}, Required: f.targetNeeded, Doc: "The address."}}
 	if f.target != "target" {
-		rows = append(rows, Field{YAML: "target", As: Str{}, NoNull: true, Change: Once, Doc: "Read and not sent: " + f.target + " says it."})
+		rows = append(rows, Field{YAML: "target", As: Str{}, Change: Once, Doc: "Read and not sent: " + f.target + " says it."})
 	}
 	if f.name == "azure_one_lake" {
 		rows[0].Doc = "The address; by default made of endpoint, workspace and artifact."
 	}
 	rows = append(rows, f.fields...)
-	rows = append(rows, Field{YAML: "metadata", REST: "properties.metadata", As: metadataWithout(f.metadata...), NoNull: true, Doc: "What else is known of it. The service adds to it, and mlsync writes its stamps there."})
+	rows = append(rows, Field{YAML: "metadata", REST: "properties.metadata", As: metadataWithout(f.metadata...), Doc: "What else is known of it. The service adds to it, and mlsync writes its stamps there."})
 	// Metadata come before the fields that are a part of them on the wire.
 	rows = append(rows[len(rows)-1:], rows[:len(rows)-1]...)
-	creds := Field{YAML: "credentials", REST: "properties.credentials", As: f.auth, NoNull: true, Doc: "How to get in. The service gives back the type only: a change behind mlsync's back cannot be seen."}
+	creds := Field{YAML: "credentials", REST: "properties.credentials", As: f.auth, Doc: "How to get in. The service gives back the type only: a change behind mlsync's back cannot be seen."}
 	creds.Service = asset.NewMap().Set("type", asset.NewString(f.auth.silent))
-	key := Field{YAML: "api_key", As: Str{}, Secret: true, Doc: "The key; the same as credentials of type api_key."}
+	key := Field{YAML: "api_key", As: Str{}, Secret: true, Nullable: true, Doc: "The key; the same as credentials of type api_key."}
 	switch {
 	case f.auth.silent == keyOnly.silent:
-		key.REST, key.Required, key.NoNull, key.Doc = "properties.credentials.key", true, true, "The key."
+		key.REST, key.Required, key.Nullable, key.Doc = "properties.credentials.key", true, false, "The key."
 		creds.REST, creds.As, creds.Service, creds.Change, creds.Doc = "", openAuth, nil, Once, "Read and not sent: api_key says it."
 		return append(rows, key, creds)
 	case f.apiKey:

@@ -28,12 +28,12 @@ type authSort struct {
 }
 
 func authType(name, rest, doc string, fields ...Field) authSort {
-	typ := Field{YAML: "type", As: Words(name, rest), Required: true, NoNull: true, Doc: "How the connection gets in. " + doc}
+	typ := Field{YAML: "type", As: Words(name, rest), Required: true, Doc: "How the connection gets in. " + doc}
 	return authSort{name, rest, len(fields) == 0, Object{Fields: append([]Field{typ}, fields...)}}
 }
 
 func authText(key, rest, doc string) Field {
-	return Field{YAML: key, REST: rest, As: Str{}, NoNull: true, Doc: doc}
+	return Field{YAML: key, REST: rest, As: Str{}, Doc: doc}
 }
 
 // authNeeds is authText for a field that the reference client wants.

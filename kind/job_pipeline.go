@@ -14,13 +14,14 @@ var pipelineJob = &Variant{
 	Const:    []Const{{REST: "properties.jobType", Text: "Pipeline"}},
 	Tell:     func(doc *asset.Value) bool { return tellPipeline(doc) && !doc.Has("version") },
 	Doc:      "One run of several steps, which pass data to each other.",
-	Whole:    completeSteps,
+	Whole:    completePipeline,
 	ToREST:   pipelineToREST,
 	FromREST: jobFromREST,
 	Check:    checkPipelineJob,
 	Fields: []Field{
-		jobProperties, jobCompute, jobIdentityRow, jobServicesRow, jobInputsRow, jobOutputsRow,
-		{YAML: "component", REST: "properties.componentId", As: Ref{To: "component", Inline: true, File: true, Path: true, Default: true}, Change: Once, Doc: "A pipeline component that is run; not together with jobs."},
+		jobProperties, jobCompute, jobIdentityRow, jobServicesRow, jobOutputsRow,
+		{YAML: "inputs", REST: "properties.inputs", As: pipelineInputs, Change: Once, Doc: "What the steps can bind to: values, which are sent as texts, and data."},
+		{YAML: "component", REST: "properties.componentId", As: Ref{To: "component", Inline: true, File: true, Path: true, Default: true, Type: "pipeline"}, Change: Once, Doc: "A pipeline component that is run; not together with jobs."},
 		{YAML: "jobs", REST: "properties.jobs", As: pipelineSteps, Change: Once, Doc: "The steps, by name."},
 		{YAML: "settings", REST: "properties.settings", As: pipelineSettings, Change: Once, Doc: "What holds for all steps."},
 	},
@@ -38,6 +39,36 @@ var pipelineSettings = Object{Open: true, Fields: []Field{
 	{YAML: "continue_on_step_failure", REST: "continue_on_step_failure", As: Bool{}, Change: Once, Doc: "Other steps go on when one failed."},
 	{YAML: "force_rerun", REST: "force_rerun", As: Bool{}, Change: Once, Doc: "No result of an earlier run is used again."},
 }}
+
+// completePipeline completes the steps. Each must know where it runs.
+func completePipeline(c *Checker, v *asset.Value) {
+	for name, item := range v.Get("inputs").Entries() {
+		if path := item.Get("path"); isBinding(path) {
+			v.Get("inputs").Set(name, path)
+		}
+	}
+	completeSteps(c, v)
+	if v.Get("compute").IsNull() && v.GetPath("settings", "default_compute").IsNull() {
+		c.in("jobs", func() { checkComputes(c, v.Get("jobs")) })
+		c.in("component", func() { checkComputes(c, v.GetPath("component", "jobs")) })
+	}
+}
+
+// checkComputes looks for steps that no compute is said for, in the pipelines
+// that are steps as well.
+func checkComputes(c *Checker, jobs *asset.Value) {
+	for name, node := range jobs.Entries() {
+		typ := squash(node.Get("type").Text())
+		c.in(name, func() {
+			switch {
+			case typ == "pipeline":
+				checkComputes(c, node.GetPath("component", "jobs"))
+			case node.Get("compute").IsNull() && (typ != "spark" || node.Get("resources").IsNull()):
+				c.Badf(node, "missing_field", "write compute: here, or for the whole pipeline", "the step has no compute")
+			}
+		})
+	}
+}
 
 func checkPipelineJob(c *Checker, v *asset.Value) {
 	finishJob(c, v)
@@ -89,7 +120,9 @@ var pipelineComponent = func() *Variant {
 	v.Tell = func(doc *asset.Value) bool { return tellPipeline(doc) && doc.Has("version") }
 	v.Whole = func(c *Checker, body *asset.Value) {
 		completeSteps(c, body)
-		inferOptional(c, body)
+		if !c.Part { // else once the inputs that are given to it are looked at
+			inferOptional(c, body)
+		}
 	}
 	return v
 }()

@@ -46,7 +46,7 @@ func sparkProgram(at string) []Field {
 		list("files", "files", "Files for the working directory of each executor, relative to code."),
 		list("archives", "archives", "Archives that are unpacked there, relative to code."),
 		{YAML: "conf", REST: at + "conf", As: sparkConf{}, Required: true, Change: Once, Doc: "Spark's configuration, sent as texts. driver_cores, driver_memory, executor_cores, executor_memory, executor_instances and dynamic_allocation_enabled, …_min_executors and …_max_executors are short for the dotted names, which win."},
-		{YAML: "environment", REST: at + "environmentId", As: Ref{To: "environment", Inline: true, File: true, Inlined: sparkImage}, Change: Once, Doc: "The conda packages of the program; an image means nothing to Spark and need not be given."},
+		{YAML: "environment", REST: at + "environmentId", As: Ref{To: "environment", Inline: true, File: true, Inlined: sparkImage}, Nullable: true, Change: Once, Doc: "The conda packages of the program; an image means nothing to Spark and need not be given."},
 		{YAML: "args", REST: at + "args", As: Str{}, Change: Once, Doc: "The arguments of the program; ${{inputs.x}} and the like are filled in."},
 	}
 }

@@ -53,10 +53,10 @@ var samplingAlgorithm = Shorthand{Key: "type", Object: Obj(
 )}
 
 var (
-	evaluationDelay = Field{YAML: "delay_evaluation", REST: "delayEvaluation", As: Int{}, Change: Once, Send: asset.NewInt(0), Doc: "Intervals before the first look."}
+	evaluationDelay = Field{YAML: "delay_evaluation", REST: "delayEvaluation", As: Int{}, Nullable: true, Change: Once, Send: asset.NewInt(0), Doc: "Intervals before the first look."}
 	banditPolicy    = Obj(policyType("bandit", "Bandit"), evaluationInterval(0), evaluationDelay,
-		Field{YAML: "slack_factor", REST: "slackFactor", As: Num{}, Change: Once, Send: asset.NewInt(0), Doc: "How far behind the best, as a ratio."},
-		Field{YAML: "slack_amount", REST: "slackAmount", As: Num{}, Change: Once, Send: asset.NewInt(0), Doc: "How far behind the best, as a difference."})
+		Field{YAML: "slack_factor", REST: "slackFactor", As: Num{}, Nullable: true, Change: Once, Send: asset.NewInt(0), Doc: "How far behind the best, as a ratio."},
+		Field{YAML: "slack_amount", REST: "slackAmount", As: Num{}, Nullable: true, Change: Once, Send: asset.NewInt(0), Doc: "How far behind the best, as a difference."})
 	medianPolicy     = Obj(policyType("median_stopping", "MedianStopping"), evaluationInterval(1), evaluationDelay)
 	truncationPolicy = Obj(policyType("truncation_selection", "TruncationSelection"), evaluationInterval(0), evaluationDelay,
 		Field{YAML: "truncation_percentage", REST: "truncationPercentage", As: Int{}, Required: true, Change: Once, Doc: "The part of the runs that is stopped at each look."})
@@ -70,7 +70,7 @@ func policyType(yaml, rest string) Field {
 }
 
 func evaluationInterval(send int64) Field {
-	return Field{YAML: "evaluation_interval", REST: "evaluationInterval", As: Int{}, Change: Once, Send: asset.NewInt(send), Doc: "How often the runs are looked at."}
+	return Field{YAML: "evaluation_interval", REST: "evaluationInterval", As: Int{}, Nullable: true, Change: Once, Send: asset.NewInt(send), Doc: "How often the runs are looked at."}
 }
 
 // sweepLimits: the service takes less than a minute for 60 days, so the

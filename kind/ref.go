@@ -73,6 +73,11 @@ type Ref struct {
 	Object bool
 	// NameOnly sends the bare name (batch default deployment).
 	NameOnly bool
+	// Type is the only type that an inline asset may have, and the one that it
+	// has if it names none; "" for any.
+	Type string
+	// Home refuses assets of registries.
+	Home bool
 	// Siblings says that the asset referred to is contained in the same
 	// parent as, or in, the asset that refers.
 	Siblings bool
@@ -98,9 +103,8 @@ func (r Ref) Parse(text string, s Scope) (ref Reference, bad string) {
 		}
 		return Reference{Form: File, Text: strings.TrimPrefix(text, "file:")}, ""
 	}
-	text = strings.TrimPrefix(strings.TrimPrefix(text, "azureml:azureml:"), "")
-	if strings.HasPrefix(text, "//") { // the rest of azureml:azureml://…
-		text = "azureml:" + text
+	if rest, twice := strings.CutPrefix(text, "azureml:azureml:"); twice {
+		text = "azureml:" + rest
 	}
 	if m := registryURI.FindStringSubmatch(text); m != nil {
 		ref = Reference{Form: Registry, Registry: m[1], Name: m[3], Text: text}
@@ -194,8 +198,12 @@ func (r Ref) Check(c *Checker, v *asset.Value) *asset.Value {
 		c.Badf(v, "bad_reference", r.hint(), "%q does not refer to %s: %s", v.Str(), aKind(r.To), bad)
 		return nil
 	}
-	if ref.Form == File {
+	switch {
+	case ref.Form == File:
 		return asset.NewString("file:" + ref.Text)
+	case ref.Form == Registry && r.Home:
+		c.Badf(v, "bad_reference", r.hint(), "%q is of a registry, which cannot be named here", v.Str())
+		return nil
 	}
 	return asset.NewString(ref.String())
 }
@@ -204,9 +212,21 @@ func (r Ref) checkInline(c *Checker, v *asset.Value) *asset.Value {
 	if r.Inlined != nil {
 		v = r.Inlined(v)
 	}
+	switch typ := v.Get("type"); {
+	case r.Type == "":
+	case typ.IsNull():
+		v = v.Clone().Set("type", asset.NewString(r.Type).At(v.Pos()))
+	case squash(typ.Text()) != squash(r.Type):
+		c.Badf(typ, "bad_value", "name a "+string(r.To)+" of type "+r.Type, "a %s of type %s cannot stand here", r.To, typ.Text())
+		return nil
+	}
 	variant, _ := Of(r.To).pick(v)
 	if variant == nil {
 		c.Badf(v, "unknown_kind", "name one with azureml:", "this is not %s", aKind(r.To))
+		return nil
+	}
+	if typ := v.Get("type"); !typ.IsNull() && len(variant.Types) > 0 && squash(variant.Types[0]) != squash(typ.Text()) {
+		c.Badf(typ, "unknown_kind", "say what it does, such as task:", "this is no %s of type %s", r.To, typ.Text())
 		return nil
 	}
 	body := variant.ReadInline(c, v)
@@ -401,13 +421,22 @@ func (l Local) Check(c *Checker, v *asset.Value) *asset.Value {
 	if v.Type() == asset.Map && l.Inline {
 		return v
 	}
-	if v.Type() != asset.String || v.Str() == "" {
+	text := v.Str()
+	if l.Component && text == "" && v.Type() == asset.String {
+		text = "." // the folder of the file, as for the reference client
+	}
+	if text == "" {
 		c.Badf(v, "wrong_type", quoteHint(v), "want a path or an address, not %s", sort(v))
 		return nil
 	}
-	text := v.Str()
 	if id, ok := strings.CutPrefix(text, "azureml:"); ok && strings.HasPrefix(id, "/subscriptions/") {
 		text = id
+	}
+	if l.Component && l.IsRemote(text) {
+		if ref, bad := (Ref{To: l.Asset}).Parse(text, Scope{}); bad != "" || ref.Form != Short && ref.Form != Registry && ref.Form != ARM {
+			c.Badf(v, "bad_reference", "write a path of the repository, or a code asset", "%q is no code that a component can have", text)
+			return nil
+		}
 	}
 	return asset.NewString(text)
 }

@@ -49,8 +49,7 @@ func rowSchema(f Field) map[string]any {
 	if s["type"] != "string" && !f.Secret {
 		alts = append(alts, variable())
 	}
-	if !f.Required && !f.NoNull {
-		// An empty value is the same as an absent field.
+	if f.Nullable {
 		alts = append(alts, map[string]any{"type": "null"})
 	}
 	return map[string]any{"anyOf": alts}

@@ -30,6 +30,8 @@ type Table struct {
 	// VersionMax is the most characters that the service takes for a version;
 	// 0 if none is known.
 	VersionMax int
+	// DateVersion takes a date for a version.
+	DateVersion bool
 	// Anonymous is the name under which inline assets of this kind are
 	// registered; "" if the kind is never written inline.
 	Anonymous string
@@ -72,17 +74,21 @@ type Table struct {
 	// System reports assets that nobody wrote: the service makes them.
 	System func(asset.ID) bool
 	// Variants are the forms of the kind. Fields of the variant come on top
-	// of Fields.
+	// of Fields, or in their place.
 	Variants []*Variant
 	Fields   []Field
 	// NeedType says that a file must name its type.
 	NeedType bool
 	// ExactType says that a type is taken in snake or camel case only, not in
-	// any spelling, as the reference client does for this kind.
-	ExactType bool
+	// any spelling, OneSpelling that it is taken as the table writes it only,
+	// as the reference client does for these kinds.
+	ExactType, OneSpelling bool
 	// Lax kinds take fields that have no row, and send nothing of them: the
 	// reference client passes over them. They are warned of.
 	Lax bool
+	// Apart says that the variants are kinds of their own to the reference
+	// client (job/command).
+	Apart bool
 	// Doc is one sentence for the reference docs.
 	Doc string
 }
@@ -207,9 +213,9 @@ type Field struct {
 	As Type
 	// Required fields must be in the file.
 	Required bool
-	// NoNull fields may be left out, but not stand in a file without a value:
-	// the reference client refuses that.
-	NoNull bool
+	// Nullable fields may stand in a file without a value, which is the same
+	// as none; the reference client refuses all others that have no value.
+	Nullable bool
 	// ReadOnly fields may stand in a file and mean nothing.
 	ReadOnly bool
 	// Made fields are filled in by the variant's Whole and never written.
@@ -242,8 +248,8 @@ func (v *Variant) Table() *Table { return v.table }
 // FullName is kind or kind/variant for kinds whose variants are kinds of
 // their own to the reference client (job/command).
 func (v *Variant) FullName() string {
-	if v.table.Once && v.Name != "" {
-		return string(v.table.Kind) + "/" + cmp.Or(v.Family, v.Name)
+	if v.table.Apart && len(v.Types) > 0 {
+		return string(v.table.Kind) + "/" + cmp.Or(v.Family, v.Types[0])
 	}
 	return string(v.table.Kind)
 }
@@ -296,10 +302,24 @@ func link(tables []*Table) []*Table {
 	for _, t := range tables {
 		for _, v := range t.Variants {
 			v.table = t
-			v.all = slices.Concat(t.Fields, v.Fields)
+			v.all = overlay(t.Fields, v.Fields)
 		}
 	}
 	return tables
+}
+
+// overlay are the rows of a kind with those of a variant, which replace rows of
+// the same key.
+func overlay(rows, own []Field) []Field {
+	out := slices.Clone(rows)
+	for _, f := range own {
+		if i := slices.IndexFunc(out[:len(rows)], func(g Field) bool { return g.YAML == f.YAML }); i >= 0 {
+			out[i] = f
+			continue
+		}
+		out = append(out, f)
+	}
+	return out
 }
 
 func splitPath(dotted string) []string { return strings.Split(dotted, ".") }
