@@ -93,7 +93,7 @@ func batchDeploymentKind() *definition {
 			{name: "environmentVariables", def: emptyMap{}, norm: stringMap},
 			{name: "description"},
 			{name: "properties", def: emptyMap{}, norm: stringMap},
-			{name: "deploymentConfiguration", object: true, since: "2023-04-01", norm: batchConfiguration},
+			{name: "deploymentConfiguration", object: true, since: "2023-02-01", norm: batchConfiguration},
 			{name: "dataReferences", def: omit},
 		},
 	}

@@ -383,8 +383,14 @@ func (b *blobCall) describe(i *blobItem) {
 	for k, v := range i.Headers {
 		h.Set(k, v)
 	}
-	for k, v := range i.Meta {
-		h.Set("x-ms-meta-"+k, v)
+	setMetadata(h, i.Meta)
+}
+
+// setMetadata answers metadata under the names as they are kept, in the same letter case: Python's client takes the
+// name from the header and looks for it in lower case.
+func setMetadata(h http.Header, meta map[string]string) {
+	for k, v := range meta {
+		h["x-ms-meta-"+k] = []string{v}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -114,6 +115,30 @@ func metaOf(m map[string]*string, key string) string {
 		}
 	}
 	return ""
+}
+
+// Metadata comes back under the names that were sent: clients that do not fold the case of headers look for them.
+func TestBlobMetadataNames(t *testing.T) {
+	emu, _ := inProcess(t, emulator.Options{})
+	do := func(method, path string) http.Header {
+		r := httptest.NewRequest(method, "https://acct.blob.core.windows.net/c"+path, nil)
+		r.Header.Set("Authorization", "SharedKey acct:x")
+		r.Header.Set("x-ms-blob-type", "BlockBlob")
+		r.Header.Set("x-ms-meta-upload_status", "completed")
+		w := httptest.NewRecorder()
+		emu.Handler().ServeHTTP(w, r)
+		if w.Code >= 300 {
+			t.Fatalf("%s %s = %d %s", method, path, w.Code, w.Body)
+		}
+		return w.Header()
+	}
+	do("PUT", "?restype=container")
+	do("PUT", "/a.txt")
+	for _, path := range []string{"/a.txt", "?restype=container"} {
+		if h := do("HEAD", path); len(h["x-ms-meta-upload_status"]) != 1 {
+			t.Errorf("HEAD %s: %v", path, h)
+		}
+	}
 }
 
 func TestBlobBlocks(t *testing.T) {

@@ -56,9 +56,7 @@ func (b *blobCall) containerVerb(comp string) {
 		}
 		h.Set("ETag", c.etag)
 		h.Set("Last-Modified", c.created.Format(http.TimeFormat))
-		for k, v := range c.meta {
-			h.Set("x-ms-meta-"+k, v)
-		}
+		setMetadata(h, c.meta)
 		b.w.WriteHeader(http.StatusOK)
 	case "GET list":
 		if c == nil {

@@ -235,8 +235,17 @@ func creatingCompute(c *call, doc obj) obj {
 	return doc
 }
 
+// finishCompute settles what is open while a compute is made. NotSpecified is a value of the creation only: the port of
+// a cluster is closed if it is in a network and open if not (spec). Clients send back what they read.
 func finishCompute(s *Server, _ *resource, doc obj) {
-	sub(doc, "properties")["modifiedOn"] = stamp(s.opt.Now())
+	p := sub(doc, "properties")
+	p["modifiedOn"] = stamp(s.opt.Now())
+	if in := sub(p, "properties"); in["remoteLoginPortPublicAccess"] == "NotSpecified" {
+		in["remoteLoginPortPublicAccess"] = "Enabled"
+		if in["subnet"] != nil {
+			in["remoteLoginPortPublicAccess"] = "Disabled"
+		}
+	}
 }
 
 // patchCompute changes the scale settings of a cluster and nothing else (spec).

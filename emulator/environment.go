@@ -69,7 +69,7 @@ func checkEnvironment(c *call) *refusal {
 	}
 	doc, _ := c.compose()
 	if c.srv.opt.EnvChange == EnvRefuse && !sameEnvironment(sub(doc, "properties"), c.oldProps()) {
-		return userError(http.StatusBadRequest, "Environment "+c.names[0]+" with version "+c.name+" is already registered and cannot be changed.")
+		return userError(http.StatusConflict, "Environment "+c.names[0]+" with version "+c.name+" is already registered and cannot be changed.")
 	}
 	// Recorded 2022-10 and 2023-10: whatever is sent, the answer is 201 and the old object.
 	return &refusal{status: http.StatusCreated}

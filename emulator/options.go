@@ -61,7 +61,8 @@ type Options struct {
 const (
 	// EnvSilent answers 201 with the old body (recorded 2023-10).
 	EnvSilent = "silent"
-	// EnvRefuse answers 400 "is already registered and cannot be changed." (reported 2022-10).
+	// EnvRefuse answers 409 "is already registered and cannot be changed." (reported 2022-10; the status is the one
+	// upon which azure-ai-ml takes the next version).
 	EnvRefuse = "refuse"
 )
 

@@ -51,7 +51,13 @@ func (e *Encoder) over(rows []Field, v, rest *asset.Value) {
 	}
 }
 
+// overField leaves what is fixed with a version as the service sent it: it is
+// what want says, or there would be a new version, and members of which the
+// rows know nothing, such as _source of the steps of a component, stay.
 func (e *Encoder) overField(f *Field, item, rest *asset.Value) {
+	if f.Change == NewVersion && f.REST != "" && !rest.GetPath(splitPath(f.REST)...).IsNull() {
+		return
+	}
 	if o, ok := f.As.(Object); ok && !o.Open {
 		base := rest
 		if f.REST != "" {

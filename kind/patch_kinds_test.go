@@ -24,6 +24,12 @@ func TestPatchKeepsWhatIsNotSaid(t *testing.T) {
 			`{"properties":{"modelType":"custom_model","modelUri":"azureml://datastores/x/paths/y","tags":{"c":"d"},"properties":{"e":"f"},"isArchived":true,"stage":"Archived"}}`,
 			`{"properties":{"isAnonymous":false,"isArchived":false,"modelType":"custom_model","modelUri":"azureml://datastores/x/paths/y","properties":{"e":"f"},"tags":{"a":"b","c":"d"}}}`,
 		},
+		{
+			"steps of a component stay", "component",
+			"name: c\nversion: 1\ntype: pipeline\ndisplay_name: C\njobs: {one: {type: command, component: 'azureml:x:1'}}\n", "/components/c/versions/1",
+			`{"properties":{"componentSpec":{"name":"c","version":"1","type":"pipeline","display_name":"B","jobs":{"one":{"name":"one","type":"command","componentId":"/x","_source":"REMOTE"}}},"tags":{}}}`,
+			`{"properties":{"componentSpec":{"display_name":"C","jobs":{"one":{"_source":"REMOTE","componentId":"/x","name":"one","type":"command"}},"name":"c","type":"pipeline","version":"1"},"isAnonymous":false,"isArchived":false,"tags":{}}}`,
+		},
 	} {
 		want, live := readEcho(t, c.kind, c.file, c.path, c.live)
 		live.Raw = []byte(c.live)
