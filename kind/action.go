@@ -11,6 +11,7 @@ var action = &Table{
 	Plural: "actions",
 	Once:   true,
 	Action: true,
+	Apart:  true,
 	Doc:    "A request that is made once, and no state.",
 	Variants: []*Variant{
 		dataImport,

@@ -34,7 +34,7 @@ var batchDeployment = &Table{
 var modelDeployment = &Variant{
 	Schemas: []string{"modelBatchDeployment", "batchDeployment"},
 	Types:   []string{"model"},
-	Live:    func(rest *asset.Value) bool { return !isPipelineDeployment(rest) },
+	Live:    isModelDeployment,
 	Tell: func(doc *asset.Value) bool {
 		return doc.Has("endpoint_name") && doc.Has("compute") && !hasAny(doc, "instance_type", "component", "job_definition") &&
 			(!doc.Has("type") || typeIs(doc, "model"))
@@ -147,16 +147,16 @@ func legacySettings() []Field {
 // would put its fields into the enclosing body.
 type unsent struct{ Object }
 
-func isPipelineDeployment(rest *asset.Value) bool {
-	if strings.EqualFold(rest.GetPath("properties", "deploymentConfiguration", "deploymentConfigurationType").Str(), "PipelineComponent") {
-		return true
+func isModelDeployment(rest *asset.Value) bool {
+	if typ := rest.GetPath("properties", "deploymentConfiguration", "deploymentConfigurationType").Str(); typ != "" && !strings.EqualFold(typ, "Model") {
+		return false
 	}
 	for key := range rest.GetPath("properties", "properties").Entries() {
 		if strings.HasPrefix(key, "ComponentDeployment.") {
-			return true
+			return false
 		}
 	}
-	return false
+	return true
 }
 
 // checkBatchDeployment brings both forms to the one with settings. As for the

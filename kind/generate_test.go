@@ -2,6 +2,7 @@ package kind
 
 import (
 	"strconv"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -174,9 +175,13 @@ func (g generator) network() *asset.Value {
 
 func (g generator) entries(m Map) *asset.Value {
 	v := asset.NewMap()
-	for i := range g.count(3) {
+	keys := []string{"key_0", "key_1", "key_2"}
+	if strings.Contains(m.Keys, "|") {
+		keys = strings.Split(m.Keys, "|") // a choice of words
+	}
+	for _, key := range keys[:g.count(len(keys))] {
 		if item := g.value(m.Of); item != nil {
-			v.Set("key_"+strconv.Itoa(i), item)
+			v.Set(key, item)
 		}
 	}
 	return v

@@ -157,6 +157,8 @@ type Variant struct {
 	// Open is the path of the REST body that unknown fields of a file are
 	// sent in, unchanged; "" refuses them.
 	Open string
+	// Lax takes unknown fields and leaves them out.
+	Lax bool
 	// Ignore are members at Open that mean nothing to us: the service or its
 	// clients make them.
 	Ignore []string
@@ -248,8 +250,8 @@ func (v *Variant) Table() *Table { return v.table }
 // FullName is kind or kind/variant for kinds whose variants are kinds of
 // their own to the reference client (job/command).
 func (v *Variant) FullName() string {
-	if v.table.Apart && len(v.Types) > 0 {
-		return string(v.table.Kind) + "/" + cmp.Or(v.Family, v.Types[0])
+	if v.table.Apart {
+		return string(v.table.Kind) + "/" + cmp.Or(v.Family, strings.Join(v.Types[:min(1, len(v.Types))], ""), v.Name)
 	}
 	return string(v.table.Kind)
 }
