@@ -218,11 +218,10 @@ func (c *Checker) version(v *asset.Value) (version string, auto bool) {
 	if version == "auto" || version == "" {
 		return "", true
 	}
-	if !c.Literals && !matches(`[A-Za-z0-9._-]+`, version) {
-		c.Problems.Warnf(v.Pos(), "bad_version", "use letters, digits, dots, dashes and underscores", "the service may not take %q as a version", version)
-	}
 	if most := c.variant.table.VersionMax; most > 0 && !c.Literals && len(version) > most {
 		c.Problems.Hintf(v.Pos(), "bad_version", fmt.Sprintf("use at most %d characters", most), "the version %q is too long", version)
+	} else if !c.Literals && !matches(`[A-Za-z0-9._-]+`, version) {
+		c.Problems.Warnf(v.Pos(), "bad_version", "use letters, digits, dots, dashes and underscores", "the service may not take %q as a version", version)
 	}
 	return version, false
 }

@@ -210,7 +210,7 @@ func (p *parser) mapping(n *yaml.Node, pos problem.Pos, depth int) *asset.Value 
 func (p *parser) entry(m *asset.Value, keyNode, item *yaml.Node, seen map[string]problem.Pos, depth int) {
 	key, ok := p.key(keyNode)
 	v := p.value(item, keyNode, depth+1)
-	if !ok {
+	if !ok || p.tooMany {
 		return
 	}
 	if v == nil {

@@ -99,12 +99,12 @@ func (w *world) distinct(cases []corpusCase) []string {
 		if placeholder.MatchString(text) || strings.Contains(c.Source, "pipelines/automl") {
 			continue // it says itself that a name is to be filled in
 		}
-		if !strings.HasPrefix(c.Kind, "job/") {
+		if named := nameLine.MatchString(text); named || !strings.HasPrefix(c.Kind, "job/") {
 			name := fmt.Sprintf("case_%03d", i)
 			if strings.Contains(c.Kind, "endpoint") || strings.Contains(c.Kind, "deployment") || c.Kind == "compute" || c.Kind == "connection" {
 				name = fmt.Sprintf("case-%03d", i)
 			}
-			if nameLine.MatchString(text) {
+			if named {
 				text = nameLine.ReplaceAllString(text, "name: "+name)
 			} else {
 				more += "name: " + name + "\n"
