@@ -7,7 +7,7 @@ PKG ?= ./...
 TIME ?= 30s
 export CGO_ENABLED ?= 0
 
-.PHONY: help demo build test race lint bench fuzz golden docs image release-check deps clean
+.PHONY: help demo build test test-clients race lint bench fuzz golden docs image release-check deps clean
 
 help: ## Show the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -26,6 +26,9 @@ deps: ## Install the servers that tests need (Debian packages).
 
 test: deps ## Run all tests; ends with the plain lines of go test.
 	CGO_ENABLED=1 go test -race -shuffle=on -timeout 30m $(PKG)
+
+test-clients: build ## Drive the emulator with Microsoft's Python client, then export and plan. ARGS='-k compute --keep'.
+	@./scripts/test-clients.sh $(ARGS)
 
 golden: ## Rewrite golden files of tests.
 	MLSYNC_GOLDEN=1 go test -count=1 $(PKG)
