@@ -174,7 +174,7 @@ func (f *facts) Datastore(name string) (resolve.Datastore, resolve.Status) {
 // refers to already, if there is such code under another name than our own.
 func (f *facts) Code(hash string, user asset.ID) string {
 	own := resolve.CodeName(hash)
-	live := f.live.Asset(user)
+	live := f.user(user)
 	if live == nil {
 		return own
 	}
@@ -196,6 +196,21 @@ func (f *facts) Code(hash string, user asset.ID) string {
 		return own
 	}
 	return name
+}
+
+// user is a live asset that may use code, as it was read or as the journal
+// knows it. Named jobs are in no list that is read ahead: they are asked for.
+func (f *facts) user(id asset.ID) *asset.Asset {
+	if a := f.live.Asset(id); a != nil {
+		return a
+	}
+	if o, ok := f.owned[id]; ok && !f.full && o.Body != nil {
+		return remembered(o)
+	}
+	if t := kind.Of(id.Kind); t != nil && t.Once {
+		f.Exists(id)
+	}
+	return f.live.Asset(id)
 }
 
 // Part implements resolve.Facts: the version of an inline asset that the live

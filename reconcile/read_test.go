@@ -294,6 +294,40 @@ func TestCodeUnderAnotherName(t *testing.T) {
 	}
 }
 
+// A job that somebody submitted uses code under another name: the file that
+// says the same has no code to upload, with the journal and without it.
+func TestCodeOfANamedJob(t *testing.T) {
+	w := newWorld(t, emulator.Options{})
+	w.files = map[string]string{
+		"e/five.yml": env("five", "5", "image-5"), "src/train.py": "print(1)",
+		"j/train.yml": job("azureml:five:5", "code: ../src", "name: by-hand"),
+	}
+	w.apply(plan.Options{})
+	props := w.live("jobs/by-hand")["properties"].(map[string]any)
+	name := strings.Split(props["codeId"].(string)[strings.Index(props["codeId"].(string), "/codes/")+len("/codes/"):], "/")[0]
+	code := w.live("codes/" + name + "/versions/1")["properties"].(map[string]any)
+	w.put("codes/0-by-hand/versions/1", map[string]any{"properties": map[string]any{"codeUri": code["codeUri"], "properties": code["properties"]}})
+	for _, path := range []string{"jobs/by-hand", "codes/" + name + "/versions/1"} {
+		if answer, status := w.call(http.MethodDelete, path, nil); status >= 300 {
+			t.Fatalf("%d %s", status, answer)
+		}
+	}
+	w.put("jobs/by-hand", map[string]any{"properties": map[string]any{
+		"jobType": "Command", "command": props["command"], "environmentId": props["environmentId"], "tags": map[string]any{},
+		"codeId": strings.Replace(props["codeId"].(string), name, "0-by-hand", 1),
+	}})
+	w.journal = w.newJournal()
+	n := len(w.writes())
+	for _, opt := range []plan.Options{{}, {}, {Full: true}} {
+		w.apply(opt)
+	}
+	for _, write := range w.writes()[n:] {
+		if strings.Contains(write, "codes") {
+			t.Errorf("written without need: %v", write)
+		}
+	}
+}
+
 // A journal that was lost is rebuilt from the stamps that lists show, so that
 // what git dropped in the meantime is still removed.
 func TestRebuiltFromLists(t *testing.T) {

@@ -42,8 +42,8 @@ type Facts interface {
 	// Datastore is where a datastore keeps its blobs.
 	Datastore(name string) (Datastore, Status)
 	// Code is the name of the code asset to use for content of this hash,
-	// where user is the live asset that may use it already; "" for the name
-	// that Code derives from the hash.
+	// where user is the live asset that may use it already, no asset if it
+	// has no name yet; "" for the name that CodeName derives from the hash.
 	Code(hash string, user asset.ID) string
 	// Part is the version that the service gave to an inline asset of the
 	// content of a, if user is a live asset that holds it; "" if that is not

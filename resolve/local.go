@@ -145,7 +145,11 @@ func (w *work) code(s kind.Site, c *hashed) *asset.Value {
 			return s.Value
 		}
 	}
-	name := w.in.Facts.Code(c.code, w.asset.ID)
+	user := w.asset.ID
+	if w.asset.Auto && kind.Of(user.Kind).Once {
+		user = asset.ID{} // its name follows from its content, so it uses what it names
+	}
+	name := w.in.Facts.Code(c.code, user)
 	if name == "" {
 		name = CodeName(c.code)
 	}

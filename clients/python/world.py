@@ -32,14 +32,17 @@ FILES = pathlib.Path(__file__).parent / "files"
 MLSYNC = os.environ.get("MLSYNC", str(pathlib.Path(__file__).parents[2] / "bin" / "mlsync"))
 
 kept = {}  # id of an asset as mlsync writes it -> variant of its kind, "" when the kind has one only
+whole = set()  # those of them whose file needs the folder that was uploaded
 left = set()  # ids that must not come back in an export
 notes = []  # what the run says at its end
 secrets = set()  # texts that must not stand in an export
 
 
-def keep(asset, variant=""):
-    """An asset stays in the workspace to the end, so the export must have it."""
+def keep(asset, variant="", content=False):
+    """An asset stays in the workspace to the end, so the export must have it: with content, if a file without would not do."""
     kept[asset] = variant
+    if content:
+        whole.add(asset)
 
 
 def gone(asset):
