@@ -27,6 +27,7 @@ var apiVersions = map[string]string{
 	"workspaces/featurestoreentities":          "2023-10-01",
 	"workspaces/featurestoreentities/versions": "2023-10-01",
 	"workspaces/jobs":                          "2025-01-01-preview", // queueSettings, notificationSetting; 1.32 writes with it
+	"workspaces/marketplacesubscriptions":      "2024-01-01-preview", // first with the kind
 	"workspaces/models":                        "2023-08-01-preview", // system metadata of model versions
 	"workspaces/models/versions":               "2023-08-01-preview",
 	"workspaces/onlineendpoints":               "2023-04-01-preview", // the client still writes with 2022-02-01-preview and reads with this one; one for both

@@ -15,6 +15,8 @@ var all = link([]*Table{
 	onlineDeployment,
 	batchEndpoint,
 	batchDeployment,
+	marketplaceSubscription,
+	serverlessEndpoint,
 	job,
 })
 

@@ -2,6 +2,7 @@ package kind
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"mlsync.dev/mlsync/asset"
@@ -61,13 +62,15 @@ func Identify(doc *asset.Value, folder string) Verdict {
 // byFolder lets the folder decide where the keys of a document are those of
 // two kinds: a step that is run by itself, and one that pipelines are made of.
 func byFolder(v Verdict, doc *asset.Value, folder string) Verdict {
-	for _, t := range All() {
-		if t == v.Variant.table || v.Preview || t.Plural != folder && string(t.Kind) != folder || !doc.Has("name") {
-			continue
-		}
-		if other, sure := t.pick(doc); sure && len(other.Types) > 0 && typeIs(doc, other.Types...) {
-			return Verdict{Variant: other, Why: "type " + doc.Get("type").Str() + " in the folder " + folder}
-		}
+	t := folderTable(folder)
+	if t == nil || t == v.Variant.table || v.Preview || !doc.Has("name") {
+		return v
+	}
+	if t.LooksLike == v.Variant.table.Kind {
+		return Verdict{Variant: t.Variants[0], Why: "in the folder " + folder}
+	}
+	if other, sure := t.pick(doc); sure && len(other.Types) > 0 && typeIs(doc, other.Types...) {
+		return Verdict{Variant: other, Why: "type " + doc.Get("type").Str() + " in the folder " + folder}
 	}
 	return v
 }
@@ -141,19 +144,26 @@ func identifyFolder(doc *asset.Value, folder string) Verdict {
 	if folder == "" || !doc.Has("name") {
 		return Verdict{Why: "no $schema, type or keys of an asset"}
 	}
-	for _, t := range All() {
-		if t.Plural != folder && string(t.Kind) != folder {
-			continue
-		}
-		if u := unmanagedForm(t.Kind, doc); u != "" {
-			return Verdict{Unmanaged: u, Why: "in the folder " + folder}
-		}
-		if v, _ := t.pick(doc); v != nil {
-			return Verdict{Variant: v, Why: "in the folder " + folder}
-		}
-		return Verdict{Doubt: "it is in the folder " + folder + " but has no form of a " + string(t.Kind)}
+	t := folderTable(folder)
+	if t == nil {
+		return Verdict{Why: "no $schema, type or keys of an asset"}
 	}
-	return Verdict{Why: "no $schema, type or keys of an asset"}
+	if u := unmanagedForm(t.Kind, doc); u != "" {
+		return Verdict{Unmanaged: u, Why: "in the folder " + folder}
+	}
+	if v, _ := t.pick(doc); v != nil {
+		return Verdict{Variant: v, Why: "in the folder " + folder}
+	}
+	return Verdict{Doubt: "it is in the folder " + folder + " but has no form of a " + string(t.Kind)}
+}
+
+// folderTable is the kind that a folder, or a rule, names; nil if none.
+func folderTable(folder string) *Table {
+	i := slices.IndexFunc(All(), func(t *Table) bool { return t.Plural == folder || string(t.Kind) == folder })
+	if i < 0 {
+		return nil
+	}
+	return All()[i]
 }
 
 // pick is the variant of t that a written document has: by its type, else by

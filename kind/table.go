@@ -19,6 +19,11 @@ type Table struct {
 	// deployment), and ParentKey the field that names it.
 	Parent    asset.Kind
 	ParentKey string
+	// Partner are assets that must be there first although nothing names them.
+	Partner Partner
+	// LooksLike is the kind that documents of this one cannot be told from: the
+	// folder, or a rule of mlsync.yaml, says that they are of this one.
+	LooksLike asset.Kind
 	// Versioned kinds have versions; the others are one resource a name.
 	Versioned bool
 	// VersionMax is the most characters that the service takes for a version;
@@ -77,6 +82,13 @@ type Table struct {
 	Lax bool
 	// Doc is one sentence for the reference docs.
 	Doc string
+}
+
+// Partner is a kind of which assets go with those of another: those that have
+// the same value in the field.
+type Partner struct {
+	Kind  asset.Kind
+	Field string
 }
 
 // Removal is what may be done with an asset that git no longer has.

@@ -40,8 +40,6 @@ func unmanagedType(doc *asset.Value) string {
 		return "job/spark"
 	case typeIs(doc, "import", "data_transfer", "parallel") && hasAny(doc, "source", "task"):
 		return unmanagedJobs[squash(doc.Get("type").Str())]
-	case hasAll(doc, "name", "model_id"):
-		return "serverless-endpoint"
 	case hasAll(doc, "name", "location", "replication_locations"):
 		return "registry"
 	case hasAll(doc, "name", "managed_network"):

@@ -41,7 +41,7 @@ func (m *maker) require() {
 
 func (m *maker) requireWanted(s *Step) {
 	id := s.Key.ID
-	for _, r := range references(s.Want) {
+	for _, r := range m.needs(s.Want) {
 		if r.late == (s.Key.Part == Late) {
 			m.need(s, Key{ID: r.to})
 		}
@@ -67,7 +67,7 @@ func (m *maker) requireWanted(s *Step) {
 // requireBefore makes the removals of what the live asset uses, and of what
 // it is in, wait for s.
 func (m *maker) requireBefore(s *Step) {
-	for _, r := range references(s.Live) {
+	for _, r := range m.needs(s.Live) {
 		if on := m.steps[Key{ID: r.to}]; on != nil && on.removes() {
 			part := ""
 			if r.late {

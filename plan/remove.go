@@ -168,7 +168,7 @@ func (s *Step) removes() bool { return s.Action == Archive || s.Action == Delete
 func (m *maker) users() map[asset.ID][]asset.ID {
 	out := map[asset.ID][]asset.ID{}
 	note := func(a *asset.Asset, gone map[string]bool) {
-		for _, r := range references(a) {
+		for _, r := range m.needs(a) {
 			if !gone[r.path] {
 				out[r.to] = append(out[r.to], a.ID)
 			}

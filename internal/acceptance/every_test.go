@@ -17,7 +17,7 @@ func TestEveryKindIsAppliedOnce(t *testing.T) {
 	w.want(exitDone, "check")
 	w.want(exitPending, "plan", "--exit-code")
 	w.apply()
-	if p, _ := w.plan(); len(p.Steps) != 35 || p.Summary["noop"] != 35 {
+	if p, _ := w.plan(); len(p.Steps) != 36 || p.Summary["noop"] != 36 {
 		t.Errorf("the plan has %d assets, %d unchanged: %s", len(p.Steps), p.Summary["noop"], w.mlsync("plan"))
 	}
 	w.quiet(func() {
