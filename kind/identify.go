@@ -83,7 +83,7 @@ func tell(doc *asset.Value) Verdict {
 			}
 		}
 	}
-	for _, t := range All() {
+	for _, t := range slices.Concat(all, actions) {
 		for _, v := range t.Variants {
 			if v.Tell != nil && v.Tell(doc) {
 				return Verdict{Variant: v, Why: "keys of " + v.FullName()}
@@ -99,7 +99,7 @@ func identifySchema(doc *asset.Value, url string) Verdict {
 		return Verdict{Why: why + ": a prompt flow file"}
 	}
 	name := SchemaName(url)
-	for _, t := range All() {
+	for _, t := range slices.Concat(all, actions) {
 		for _, v := range t.Variants {
 			for _, s := range v.Schemas {
 				if strings.EqualFold(s, name) {

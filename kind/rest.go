@@ -20,6 +20,8 @@ type Encoder struct {
 	// Address is the resource id of an asset whose name or version the service
 	// chose; "" for all others. May be nil.
 	Address func(id asset.ID) string
+	// Around is what an action needs to know beside its file.
+	Around Around
 	// Err is the first error of Secret.
 	Err error
 

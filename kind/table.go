@@ -55,6 +55,8 @@ type Table struct {
 	Costly bool
 	// Promotable kinds may move to another workspace.
 	Promotable bool
+	// Action kinds are no assets: files that ask for something to be done.
+	Action bool
 	// Once says that an asset is written once and never compared field by
 	// field (jobs).
 	Once bool
@@ -155,6 +157,8 @@ type Variant struct {
 	// Inspect looks into local content; body is the resolved form and may be
 	// added to.
 	Inspect func(in *Inspection, body *asset.Value)
+	// Command is what carries out an action; nil for assets.
+	Command *Command
 	// DeleteQuery are query members that a DELETE needs.
 	DeleteQuery map[string]string
 	Doc         string
@@ -252,9 +256,11 @@ func fieldOf(fields []Field, key string) *Field {
 
 // Of is the table of a kind, or nil if there is none.
 func Of(k asset.Kind) *Table {
-	for _, t := range All() {
-		if t.Kind == k {
-			return t
+	for _, tables := range [][]*Table{all, actions} {
+		for _, t := range tables {
+			if t.Kind == k {
+				return t
+			}
 		}
 	}
 	return nil

@@ -8,7 +8,6 @@ var unmanagedSchemas = map[string]string{
 	"automljob": "job/automl", "sparkjob": "job/spark",
 	"schedule": "schedule", "workspace": "workspace",
 	"featurestore": "feature-store", "featureset": "feature-set", "featurestoreentity": "feature-store-entity",
-	"dataimport": "action/data-import", "dataindex": "action/data-index", "modelversionpackage": "action/model-package",
 }
 
 // unmanagedJobs are types of jobs that this version of mlsync leaves alone.

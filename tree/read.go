@@ -48,7 +48,10 @@ type Options struct {
 	Vars map[string]*asset.Value
 	// Literals allows secrets in clear; see kind.Checker.
 	Literals bool
-	Parse    ParseOptions
+	// Actions reads files that ask for something to be done once as if they
+	// were assets; otherwise they are left alone with a warning.
+	Actions bool
+	Parse   ParseOptions
 }
 
 // File is one YAML file of the tree and what was made of it.
@@ -60,8 +63,10 @@ type File struct {
 	// Why says what decided whether the file is an asset.
 	Why string
 	// Unmanaged names the kind of Azure ML that the file is of if mlsync
-	// leaves that kind alone.
+	// leaves that kind alone, as it does with actions.
 	Unmanaged string
+	// Action is set if the file asks for something to be done once.
+	Action bool
 	// Preview is set if a document is of the 2020 preview dialect.
 	Preview bool
 	// Overlay is set for files of an overlay folder.
@@ -213,6 +218,11 @@ func (r *reader) keepBad(f *File, data []byte, docs []*asset.Value, rel string, 
 		}
 	}
 	f.Why, f.Unmanaged = v.Why, v.Unmanaged
+	if r.isAction(v) {
+		f.Unmanaged, f.Action = v.Variant.FullName(), true
+		f.Why = fmt.Sprintf("%s; besides, %s", f.Why, bad[0].Text)
+		return false
+	}
 	if v.Variant == nil && v.Doubt == "" && !f.Overlay {
 		f.Why = fmt.Sprintf("%s; besides, %s", f.Why, bad[0].Text)
 		return false
@@ -223,6 +233,19 @@ func (r *reader) keepBad(f *File, data []byte, docs []*asset.Value, rel string, 
 	}
 	r.bad.Append(bad)
 	return len(docs) > 0
+}
+
+// isAction reports whether a document is no asset but asks for something to be
+// done, and is to be told so.
+func (r *reader) isAction(v kind.Verdict) bool {
+	return v.Variant != nil && v.Variant.Table().Action && !r.opts.Actions
+}
+
+// action leaves a file alone that asks for something to be done once, and says
+// what states the same.
+func (r *reader) action(f *File, doc *asset.Value, v *kind.Variant) {
+	f.Unmanaged, f.Action = v.FullName(), true
+	r.bad.Warnf(doc.Pos(), "action", v.Command.Instead, "this is a request that %s makes once, and no state: mlsync leaves it alone", v.Command.Name)
 }
 
 // readLimited reads a file, at most one byte more than the limit.
@@ -246,6 +269,10 @@ func (r *reader) document(f *File, doc *asset.Value, rel, comment string, order 
 	v := r.identify(doc, rel, comment)
 	if f.Why == "" || v.Variant != nil {
 		f.Why, f.Unmanaged = v.Why, v.Unmanaged
+	}
+	if r.isAction(v) {
+		r.action(f, doc, v.Variant)
+		return
 	}
 	if order > 0 {
 		r.addPatch(f, doc, rel, v, order)

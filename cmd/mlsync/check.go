@@ -62,6 +62,7 @@ type checkedFile struct {
 	Kind      string   `json:"kind,omitempty"`
 	Why       string   `json:"why"`
 	Unmanaged string   `json:"unmanaged,omitempty"`
+	Action    bool     `json:"action,omitempty"`
 	Preview   bool     `json:"preview,omitempty"`
 	Assets    []string `json:"assets,omitempty"`
 }
@@ -172,7 +173,7 @@ func checkTargets(ctx context.Context, fsys fs.FS, cfg *config.Config, targets [
 // it for one.
 func (c *checked) addFiles(tr *tree.Tree, seen map[string]int) {
 	for _, f := range tr.Files {
-		one := checkedFile{Path: f.Path, Kind: f.Kind, Why: f.Why, Unmanaged: f.Unmanaged, Preview: f.Preview}
+		one := checkedFile{Path: f.Path, Kind: f.Kind, Why: f.Why, Unmanaged: f.Unmanaged, Action: f.Action, Preview: f.Preview}
 		for _, as := range f.Assets {
 			one.Assets = append(one.Assets, as.ID.String())
 		}

@@ -208,7 +208,10 @@ func (a *app) showBegun(b *begun) {
 	a.printf("\n%s left alone:\n", count(len(alone), "file"))
 	for _, f := range alone {
 		why := f.Why
-		if f.Unmanaged != "" {
+		switch {
+		case f.Action:
+			why = f.Unmanaged + " is a request and no state"
+		case f.Unmanaged != "":
 			why = f.Unmanaged + " is not managed by this version"
 		}
 		a.printf("  %s\n", printable(f.Path+": "+why))

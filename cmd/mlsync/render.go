@@ -106,7 +106,7 @@ type renderer struct {
 
 func (r *renderer) file(ctx context.Context, source string) rendered {
 	out := rendered{ID: strings.ReplaceAll(source, "/", "__"), Source: source, Writes: []renderedWrite{}, Uploads: []renderedUpload{}}
-	t, bad := tree.Read(onlyFile{r.fs, source}, tree.Options{Literals: true, Sets: r.defaults(source), Parse: tree.ParseOptions{LastWins: true}})
+	t, bad := tree.Read(onlyFile{r.fs, source}, tree.Options{Literals: true, Actions: true, Sets: r.defaults(source), Parse: tree.ParseOptions{LastWins: true}})
 	for _, f := range t.Files {
 		if f.Unmanaged != "" {
 			out.Kind = f.Unmanaged
@@ -137,7 +137,8 @@ func (r *renderer) file(ctx context.Context, source string) rendered {
 func (r *renderer) writes(want *resolve.Want, out *rendered, bad *problem.List) {
 	for _, id := range want.Order {
 		w := want.Set.Get(id)
-		body, err := kind.ToREST(w, &kind.Encoder{Scope: r.scope, Late: true, Experiment: r.facts.DefaultExperiment})
+		e := &kind.Encoder{Scope: r.scope, Late: true, Experiment: r.facts.DefaultExperiment, Around: r.facts.around()}
+		body, err := kind.ToREST(w, e)
 		if err != nil {
 			bad.Addf(w.Pos, "unsendable", "%v", err)
 			return
@@ -149,7 +150,14 @@ func (r *renderer) writes(want *resolve.Want, out *rendered, bad *problem.List) 
 			out.Uploads = append(out.Uploads, renderUpload(u))
 		}
 		for range registrations(want, w) {
-			out.Writes = append(out.Writes, renderedWrite{"PUT", r.scope.ARM(id), body})
+			method, path := "PUT", ""
+			if cmd := kind.VariantOf(w).Command; cmd != nil {
+				method, path = cmd.Send(e, w)
+				path = r.scope.WorkspaceID() + "/" + path
+			} else {
+				path = r.scope.ARM(id)
+			}
+			out.Writes = append(out.Writes, renderedWrite{method, path, body})
 		}
 	}
 }

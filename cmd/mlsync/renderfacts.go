@@ -19,9 +19,18 @@ type renderFacts struct {
 	DefaultEndpoint   string                       `json:"default_endpoint_name"`
 	DefaultDeployment string                       `json:"default_deployment_name"`
 	PendingUploadURI  string                       `json:"pending_upload_blob_uri"`
+	WorkspaceGUID     string                       `json:"workspace_guid"`
+	PackagedModel     renderModel                  `json:"packaged_model"`
 	LatestVersion     map[string]map[string]string `json:"latest_version"`
 	NextVersion       map[string]map[string]string `json:"next_version"`
 	Datastores        map[string]renderDatastore   `json:"datastores"`
+}
+
+// renderModel is the model that a package is made of: the command says it, not
+// the file.
+type renderModel struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
 }
 
 type renderDatastore struct {
@@ -44,6 +53,11 @@ func readFacts(file string) (*renderFacts, error) {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	return f, nil
+}
+
+// around is what actions need to know.
+func (f *renderFacts) around() kind.Around {
+	return kind.Around{WorkspaceGUID: f.WorkspaceGUID, Model: asset.ID{Kind: "model", Name: f.PackagedModel.Name, Version: f.PackagedModel.Version}}
 }
 
 // Exists implements resolve.Facts: what a file refers to is taken to exist, as
