@@ -6,7 +6,7 @@ import "mlsync.dev/mlsync/asset"
 // that this version of mlsync recognises and leaves alone.
 var unmanagedSchemas = map[string]string{
 	"automljob": "job/automl", "sparkjob": "job/spark",
-	"schedule": "schedule", "workspace": "workspace",
+	"workspace":    "workspace",
 	"featurestore": "feature-store", "featureset": "feature-set", "featurestoreentity": "feature-store-entity",
 }
 
@@ -43,8 +43,6 @@ func unmanagedType(doc *asset.Value) string {
 		return "registry"
 	case hasAll(doc, "name", "managed_network"):
 		return "workspace"
-	case hasAll(doc, "name", "trigger") && hasAny(doc, "create_job", "create_monitor", "import_data"):
-		return "schedule"
 	}
 	return ""
 }

@@ -46,7 +46,7 @@ func (r *reader) duplicate(a, first *asset.Asset) {
 
 // check reads the draft through its table; nil if it has no identity.
 func (r *reader) check(d *draft) *asset.Asset {
-	c := &kind.Checker{Literals: r.opts.Literals}
+	c := &kind.Checker{Literals: r.opts.Literals, AsClient: r.opts.AsClient}
 	a := d.variant.Read(c, d.doc)
 	if len(c.Problems.Errors()) > 0 {
 		d.file.Bad = true
@@ -68,16 +68,25 @@ func (r *reader) check(d *draft) *asset.Asset {
 	return a
 }
 
-// dropParts leaves out documents without a name that others name by file:PATH:
-// they are parts of those and no assets of their own.
+// dropParts leaves out documents without a name that others name by file:PATH,
+// or as the file of a field that may stand in one: they are parts of those and
+// no assets of their own. A job that a schedule names is run by that only.
 func (r *reader) dropParts() {
-	users := map[string]string{}
+	users, filed := map[string]string{}, map[string]bool{}
 	for _, d := range r.drafts {
-		findFiles(d.doc, func(p string) { users[path.Join(path.Dir(d.file.Path), p)] = d.file.Path })
+		at := func(p string) string { return path.Join(path.Dir(d.file.Path), p) }
+		findFiles(d.doc, func(p string) { users[at(p)] = d.file.Path })
+		for _, f := range d.variant.AllFields() {
+			if t, ok := f.As.(kind.Filer); ok {
+				if name := t.File(d.doc.Get(f.YAML)).Str(); name != "" {
+					users[at(name)], filed[at(name)] = d.file.Path, true
+				}
+			}
+		}
 	}
 	r.drafts = slices.DeleteFunc(r.drafts, func(d *draft) bool {
 		user, named := users[d.file.Path]
-		if !named || d.table().Once || !d.doc.Get("name").IsNull() {
+		if !named || d.table().Once && !filed[d.file.Path] || !d.doc.Get("name").IsNull() {
 			return false
 		}
 		d.file.Why, d.file.Kind = "a part of "+user, ""
