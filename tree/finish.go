@@ -7,6 +7,7 @@ import (
 
 	"mlsync.dev/mlsync/asset"
 	"mlsync.dev/mlsync/internal/glob"
+	"mlsync.dev/mlsync/internal/problem"
 	"mlsync.dev/mlsync/kind"
 )
 
@@ -92,6 +93,18 @@ func (r *reader) dropParts() {
 		d.file.Why, d.file.Kind = "a part of "+user, ""
 		return true
 	})
+	r.dropActions(users, filed)
+}
+
+// dropActions takes back what was said of files that ask for something to be
+// done once: what a schedule names, the schedule does.
+func (r *reader) dropActions(users map[string]string, filed map[string]bool) {
+	for _, f := range r.tree.Files {
+		if f.Action && filed[f.Path] {
+			f.Why, f.Unmanaged, f.Action = "a part of "+users[f.Path], "", false
+			r.bad = slices.DeleteFunc(r.bad, func(p problem.Problem) bool { return p.Code == "action" && p.Pos.File == f.Path })
+		}
+	}
 }
 
 // findFiles calls visit for the path of each value file:PATH.

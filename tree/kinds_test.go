@@ -102,8 +102,10 @@ func TestScheduledJobsAreParts(t *testing.T) {
 		"s/a.yml", head+"name: sa\ncreate_job: ../jobs/a.yml\n",
 		"s/b.yml", head+"name: sb\ncreate_job: {job: ../jobs/b.yml, tags: {x: y}}\n",
 		"s/c.yml", head+"name: sc\ncreate_job: ../jobs/c.yml\n",
+		"jobs/i.yml", "name: d\npath: azureml://datastores/x/paths/y\nsource: {type: database, query: q, connection: azureml:c}\n",
+		"s/d.yml", head+"name: sd\nimport_data: ../jobs/i.yml\n",
 	), Options{})
-	if len(bad.Errors()) > 0 || ids(tr) != "job/c job/d schedule/sa schedule/sb schedule/sc" || tr.Files[0].Why != "a part of s/a.yml" {
+	if len(bad) > 0 || ids(tr) != "job/c job/d schedule/sa schedule/sb schedule/sc schedule/sd" || tr.Files[0].Why != "a part of s/a.yml" {
 		t.Error(ids(tr), bad)
 	}
 }
