@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 
@@ -280,6 +281,9 @@ func (w *Workspace) Current(ctx context.Context, id asset.ID) (*asset.Asset, err
 // Delete removes an asset. That it is gone already is success.
 func (w *Workspace) Delete(ctx context.Context, a *asset.Asset, started func(Operation) error, progress func(string)) error {
 	path := w.scope.ARM(a.ID)
+	if err := w.disable(ctx, a.ID, progress); err != nil {
+		return fmt.Errorf("disable: %w", err)
+	}
 	var opts []Option
 	for k, v := range kind.VariantOf(a).DeleteQuery {
 		opts = append(opts, Query(k, v))
@@ -292,6 +296,32 @@ func (w *Workspace) Delete(ctx context.Context, a *asset.Asset, started func(Ope
 		return err
 	}
 	return w.finish(ctx, res, started, progress)
+}
+
+// disable switches an asset off that the service does not delete otherwise.
+// The operation is not told to anybody: a deletion that dies here has deleted
+// nothing, and begins anew.
+func (w *Workspace) disable(ctx context.Context, id asset.ID, progress func(string)) error {
+	t := kind.Of(id.Kind)
+	if t.Disable == "" {
+		return nil
+	}
+	path, flag := w.scope.ARM(id), strings.Split(t.Disable, ".")
+	rest, err := w.asSent(ctx, path)
+	if err != nil || rest == nil || rest.GetPath(flag...).Type() == asset.Bool && !rest.GetPath(flag...).Bool() {
+		return err
+	}
+	t.Sendable(rest)
+	rest.SetPath(asset.NewBool(false), flag...)
+	data, err := rest.MarshalJSON()
+	if err != nil {
+		return err
+	}
+	res, err := w.client.Put(ctx, path, mustVersion(path), data)
+	if err != nil {
+		return err
+	}
+	return w.finish(ctx, res, nil, progress)
 }
 
 func (w *Workspace) finish(ctx context.Context, res Result, started func(Operation) error, progress func(string)) error {

@@ -348,10 +348,14 @@ func (l *Live) list(ctx context.Context, t *kind.Table, in asset.ID, key string)
 }
 
 func listOptions(t *kind.Table) []Option {
-	if t.Once || t.Versioned {
-		return []Option{Query("listViewType", "All")}
+	var opts []Option
+	for k, v := range t.ListQuery {
+		opts = append(opts, Query(k, v))
 	}
-	return nil
+	if t.Once || t.Versioned {
+		opts = append(opts, Query("listViewType", "All"))
+	}
+	return opts
 }
 
 // item takes one element of a list: a name or an asset.

@@ -64,11 +64,14 @@ func (c *comparer) unsure() Reason {
 
 // node is one place in the three bodies. field is set if the place is a row.
 type node struct {
-	path             []string
-	field            *kind.Field
-	typ              kind.Type
-	class            kind.Change
-	late             bool
+	path  []string
+	field *kind.Field
+	typ   kind.Type
+	class kind.Change
+	late  bool
+	// within says that the place is in an asset of another kind, whose rows
+	// say what changes of that kind mean.
+	within           bool
 	want, live, last *asset.Value
 }
 
@@ -77,7 +80,7 @@ type node struct {
 func (n node) row(f *kind.Field) node {
 	m := n.below(f.YAML, f.As)
 	m.field = f
-	if f.Change != kind.InPlace {
+	if f.Change != kind.InPlace && !n.within {
 		m.class = f.Change
 	}
 	m.late = m.late || f.Late
@@ -87,7 +90,7 @@ func (n node) row(f *kind.Field) node {
 // below is the node of a part of n.
 func (n node) below(key string, typ kind.Type) node {
 	return node{
-		path: append(slices.Clip(n.path), key), typ: typ, class: n.class, late: n.late,
+		path: append(slices.Clip(n.path), key), typ: typ, class: n.class, late: n.late, within: n.within,
 		want: n.want.Get(key), live: n.live.Get(key), last: n.last.Get(key),
 	}
 }
@@ -117,6 +120,13 @@ func (c *comparer) value(n node) {
 	if n.field != nil && n.field.Secret {
 		c.secret(n)
 		return
+	}
+	if e, ok := n.typ.(kind.Embedded); ok {
+		if rows, ok := e.Rows(n.want, n.live); ok {
+			n.within = true
+			c.rows(rows, n)
+			return
+		}
 	}
 	if _, ok := n.typ.(kind.Equaler); ok {
 		c.leaf(n)

@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"net/http"
+	"sort"
 	"strings"
 	"time"
 )
@@ -11,7 +12,7 @@ var frequency = oneOf("Minute", "Hour", "Day", "Week", "Month")
 func scheduleKind() *definition {
 	return &definition{
 		collection: "schedules", label: "Schedule", op: "s", deleteOp: true, updated: 201, service: mfeSchedule, system: sysFull, missing: notFoundNamed,
-		check: checkSchedule, fill: fillSchedule, done: startSchedule, view: viewSchedule, filter: filterSchedule,
+		check: checkSchedule, fill: fillSchedule, done: startSchedule, view: viewSchedule, filter: filterSchedule, refuse: refuseEnabled,
 		fields: []field{
 			{name: "displayName"},
 			{name: "description"},
@@ -53,13 +54,17 @@ func weekDays(v any) any {
 }
 
 func checkSchedule(c *call) *refusal {
-	if sub(c.props, "trigger") == nil || sub(c.props, "action") == nil {
+	action := sub(c.props, "action")
+	if sub(c.props, "trigger") == nil || action == nil {
 		return userError(http.StatusBadRequest, "The request is invalid.", detail{"InvalidInput", "Properties 'trigger' and 'action' are required."})
 	}
-	def := sub(sub(c.props, "action"), "jobDefinition")
-	ids := jobReferences(def)
+	def := sub(action, "jobDefinition")
+	ids := append(jobReferences(def), monitorReferences(sub(action, "monitorDefinition"))...)
 	if source := str(def, "sourceJobId"); source != "" {
-		ids = append(ids, source)
+		if bad := jobsOverride(c, def); bad != nil {
+			return bad
+		}
+		ids = append(ids, c.sourceJob(source))
 	}
 	for _, id := range ids {
 		if bad := c.dependency(id); bad != nil {
@@ -69,9 +74,70 @@ func checkSchedule(c *call) *refusal {
 	return nil
 }
 
-func fillSchedule(_ *call, doc obj) {
+// jobsOverride refuses a copy of a job that has steps of its own (reported in azure-sdk-for-python#40288).
+func jobsOverride(c *call, def obj) *refusal {
+	if len(sub(def, "jobs")) == 0 {
+		return nil
+	}
+	verb := "created"
+	if c.prev != nil {
+		verb = "updated"
+	}
+	f := userError(http.StatusBadRequest, `The schedule "`+c.name+`" could not be `+verb+`. Failure reason: UserError, Invalid trigger definition, details: `+
+		"Invalid jobs override for pipeline job since source job "+str(def, "sourceJobId")+" is specified.")
+	f.inner = []string{"BadArgument", "ArgumentInvalid", "InvalidPipelineJob", "InvalidJobsOverride"}
+	return f
+}
+
+// sourceJob is the resource id of a job that is given by its name.
+func (c *call) sourceJob(source string) string {
+	if strings.Contains(source, "/") {
+		return source
+	}
+	return c.scope.id() + "/jobs/" + source
+}
+
+// monitorReferences are the resources that a monitor reads.
+func monitorReferences(def obj) []string {
+	var ids []string
+	var walk func(key string, v any)
+	walk = func(key string, v any) {
+		switch t := v.(type) {
+		case obj:
+			for k, e := range t {
+				walk(k, e)
+			}
+		case []any:
+			for _, e := range t {
+				walk(key, e)
+			}
+		case string:
+			switch key {
+			case "uri", "deploymentId", "modelId", "preprocessingComponentId":
+				ids = append(ids, t)
+			}
+		}
+	}
+	walk("", def)
+	sort.Strings(ids)
+	return ids
+}
+
+// fillSchedule completes the action. What cannot be changed is kept: the display name (the specification says so).
+func fillSchedule(c *call, doc obj) {
 	p := sub2(doc)
-	def := sub(sub(p, "action"), "jobDefinition")
+	if c.prev != nil {
+		p["displayName"] = c.oldProps()["displayName"]
+	}
+	action := sub(p, "action")
+	action["actionType"] = oneOf("CreateJob", "CreateMonitor", "ImportData")(action["actionType"])
+	if def := sub(action, "monitorDefinition"); def != nil {
+		fillMonitor(def)
+	}
+	if def := sub(action, "dataImportDefinition"); def != nil {
+		fillImport(def)
+	}
+	def := sub(action, "jobDefinition")
 	if def == nil {
 		return
 	}
@@ -86,7 +152,79 @@ func fillSchedule(_ *call, doc obj) {
 	if def["isArchived"] == nil {
 		def["isArchived"] = false
 	}
+	if source := str(def, "sourceJobId"); source != "" {
+		def["sourceJobId"] = c.sourceJob(source)
+		if str(def, "experimentName") == "" {
+			def["experimentName"] = "Default"
+		}
+	}
 	def["status"] = "NotStarted"
+}
+
+// fillMonitor writes the words of a monitor as the specification does, and says what was not said (inferred from the
+// specification: no monitor was recorded).
+func fillMonitor(def obj) {
+	if t := sub(def, "monitoringTarget"); t != nil {
+		t["taskType"] = oneOf("Classification", "Regression", "QuestionAnswering")(t["taskType"])
+		nulls(t, "deploymentId", "modelId")
+	}
+	nulls(def, "monitoringTarget", "alertNotificationSetting")
+	word := oneOf("JensenShannonDistance", "NormalizedWassersteinDistance", "PopulationStabilityIndex", "TwoSampleKolmogorovSmirnovTest", "PearsonsChiSquaredTest",
+		"NullValueRate", "DataTypeErrorRate", "OutOfBoundsRate", "NormalizedDiscountedCumulativeGain")
+	context := oneOf("ModelInputs", "ModelOutputs", "Training", "Test", "Validation", "GroundTruth")
+	var walk func(v any)
+	walk = func(v any) {
+		switch t := v.(type) {
+		case []any:
+			for _, e := range t {
+				walk(e)
+			}
+		case obj:
+			if t["metric"] != nil {
+				t["metric"] = word(t["metric"])
+				nulls(t, "threshold")
+			}
+			if t["inputDataType"] != nil {
+				t["dataContext"] = context(t["dataContext"])
+				nulls(t, "columns", "preprocessingComponentId")
+			}
+			for _, e := range t {
+				walk(e)
+			}
+		}
+	}
+	for _, e := range sub(def, "signals") {
+		if signal, ok := e.(obj); ok {
+			nulls(signal, "properties", "features", "featureDataTypeOverride", "dataSegment")
+			walk(signal)
+		}
+	}
+}
+
+func fillImport(def obj) {
+	nulls(def, "description", "autoDeleteSetting", "intellectualProperty", "stage")
+	ensure(def, "tags")
+	ensure(def, "properties")
+	if source := sub(def, "source"); source != nil {
+		nulls(source, "connection")
+	}
+}
+
+// nulls says that o has no such members.
+func nulls(o obj, keys ...string) {
+	for _, k := range keys {
+		if o[k] == nil {
+			o[k] = nil
+		}
+	}
+}
+
+// refuseEnabled: a schedule must be disabled before it is deleted (learn.microsoft.com, how-to-schedule-pipeline-job).
+func refuseEnabled(c *call, r *resource) *refusal {
+	if !isTrue(sub(c.srv.document(r), "properties"), "isEnabled") {
+		return nil
+	}
+	return userError(http.StatusBadRequest, "The schedule "+r.name+" is enabled. A schedule must be disabled before it can be deleted.")
 }
 
 // startSchedule: a schedule without a start starts with the next minute (recorded 2023-10). A time that was sent stays

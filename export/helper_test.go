@@ -72,6 +72,8 @@ func (f facts) Exists(id asset.ID) resolve.Status {
 	return resolve.Absent
 }
 
+func (f facts) Asset(id asset.ID) (*asset.Asset, resolve.Status) { return f.set.Get(id), f.Exists(id) }
+
 func (f facts) Versions(c asset.ID) ([]*asset.Asset, resolve.Status) {
 	var out []*asset.Asset
 	for _, a := range f.set.All() {

@@ -159,7 +159,9 @@ func referred(a *asset.Asset, s kind.Site) (asset.ID, bool) {
 		return asset.ID{}, false
 	}
 	id := asset.ID{Kind: r.To, Name: ref.Name, Version: ref.Version}
-	if kind.Of(r.To).Parent != "" {
+	if ref.Parent != "" {
+		id.Parent = ref.Parent
+	} else if kind.Of(r.To).Parent != "" {
 		id.Parent = a.ID.Name
 		if a.ID.Parent != "" {
 			id.Parent = a.ID.Parent

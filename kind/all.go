@@ -18,6 +18,7 @@ var all = link([]*Table{
 	marketplaceSubscription,
 	serverlessEndpoint,
 	job,
+	schedule,
 })
 
 // All are the kinds that mlsync manages.

@@ -18,6 +18,9 @@ type Checker struct {
 	// Literals allows secrets in clear, for render, which shows what other
 	// clients would send.
 	Literals bool
+	// AsClient refuses what the reference client refuses and the service takes,
+	// for render; otherwise that is a warning.
+	AsClient bool
 	// Part says that what is completed is a part of another asset.
 	Part    bool
 	variant *Variant

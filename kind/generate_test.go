@@ -29,6 +29,9 @@ func (g generator) count(most int) int { return rapid.IntRange(1, most).Draw(g.t
 func (g generator) document(v *Variant) *asset.Value {
 	doc := g.rows(v.all)
 	doc.Set("name", asset.NewString("name1"))
+	if v.table == schedule {
+		doc.Set("trigger", g.trigger())
+	}
 	if len(v.Types) > 0 {
 		doc.Set("type", asset.NewString(v.Types[0]))
 	}
@@ -96,8 +99,25 @@ func (g generator) value(t Type) *asset.Value {
 		return asset.NewBool(rapid.Bool().Draw(g.t, "bool"))
 	case Enum:
 		return asset.NewString(g.pick(t.names()))
+	case word:
+		return asset.NewString(g.pick(t.names()))
+	case wordInMap:
+		return asset.NewString(g.pick(t.names()))
+	case quotedWord:
+		return asset.NewString(g.pick(t.names()))
+	case moment:
+		return asset.NewString(g.pick([]string{"2022-07-10 10:00:00", "2022-07-10T10:00", "2026-1-2T3:4:5.678", "2026-01-31T10:00:00+02:00", "2026-01-31T10:00:00Z"}))
+	case day:
+		return asset.NewString(g.pick([]string{"2026-01-31", "2026-1-2"}))
+	case period:
+		return asset.NewString(g.pick([]string{"P7D", "P1W", "PT24H", "PT90M", "P1Y2M3DT4H", "P0D", "default"}))
 	case Ref:
+		if t.Parented {
+			return asset.NewString("azureml:endpoint:deployment")
+		}
 		return g.reference(t.To)
+	case Embedded:
+		return g.embedded(t)
 	case Local:
 		return g.local(t)
 	}
@@ -121,8 +141,16 @@ func (g generator) composite(t Type) *asset.Value {
 		return g.rows(sort.obj.Fields).Set("type", asset.NewString(sort.name))
 	case credentials:
 		return g.rows(rapid.SampledFrom(t.sorts).Draw(g.t, "sort").obj.Fields)
+	case inFile:
+		return g.rows(t.Fields)
+	case inList:
+		return g.rows(t.Fields)
+	case metrics:
+		return g.rows(t.Fields)
 	case Map:
 		return g.entries(t)
+	case lowerKeys:
+		return asset.NewMap().Set("Prediction", g.text()).Set("correlation_id", g.text())
 	case flavorType:
 		return g.entries(t.Map)
 	case List:
@@ -163,6 +191,34 @@ func (g generator) sparkConf() *asset.Value {
 		v.Set(dynamicEnabled, asset.NewBool(true)).Set(dynamicMin, asset.NewInt(1)).Set(dynamicMax, asset.NewInt(int64(g.count(9))))
 	}
 	return v.Set("spark.more", g.text())
+}
+
+// embedded is a reference, or a definition of one of the forms that there are.
+func (g generator) embedded(e Embedded) *asset.Value {
+	if rapid.Bool().Draw(g.t, "reference") {
+		return g.reference(e.Kind)
+	}
+	v := rapid.SampledFrom(Of(e.Kind).Variants).Draw(g.t, "variant")
+	doc := g.rows(v.all)
+	return doc.Set("type", asset.NewString(v.Types[0]))
+}
+
+// trigger is one of the two sorts.
+func (g generator) trigger() *asset.Value {
+	v := g.rows(trigger.Fields)
+	typ := g.pick([]string{"cron", "recurrence"})
+	v.Set("type", asset.NewString(typ))
+	for other, fields := range ofTrigger {
+		for key, needed := range fields {
+			switch {
+			case other != typ && v.Has(key):
+				v.Delete(key)
+			case other == typ && needed:
+				v.Set(key, g.value(fieldOf(trigger.Fields, key).As))
+			}
+		}
+	}
+	return v
 }
 
 func (g generator) network() *asset.Value {

@@ -23,9 +23,7 @@ func Patch(want, live *asset.Asset, released [][]string, e *Encoder) (*asset.Val
 	if err != nil {
 		return nil, fmt.Errorf("%s: body as read: %w", live.ID, err)
 	}
-	for _, k := range serverMembers {
-		rest.Delete(k)
-	}
+	v.table.Sendable(rest)
 	e.over(v.all, want.Body, rest)
 	for _, path := range released {
 		e.release(v.all, path, rest)
@@ -101,6 +99,10 @@ func (e *Encoder) release(rows []Field, path []string, rest *asset.Value) {
 		return
 	}
 	switch t := f.As.(type) {
+	case Embedded:
+		if len(path) > 1 {
+			return // it is sent whole
+		}
 	case Object:
 		if len(path) > 1 {
 			if f.REST != "" {
@@ -153,8 +155,17 @@ func (t *Table) Unstamp(rest *asset.Value) bool {
 			found = true
 		}
 	}
+	t.Sendable(rest)
+	return found
+}
+
+// Sendable takes out of a body as the service sent it what the service does
+// not take back.
+func (t *Table) Sendable(rest *asset.Value) {
 	for _, k := range serverMembers {
 		rest.Delete(k)
 	}
-	return found
+	if t.Resend != nil {
+		t.Resend(rest)
+	}
 }

@@ -31,7 +31,8 @@ type Reference struct {
 	Form Form
 	// Name, Version and Label are set for Short and, where they are known,
 	// Registry; Registry is the registry's name.
-	Name, Version, Label, Registry string
+	// Parent is what contains the asset, where the reference says it.
+	Name, Version, Label, Registry, Parent string
 	// Text is the reference as written, without the prefix azureml: of ids.
 	Text string
 }
@@ -41,6 +42,8 @@ func (r Reference) String() string {
 	switch {
 	case r.Form != Short:
 		return r.Text
+	case r.Parent != "":
+		return "azureml:" + r.Parent + ":" + r.Name
 	case r.Version != "":
 		return "azureml:" + r.Name + ":" + r.Version
 	case r.Label != "":
@@ -78,6 +81,13 @@ type Ref struct {
 	Type string
 	// Home refuses assets of registries.
 	Home bool
+	// Parented says that the reference names the asset that contains the other
+	// one as well: azureml:PARENT:NAME.
+	Parented bool
+	// Plain sends NAME:VERSION, and leaves labels to the service.
+	Plain bool
+	// Verbatim sends the reference as it is written.
+	Verbatim bool
 	// Siblings says that the asset referred to is contained in the same
 	// parent as, or in, the asset that refers.
 	Siblings bool
@@ -133,7 +143,11 @@ func (r Ref) Parse(text string, s Scope) (ref Reference, bad string) {
 
 func (r Ref) parseARM(arm string, s Scope) (Reference, string) {
 	if id, ok := s.ParseARM(arm); ok && id.Kind == r.To {
-		return Reference{Form: Short, Name: id.Name, Version: id.Version}, ""
+		ref := Reference{Form: Short, Name: id.Name, Version: id.Version}
+		if r.Parented {
+			ref.Parent = id.Parent
+		}
+		return ref, ""
 	}
 	if name, label, ok := strings.Cut(arm, labelsPath); ok {
 		if id, ok := s.ParseARM(name); ok && id.Kind == r.To && id.Version == "" {
@@ -156,6 +170,14 @@ func (r Ref) parseShort(short string, t *Table) (ref Reference, bad string) {
 		return Reference{Form: Short, Name: name, Version: version}, ""
 	}
 	ref = Reference{Form: Short, Name: short}
+	if r.Parented {
+		parent, name, _ := strings.Cut(short, ":")
+		if parent == "" || name == "" || strings.Contains(name, ":") {
+			return ref, "write azureml:" + string(t.Parent) + ":" + string(r.To)
+		}
+		ref.Parent, ref.Name = parent, name
+		return ref, ""
+	}
 	if t == nil || t.Versioned {
 		if name, version, ok := strings.Cut(short, ":"); ok {
 			ref.Name, ref.Version = name, version
@@ -205,7 +227,15 @@ func (r Ref) Check(c *Checker, v *asset.Value) *asset.Value {
 		c.Badf(v, "bad_reference", r.hint(), "%q is of a registry, which cannot be named here", v.Str())
 		return nil
 	}
-	return asset.NewString(ref.String())
+	return asset.NewString(r.Spell(ref, v.Str()))
+}
+
+// Spell is the normal spelling of a reference that was written as text.
+func (r Ref) Spell(ref Reference, text string) string {
+	if r.Verbatim {
+		return text
+	}
+	return ref.String()
 }
 
 func (r Ref) checkInline(c *Checker, v *asset.Value) *asset.Value {
@@ -244,6 +274,9 @@ func (r Ref) checkInline(c *Checker, v *asset.Value) *asset.Value {
 func (r Ref) hint() string {
 	t := Of(r.To)
 	h := "write azureml:NAME"
+	if r.Parented {
+		h = "write azureml:ENDPOINT:DEPLOYMENT"
+	}
 	if t != nil && t.Versioned {
 		h = "write azureml:NAME:VERSION, azureml:NAME@latest"
 	}
@@ -262,7 +295,9 @@ func (r Ref) Encode(e *Encoder, v *asset.Value) *asset.Value {
 	text := v.Text()
 	ref, bad := r.Parse(text, e.Scope)
 	switch {
-	case bad != "":
+	case bad != "" || r.Verbatim:
+	case ref.Form == Short && r.Plain:
+		text = strings.TrimPrefix(ref.String(), "azureml:")
 	case ref.Form == Short && r.NameOnly:
 		text = ref.Name
 	case ref.Form == Short:
@@ -289,7 +324,7 @@ func (r Ref) address(ref Reference, e *Encoder) string {
 	if ref.Label != "" || strings.HasPrefix(ref.Name, "AzureML-") && r.To == "environment" {
 		return ref.String()
 	}
-	id := asset.ID{Kind: r.To, Name: ref.Name, Version: ref.Version}
+	id := asset.ID{Kind: r.To, Parent: ref.Parent, Name: ref.Name, Version: ref.Version}
 	if e.Address != nil {
 		if arm := e.Address(id); arm != "" {
 			return arm
@@ -312,6 +347,12 @@ func (r Ref) Decode(d *Decoder, rest *asset.Value) *asset.Value {
 		name := rest.Str()[strings.LastIndex(rest.Str(), "/")+1:]
 		return asset.NewString("azureml:" + name)
 	}
+	if r.Verbatim {
+		return rest
+	}
+	if r.Plain && !strings.Contains(rest.Str(), "/") {
+		return asset.NewString("azureml:" + strings.TrimPrefix(rest.Str(), "azureml:"))
+	}
 	ref, bad := r.Parse(rest.Str(), d.Scope)
 	if bad != "" {
 		return rest
@@ -323,6 +364,9 @@ func (r Ref) Decode(d *Decoder, rest *asset.Value) *asset.Value {
 func (r Ref) Equal(a, b *asset.Value) bool {
 	if strings.HasPrefix(a.Text(), "/") {
 		return strings.EqualFold(a.Text(), b.Text())
+	}
+	if r.Verbatim {
+		return strings.TrimPrefix(a.Text(), "azureml:") == strings.TrimPrefix(b.Text(), "azureml:")
 	}
 	return a.Equal(b) || r.To == environment.Kind && curated(a.Text()) == curated(b.Text())
 }
@@ -388,6 +432,8 @@ type Local struct {
 	// Asset is the kind of asset that azureml:NAME:VERSION refers to here;
 	// "" if the field cannot refer to one.
 	Asset asset.Kind
+	// Plain sends NAME:VERSION of an asset.
+	Plain bool
 	// Slash ends the URI of a folder with a slash.
 	Slash bool
 	// Long writes the datastore URI in its long form, with the workspace.
@@ -446,7 +492,7 @@ func (l Local) Encode(e *Encoder, v *asset.Value) *asset.Value {
 		return l.Encoded(e, v)
 	}
 	if l.Asset != "" && v.Type() == asset.String {
-		return Ref{To: l.Asset, Prefix: l.Prefix}.Encode(e, v)
+		return Ref{To: l.Asset, Prefix: l.Prefix, Plain: l.Plain}.Encode(e, v)
 	}
 	return e.text(v)
 }
@@ -456,7 +502,7 @@ func (l Local) Decode(d *Decoder, rest *asset.Value) *asset.Value {
 		return l.Decoded(d, rest)
 	}
 	if l.Asset != "" && rest.Type() == asset.String {
-		return Ref{To: l.Asset}.Decode(d, rest)
+		return Ref{To: l.Asset, Plain: l.Plain}.Decode(d, rest)
 	}
 	return present(rest)
 }

@@ -71,17 +71,32 @@ func (e *Encoder) field(f *Field, v, rest *asset.Value) {
 	}
 }
 
+// encodeRows puts what the variant is and says into rest.
+func (v *Variant) encodeRows(e *Encoder, body, rest *asset.Value) {
+	for _, c := range v.Const {
+		rest.SetPath(asset.NewString(c.Text), splitPath(c.REST)...)
+	}
+	e.fields(v.all, body, rest)
+	v.openToREST(body, rest)
+}
+
+// encode is the body of an asset that has no identity.
+func (v *Variant) encode(e *Encoder, body *asset.Value) *asset.Value {
+	rest := asset.NewMap()
+	v.encodeRows(e, body, rest)
+	if v.ToREST != nil {
+		v.ToREST(e, body, rest)
+	}
+	return rest
+}
+
 // ToREST makes the body that creates a, which must be resolved. With late,
 // the fields that wait for contained assets are in it as well.
 func ToREST(a *asset.Asset, e *Encoder) (*asset.Value, error) {
 	v := VariantOf(a)
 	e.id, e.auto, e.anonymous = a.ID, a.Auto, a.Anonymous
 	rest := asset.NewMap()
-	for _, c := range v.Const {
-		rest.SetPath(asset.NewString(c.Text), splitPath(c.REST)...)
-	}
-	e.fields(v.all, a.Body, rest)
-	v.openToREST(a.Body, rest)
+	v.encodeRows(e, a.Body, rest)
 	if v.table.Location && !rest.Has("location") && e.Scope.Location != "" {
 		rest.Set("location", asset.NewString(e.Scope.Location))
 	}

@@ -62,6 +62,14 @@ func (r *rower) inside(at string, t Type, outer Row) {
 		r.fields(at+".", t.Fields, outer)
 	case Shorthand:
 		r.fields(at+".", t.Fields, outer)
+	case inFile:
+		r.fields(at+".", t.Fields, outer)
+	case inList:
+		r.fields(at+".", t.Fields, outer)
+	case metrics:
+		r.fields(at+".", t.Fields, outer)
+	case lowerKeys:
+		r.inside(at+".NAME", t.Of, outer)
 	case Map:
 		r.inside(at+".NAME", t.Of, outer)
 	case List:

@@ -147,3 +147,99 @@ func TestLateFields(t *testing.T) {
 		}
 	}
 }
+
+// TestScheduleEchoes: how the service rewrites and fills schedules (recorded
+// 2023-10 and 2024-02; monitors inferred from its specification).
+func TestScheduleEchoes(t *testing.T) {
+	for _, tt := range []struct{ name, yaml, echo string }{
+		{"a copy of a job, without id and type", `
+name: s
+display_name: S
+trigger: {type: recurrence, frequency: week, interval: 1, schedule: {hours: 4, minutes: 0, week_days: [monday]}, start_time: "2022-05-10T10:15:00"}
+create_job: azureml:test_1`, `
+{"name":"s","properties":{"displayName":"S","description":null,"properties":{},"tags":{"mlsync-owner":"x"},"isEnabled":false,"provisioningState":"Succeeded",
+ "trigger":{"triggerType":"recurrence","frequency":"Week","interval":"1","schedule":{"hours":[4],"minutes":[0],"weekDays":["Monday"],"monthDays":null},"startTime":"2022-05-10 10:15:00","endTime":null,"timeZone":"UTC"},
+ "action":{"actionType":"createJob","jobDefinition":{"jobType":"Pipeline","sourceJobId":"{ws}/jobs/test_1","status":"NotStarted","experimentName":"Default","displayName":null,"description":null,"computeId":null,"componentId":null,
+  "identity":null,"services":null,"notificationSetting":null,"isArchived":false,"tags":{},"properties":{},"inputs":{},"outputs":{},"settings":null,"jobs":{"a":{"type":"command","componentId":"x"}}}}},"systemData":{}}`},
+		{"a time with T, and one that is filled in", `
+name: s
+trigger: {type: cron, expression: "15 10 * * 1", end_time: "2027-05-10 10:15:00"}
+create_job: {type: command, command: c, environment: "azureml:e:1", inputs: {n: 1}}`, `
+{"name":"s","properties":{"tags":null,"isEnabled":true,"trigger":{"triggerType":"Cron","expression":"15 10 * * 1","startTime":"2023-10-27T16:25:00","endTime":"2027-05-10T10:15:00","timeZone":"UTC"},
+ "action":{"actionType":"CreateJob","jobDefinition":{"jobType":"Command","status":"NotStarted","command":"c","environmentId":"{ws}/environments/e/versions/1","inputs":{"n":{"jobInputType":"literal","value":"1","description":null}},
+  "resources":{"instanceCount":1,"shmSize":"2g"},"outputs":{"default":{"jobOutputType":"uri_folder"}},"experimentName":"Default","tags":{},"limits":null}}}}`},
+		{"an import", `
+name: s
+trigger: {type: cron, expression: x}
+import_data: {name: d, path: azureml://datastores/store/paths/x, source: {type: database, query: q, connection: azureml:c}}`, `
+{"name":"s","properties":{"trigger":{"triggerType":"Cron","expression":"x","timeZone":"UTC"},"action":{"actionType":"ImportData","dataImportDefinition":{"assetName":"d","dataType":"uri_folder",
+ "dataUri":"azureml://subscriptions/00000000-0000-0000-0000-000000000001/resourcegroups/RG/workspaces/ws/datastores/store/paths/x","source":{"sourceType":"Database","query":"q","connection":"c"},"tags":{},"properties":{},"isArchived":false}}}}`},
+		{"a monitor", `
+name: s
+trigger: {type: cron, expression: x}
+create_monitor:
+  compute: {instance_type: standard_e4s_v3, runtime_version: "3.4"}
+  monitoring_target: {ml_task: classification, endpoint_deployment_id: "azureml:end:blue"}
+  alert_notification: azmonitoring
+  monitoring_signals:
+    d:
+      type: data_drift
+      production_data: {input_data: {path: "azureml:p:1", type: uri_folder}, data_context: model_inputs}
+      reference_data: {input_data: {path: "azureml:r:1", type: mltable}, data_window: {window_start: "2026-01-01", window_end: "2026-02-01"}}
+      features: all_features
+      metric_thresholds: {numerical: {jensen_shannon_distance: 0.1}, categorical: {}}`, `
+{"name":"s","properties":{"trigger":{"triggerType":"Cron","expression":"x","timeZone":"UTC"},"action":{"actionType":"CreateMonitor","monitorDefinition":{
+ "computeConfiguration":{"computeType":"ServerlessSpark","instanceType":"Standard_E4s_v3","runtimeVersion":"3.4","computeIdentity":{"computeIdentityType":"AmlToken"}},
+ "monitoringTarget":{"taskType":"Classification","deploymentId":"{ws}/onlineEndpoints/end/deployments/blue","modelId":null},"alertNotificationSetting":{"alertNotificationType":"AzureMonitor"},
+ "signals":{"d":{"signalType":"DataDrift","mode":"disabled","properties":{"x":"made by the service"},"dataSegment":null,"features":{"filterType":"allFeatures"},
+  "productionData":{"inputDataType":"Trailing","jobInputType":"UriFolder","uri":"{ws}/data/p/versions/1","dataContext":"ModelInputs","windowSize":"P1W","windowOffset":"PT0S","columns":null,"preprocessingComponentId":null},
+  "referenceData":{"inputDataType":"Static","jobInputType":"mltable","uri":"{ws}/data/r/versions/1","windowStart":"2026-01-01T00:00:00+00:00","windowEnd":"2026-02-01T00:00:00Z"},
+  "metricThresholds":[{"dataType":"Categorical","metric":"PearsonsChiSquaredTest","threshold":{"value":0.5}},{"dataType":"Numerical","metric":"JensenShannonDistance","threshold":{"value":"0.1"}}]}}}}}}`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			want := read(t, readYAML(t, tt.yaml))
+			live, err := kind.Of("schedule").FromREST(&kind.Decoder{Scope: scope}, scope.WorkspaceID()+"/schedules/s", echoBody(t, tt.echo))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if live.ID != want.ID || live.Variant != want.Variant || !kind.Same(kind.VariantOf(want), want.Body, live.Body) {
+				t.Errorf("want %s %s\nlive %s %s", want.Variant, want.Body.Canonical(), live.Variant, live.Body.Canonical())
+			}
+		})
+	}
+}
+
+// TestForeignSchedules: schedules without a job, or of a job that mlsync does
+// not know, are left alone.
+func TestForeignSchedules(t *testing.T) {
+	for _, body := range []string{
+		`{"properties":{"action":{"actionType":"CreateJob","jobDefinition":null}}}`,
+		`{"properties":{"action":{"actionType":"CreateJob","jobDefinition":{"jobType":"Labeling"}}}}`,
+		`{"properties":{"action":{"actionType":"InvokeBatchEndpoint"}}}`,
+	} {
+		if a, err := kind.Of("schedule").FromREST(&kind.Decoder{Scope: scope}, scope.WorkspaceID()+"/schedules/s", echoBody(t, body)); err == nil {
+			t.Errorf("%s is taken for %s %q", body, a.ID, a.Variant)
+		}
+	}
+}
+
+// TestPatchOfASchedule: the job is sent as it was given, the trigger keeps
+// what the service filled in, and one that becomes another sort loses what
+// belongs to the old one.
+func TestPatchOfASchedule(t *testing.T) {
+	const raw = `{"id":"x","name":"s","systemData":{},"properties":{"displayName":"S","isEnabled":false,"tags":{"by":"hand"},
+ "trigger":{"triggerType":"Recurrence","frequency":"Day","interval":1,"schedule":{"hours":[1],"minutes":[2]},"startTime":"2023-10-27T16:25:00","timeZone":"UTC"},
+ "action":{"actionType":"CreateJob","jobDefinition":{"jobType":"Pipeline","sourceJobId":"/x/jobs/j","experimentName":"Default","status":"NotStarted","jobs":{"a":{}}}}}}`
+	want := read(t, readYAML(t, "name: s\ntags: {a: b}\ntrigger: {type: cron, expression: x}\ncreate_job: azureml:j\n"))
+	live := *want
+	live.Raw = []byte(raw)
+	got, err := kind.Patch(want, &live, [][]string{{"trigger", "schedule"}, {"create_job", "description"}}, &kind.Encoder{Scope: scope})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const patched = `{"properties":{"action":{"actionType":"CreateJob","jobDefinition":{"experimentName":"","isArchived":false,"jobType":"Pipeline","sourceJobId":"j"}},"displayName":"S","isEnabled":false,"tags":{"a":"b","by":"hand"},` +
+		`"trigger":{"expression":"x","startTime":"2023-10-27T16:25:00","timeZone":"UTC","triggerType":"Cron"}}}`
+	if string(got.Canonical()) != patched {
+		t.Errorf("got  %s\nwant %s", got.Canonical(), patched)
+	}
+}

@@ -50,6 +50,14 @@ type Table struct {
 	Patchable bool
 	// PutQuery are query members that a PUT carries.
 	PutQuery map[string]string
+	// ListQuery are query members without which a list is not complete.
+	ListQuery map[string]string
+	// Disable is the REST path of a flag that must be false before the service
+	// deletes an asset; "" if there is none.
+	Disable string
+	// Resend makes a body as the service sent it one that it takes back; nil
+	// for kinds of which it takes any.
+	Resend func(rest *asset.Value)
 	// Location says that the body carries the region of the workspace.
 	Location bool
 	// Remove is what removal from git means by default.
@@ -150,6 +158,9 @@ type Variant struct {
 	Fields  []Field
 	// Check looks at what rows cannot say; v is the normal form.
 	Check func(c *Checker, v *asset.Value)
+	// Complete adds to the normal form what other assets say, before
+	// references are bound; nil for most.
+	Complete func(in *Completion, body *asset.Value)
 	// Whole completes the normal form once the files that it refers to have
 	// taken the place of their names: what can be told only of all parts
 	// together, such as the types of the ports of a pipeline's steps.

@@ -5,7 +5,7 @@ import "mlsync.dev/mlsync/asset"
 // unmanagedSchemas are kinds of Azure ML, by the last segment of $schema,
 // that this version of mlsync recognises and leaves alone.
 var unmanagedSchemas = map[string]string{
-	"schedule": "schedule", "workspace": "workspace",
+	"workspace":    "workspace",
 	"featurestore": "feature-store", "featureset": "feature-set", "featurestoreentity": "feature-store-entity",
 }
 
@@ -34,8 +34,6 @@ func unmanagedType(doc *asset.Value) string {
 		return "registry"
 	case hasAll(doc, "name", "managed_network"):
 		return "workspace"
-	case hasAll(doc, "name", "trigger") && hasAny(doc, "create_job", "create_monitor", "import_data"):
-		return "schedule"
 	}
 	return ""
 }

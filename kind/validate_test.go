@@ -17,6 +17,14 @@ func inner(t Type) (types []Type, rows []Field) {
 		return nil, t.Fields
 	case Shorthand:
 		return nil, t.Fields
+	case inFile:
+		return nil, t.Fields
+	case inList:
+		return nil, t.Fields
+	case metrics:
+		return nil, t.Fields
+	case lowerKeys:
+		return []Type{t.Of}, nil
 	case Map:
 		return []Type{t.Of}, nil
 	case flavorType:

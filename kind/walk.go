@@ -14,7 +14,7 @@ type Site struct {
 	Path []string
 	// Field is the nearest enclosing row.
 	Field *Field
-	// Type is a Ref or a Local, or the type of a secret field.
+	// Type is a Ref, a Local or a Filer, or the type of a secret field.
 	Type Type
 	// Parent is the map that the value stands in.
 	Parent *asset.Value
@@ -70,7 +70,7 @@ func (w *walker) value(c Child, outer *Field, parent *asset.Value) *asset.Value 
 		w.within = within
 	}
 	switch c.Type.(type) {
-	case Ref, Local:
+	case Ref, Local, Filer:
 	default:
 		if f == nil || !f.Secret || c.Field == nil {
 			return v
@@ -110,6 +110,8 @@ func holdsParts(t Type) bool {
 	switch t := t.(type) {
 	case Ref:
 		return t.Inline || t.File
+	case Filer:
+		return true
 	case Object:
 		return slices.ContainsFunc(t.Fields, func(f Field) bool { return holdsParts(f.As) })
 	case Map:

@@ -60,6 +60,8 @@ func bound(r kind.Ref, v *asset.Value, from asset.ID) (asset.ID, bool) {
 	}
 	id := asset.ID{Kind: r.To, Name: ref.Name, Version: ref.Version}
 	switch {
+	case ref.Parent != "":
+		id.Parent = ref.Parent
 	case t.Parent == "":
 	case t.Parent == from.Kind:
 		id.Parent = from.Name

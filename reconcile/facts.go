@@ -155,15 +155,33 @@ func (f *facts) after(container asset.ID) (string, resolve.Status) {
 	return next, resolve.Present
 }
 
+// Asset implements resolve.Facts. The journal is not asked: it knows what was
+// applied, not what the service made of it.
+func (f *facts) Asset(id asset.ID) (*asset.Asset, resolve.Status) {
+	s := f.Exists(id)
+	if a := f.live.Asset(id); a != nil {
+		return a, resolve.Present
+	}
+	switch t := kind.Of(id.Kind); {
+	case t.Parent != "":
+		f.live.Contained(f.ctx, id.Kind, id.Parent)
+	case t.Versioned || t.Once:
+		f.live.Get(f.ctx, id)
+	default:
+		f.live.List(f.ctx, id.Kind)
+	}
+	if a := f.live.Asset(id); a != nil {
+		return a, resolve.Present
+	}
+	if s == resolve.Present {
+		s = f.live.Status(id)
+	}
+	return nil, s
+}
+
 // Datastore implements resolve.Facts.
 func (f *facts) Datastore(name string) (resolve.Datastore, resolve.Status) {
-	id := asset.ID{Kind: "datastore", Name: name}
-	s := f.Exists(id)
-	a := f.live.Asset(id)
-	if a == nil {
-		f.live.List(f.ctx, id.Kind)
-		a = f.live.Asset(id)
-	}
+	a, s := f.Asset(asset.ID{Kind: "datastore", Name: name})
 	if a == nil {
 		return resolve.Datastore{}, s
 	}

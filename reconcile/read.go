@@ -73,6 +73,10 @@ func (n *need) site(a *asset.Asset, s kind.Site, full bool, known map[asset.ID]b
 		return
 	}
 	ref, bad := r.Parse(s.Value.Str(), kind.Scope{})
+	if bad == "" && ref.Parent != "" {
+		n.asset(asset.ID{Kind: r.To, Parent: ref.Parent, Name: ref.Name}, full, known)
+		return
+	}
 	if bad != "" || ref.Form != kind.Short || kind.Of(r.To).Parent != "" {
 		return
 	}

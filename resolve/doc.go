@@ -32,6 +32,8 @@ const (
 type Facts interface {
 	// Exists says whether the asset is live.
 	Exists(id asset.ID) Status
+	// Asset is a live asset.
+	Asset(id asset.ID) (*asset.Asset, Status)
 	// Latest is the version of a name that was created most recently.
 	Latest(container asset.ID) (version string, s Status)
 	// Versions are all live versions of a name, for finding one of equal
@@ -70,6 +72,9 @@ type Input struct {
 	Document func(data []byte, file string) (*asset.Value, problem.List)
 	// Literals allows secrets in clear in files that are read by reference.
 	Literals bool
+	// AsClient refuses in them what the reference client refuses; see
+	// kind.Checker.
+	AsClient bool
 }
 
 // Want is what git says should be.

@@ -42,6 +42,16 @@ func (w *world) Exists(id asset.ID) resolve.Status {
 	return resolve.Absent
 }
 
+func (w *world) Asset(id asset.ID) (*asset.Asset, resolve.Status) {
+	s := w.Exists(id)
+	for _, a := range w.assets {
+		if a.ID == id && s == resolve.Present {
+			return a, s
+		}
+	}
+	return nil, s
+}
+
 func (w *world) Latest(c asset.ID) (string, resolve.Status) {
 	versions, s := w.versions(c)
 	if len(versions) == 0 {

@@ -18,6 +18,10 @@ func (w *work) include(v *kind.Variant, body *asset.Value, at []string) *asset.V
 		return body
 	}
 	out := kind.RewriteBody(v, body, func(s kind.Site) *asset.Value {
+		if t, ok := s.Type.(kind.Filer); ok {
+			s.Path = append(slices.Clone(at), s.Path...)
+			return w.filing(t, s)
+		}
 		t, ok := s.Type.(kind.Ref)
 		switch {
 		case !ok:
@@ -31,7 +35,7 @@ func (w *work) include(v *kind.Variant, body *asset.Value, at []string) *asset.V
 		}
 		return s.Value
 	})
-	return w.whole(v, out, len(at) > 0)
+	return w.whole(v, out, len(at) > 0 && v.Table().Kind == "component")
 }
 
 // holdsParts reports whether assets of the variant may hold others, or the
@@ -51,39 +55,75 @@ func (w *work) whole(v *kind.Variant, body *asset.Value, part bool) *asset.Value
 	if v == nil || v.Whole == nil {
 		return body
 	}
-	c := &kind.Checker{Literals: w.in.Literals, Part: part}
+	c := &kind.Checker{Literals: w.in.Literals, Part: part, AsClient: w.in.AsClient}
 	body = body.Clone()
 	v.Whole(c, body)
 	w.problems.Append(c.Problems)
 	return body
 }
 
+// filing puts what a file holds in place of its name, and completes what stands
+// in place already.
+func (w *work) filing(t kind.Filer, s kind.Site) *asset.Value {
+	e, embedded := t.(kind.Embedded)
+	name := t.File(s.Value)
+	switch {
+	case name != nil:
+		fill := func(c *kind.Checker, doc *asset.Value) *asset.Value { return t.Fill(c, s.Value, doc) }
+		got := w.included(name, "map of fields", fill, func(inner *asset.Value) *asset.Value {
+			if embedded {
+				return w.include(e.Variant(inner), inner, s.Path)
+			}
+			return inner
+		})
+		if got != nil {
+			return got
+		}
+	case embedded:
+		return w.whole(e.Variant(s.Value), s.Value, false)
+	}
+	return s.Value
+}
+
 // file reads an asset that is named by its file: a map, with what it names
 // itself.
 func (w *work) file(t kind.Ref, s kind.Site, name string) *asset.Value {
-	full, ok := w.join(s.Value, name)
-	if !ok {
+	got := w.included(asset.NewString(name).At(s.Value.Pos()), string(t.To), t.Check, func(inner *asset.Value) *asset.Value {
+		return w.include(kind.PickVariant(t.To, inner), inner, s.Path)
+	})
+	if got == nil {
 		return s.Value
+	}
+	return got
+}
+
+// included reads the file with the name v, which holds a what, checks it, and
+// lets inside include what it names itself. It is nil if that is reported to
+// be wrong.
+func (w *work) included(v *asset.Value, what string, check func(c *kind.Checker, doc *asset.Value) *asset.Value, inside func(*asset.Value) *asset.Value) *asset.Value {
+	full, ok := w.join(v, v.Str())
+	if !ok {
+		return nil
 	}
 	if slices.Contains(w.including, full) || len(w.including) == maxIncludes {
-		w.badf(s.Value, "cycle", "break the circle of files", "%q includes itself through other files", full)
-		return s.Value
+		w.badf(v, "cycle", "break the circle of files", "%q includes itself through other files", full)
+		return nil
 	}
-	doc := w.document(s.Value, full)
+	doc := w.document(v, full)
 	if doc == nil {
-		return s.Value
+		return nil
 	}
 	if doc.Type() != asset.Map {
-		w.badf(doc, "wrong_file", "write its fields into the file", "%q holds no %s", full, t.To)
-		return s.Value
+		w.badf(doc, "wrong_file", "write its fields into the file", "%q holds no %s", full, what)
+		return nil
 	}
-	c := &kind.Checker{Literals: w.in.Literals}
-	inner := t.Check(c, doc)
+	c := &kind.Checker{Literals: w.in.Literals, AsClient: w.in.AsClient}
+	inner := check(c, doc)
 	w.problems.Append(c.Problems)
 	if inner == nil || len(c.Problems.Errors()) > 0 {
-		return s.Value
+		return nil
 	}
 	w.including = append(w.including, full)
 	defer func() { w.including = w.including[:len(w.including)-1] }()
-	return w.include(kind.PickVariant(t.To, inner), inner, s.Path)
+	return inside(inner)
 }

@@ -66,7 +66,7 @@ func (r *resolver) asset(a *asset.Asset) *asset.Asset {
 func (r *resolver) resolve(a *asset.Asset) *asset.Asset {
 	w := &work{resolver: r, asset: a}
 	out, variant := *a, kind.VariantOf(a)
-	out.Body = kind.RewriteBody(variant, w.include(variant, a.Body, nil), w.site)
+	out.Body = kind.RewriteBody(variant, w.include(variant, w.complete(), nil), w.site)
 	w.inspect(variant, out.Body, nil)
 	t := kind.Of(a.ID.Kind)
 	switch {

@@ -40,6 +40,8 @@ func (w *work) site(s kind.Site) *asset.Value {
 		got = w.ref(t, s)
 	case kind.Local:
 		got = w.local(t, s)
+	case kind.Filer:
+		got = w.filed(t, s)
 	default:
 		return s.Value
 	}
@@ -68,17 +70,26 @@ func (w *work) ref(t kind.Ref, s kind.Site) *asset.Value {
 	}
 }
 
+// filed looks into the local content of what stands in place, whose parts are
+// resolved already.
+func (w *work) filed(t kind.Filer, s kind.Site) *asset.Value {
+	if e, ok := t.(kind.Embedded); ok {
+		if v := e.Variant(s.Value); v != nil {
+			w.inspect(v, s.Value, s.Path)
+		}
+	}
+	return s.Value
+}
+
 // bind finds the asset that a reference names: in the tree, else live.
 func (w *work) bind(t kind.Ref, s kind.Site, ref kind.Reference) *asset.Value {
 	table := kind.Of(t.To)
-	if table == nil {
-		return asset.NewString(ref.String())
+	if table == nil || t.Plain && ref.Label != "" {
+		return asset.NewString(t.Spell(ref, s.Value.Str()))
 	}
-	if table.LowerName {
-		ref.Name = strings.ToLower(ref.Name)
-	}
-	id := asset.ID{Kind: t.To, Name: ref.Name, Version: ref.Version}
-	if table.Parent != "" {
+	id := lowered(table, asset.ID{Kind: t.To, Parent: ref.Parent, Name: ref.Name, Version: ref.Version})
+	ref.Name, ref.Parent = id.Name, id.Parent
+	if ref.Parent == "" && table.Parent != "" {
 		id.Parent = w.asset.ID.Name
 		if w.asset.ID.Parent != "" {
 			id.Parent = w.asset.ID.Parent
@@ -101,13 +112,24 @@ func (w *work) bind(t kind.Ref, s kind.Site, ref kind.Reference) *asset.Value {
 		hint := "add it to the tree, or correct the name"
 		w.badf(s.Value, "missing_reference", hint, "%s: %s %q is neither in this tree nor in the workspace", s.Dotted(), t.To, id.Short())
 	}
-	return asset.NewString(ref.String())
+	return asset.NewString(t.Spell(ref, s.Value.Str()))
+}
+
+// lowered is the id with its names as the service knows them.
+func lowered(t *kind.Table, id asset.ID) asset.ID {
+	if t.LowerName {
+		id.Name, id.Parent = strings.ToLower(id.Name), strings.ToLower(id.Parent)
+	}
+	return id
 }
 
 // inTree reports whether the tree has the asset; assets that leave their
 // version to mlsync are resolved first. One of them whose version cannot be
 // found leaves it open.
 func (w *work) inTree(id asset.ID) (there, open bool) {
+	if w.want.Set.Get(id) != nil {
+		return true, false // also one that was lifted out of another
+	}
 	for _, a := range w.byContainer[id.Container()] {
 		if a.ID == id {
 			return true, false

@@ -7,6 +7,7 @@ import (
 
 	"mlsync.dev/mlsync/asset"
 	"mlsync.dev/mlsync/internal/glob"
+	"mlsync.dev/mlsync/internal/problem"
 	"mlsync.dev/mlsync/kind"
 )
 
@@ -46,7 +47,7 @@ func (r *reader) duplicate(a, first *asset.Asset) {
 
 // check reads the draft through its table; nil if it has no identity.
 func (r *reader) check(d *draft) *asset.Asset {
-	c := &kind.Checker{Literals: r.opts.Literals}
+	c := &kind.Checker{Literals: r.opts.Literals, AsClient: r.opts.AsClient}
 	a := d.variant.Read(c, d.doc)
 	if len(c.Problems.Errors()) > 0 {
 		d.file.Bad = true
@@ -68,21 +69,42 @@ func (r *reader) check(d *draft) *asset.Asset {
 	return a
 }
 
-// dropParts leaves out documents without a name that others name by file:PATH:
-// they are parts of those and no assets of their own.
+// dropParts leaves out documents without a name that others name by file:PATH,
+// or as the file of a field that may stand in one: they are parts of those and
+// no assets of their own. A job that a schedule names is run by that only.
 func (r *reader) dropParts() {
-	users := map[string]string{}
+	users, filed := map[string]string{}, map[string]bool{}
 	for _, d := range r.drafts {
-		findFiles(d.doc, func(p string) { users[path.Join(path.Dir(d.file.Path), p)] = d.file.Path })
+		at := func(p string) string { return path.Join(path.Dir(d.file.Path), p) }
+		findFiles(d.doc, func(p string) { users[at(p)] = d.file.Path })
+		for _, f := range d.variant.AllFields() {
+			if t, ok := f.As.(kind.Filer); ok {
+				if name := t.File(d.doc.Get(f.YAML)).Str(); name != "" {
+					users[at(name)], filed[at(name)] = d.file.Path, true
+				}
+			}
+		}
 	}
 	r.drafts = slices.DeleteFunc(r.drafts, func(d *draft) bool {
 		user, named := users[d.file.Path]
-		if !named || d.table().Once || !d.doc.Get("name").IsNull() {
+		if !named || d.table().Once && !filed[d.file.Path] || !d.doc.Get("name").IsNull() {
 			return false
 		}
 		d.file.Why, d.file.Kind = "a part of "+user, ""
 		return true
 	})
+	r.dropActions(users, filed)
+}
+
+// dropActions takes back what was said of files that ask for something to be
+// done once: what a schedule names, the schedule does.
+func (r *reader) dropActions(users map[string]string, filed map[string]bool) {
+	for _, f := range r.tree.Files {
+		if f.Action && filed[f.Path] {
+			f.Why, f.Unmanaged, f.Action = "a part of "+users[f.Path], "", false
+			r.bad = slices.DeleteFunc(r.bad, func(p problem.Problem) bool { return p.Code == "action" && p.Pos.File == f.Path })
+		}
+	}
 }
 
 // findFiles calls visit for the path of each value file:PATH.

@@ -94,6 +94,22 @@ func TestPartsAreNoAssets(t *testing.T) {
 	}
 }
 
+// A job that a schedule runs is not run by itself, unless it has a name.
+func TestScheduledJobsAreParts(t *testing.T) {
+	const head = "$schema: https://azuremlschemas.azureedge.net/latest/schedule.schema.json\ntrigger: {type: cron, expression: x}\n"
+	tr, bad := Read(files(
+		"jobs/a.yml", job, "jobs/b.yml", job, "jobs/c.yml", job+"name: c\n", "jobs/d.yml", job,
+		"s/a.yml", head+"name: sa\ncreate_job: ../jobs/a.yml\n",
+		"s/b.yml", head+"name: sb\ncreate_job: {job: ../jobs/b.yml, tags: {x: y}}\n",
+		"s/c.yml", head+"name: sc\ncreate_job: ../jobs/c.yml\n",
+		"jobs/i.yml", "name: d\npath: azureml://datastores/x/paths/y\nsource: {type: database, query: q, connection: azureml:c}\n",
+		"s/d.yml", head+"name: sd\nimport_data: ../jobs/i.yml\n",
+	), Options{})
+	if len(bad) > 0 || ids(tr) != "job/c job/d schedule/sa schedule/sb schedule/sc schedule/sd" || tr.Files[0].Why != "a part of s/a.yml" {
+		t.Error(ids(tr), bad)
+	}
+}
+
 func TestOverlaysOfOtherKinds(t *testing.T) {
 	tr, bad := Read(files(
 		"c.yml", "type: amlcompute\nname: cpu\nsize: small\nmax_instances: 2\n",

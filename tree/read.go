@@ -48,6 +48,8 @@ type Options struct {
 	Vars map[string]*asset.Value
 	// Literals allows secrets in clear; see kind.Checker.
 	Literals bool
+	// AsClient refuses what the reference client refuses; see kind.Checker.
+	AsClient bool
 	// Actions reads files that ask for something to be done once as if they
 	// were assets; otherwise they are left alone with a warning.
 	Actions bool

@@ -293,6 +293,9 @@ func (o offline) Exists(id asset.ID) resolve.Status {
 	return resolve.Present
 }
 
+// Asset implements resolve.Facts: nothing is known of what is not in the tree.
+func (offline) Asset(asset.ID) (*asset.Asset, resolve.Status) { return nil, resolve.Absent }
+
 // Latest implements resolve.Facts.
 func (o offline) Latest(id asset.ID) (string, resolve.Status) {
 	if o.own[id.Container()] {

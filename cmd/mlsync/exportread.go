@@ -146,6 +146,12 @@ func (f *liveFacts) Exists(id asset.ID) resolve.Status {
 	return f.live.Status(id)
 }
 
+// Asset implements resolve.Facts.
+func (f *liveFacts) Asset(id asset.ID) (*asset.Asset, resolve.Status) {
+	s := f.Exists(id)
+	return f.live.Asset(id), s
+}
+
 // Latest implements resolve.Facts.
 func (f *liveFacts) Latest(container asset.ID) (string, resolve.Status) {
 	f.live.List(f.ctx, container.Kind)

@@ -106,7 +106,7 @@ type renderer struct {
 
 func (r *renderer) file(ctx context.Context, source string) rendered {
 	out := rendered{ID: strings.ReplaceAll(source, "/", "__"), Source: source, Writes: []renderedWrite{}, Uploads: []renderedUpload{}}
-	t, bad := tree.Read(onlyFile{r.fs, source}, tree.Options{Literals: true, Actions: true, Sets: r.defaults(source), Parse: tree.ParseOptions{LastWins: true}})
+	t, bad := tree.Read(onlyFile{r.fs, source}, tree.Options{Literals: true, AsClient: true, Actions: true, Sets: r.defaults(source), Parse: tree.ParseOptions{LastWins: true}})
 	for _, f := range t.Files {
 		if f.Unmanaged != "" {
 			out.Kind = f.Unmanaged
@@ -118,7 +118,7 @@ func (r *renderer) file(ctx context.Context, source string) rendered {
 	} else if len(bad.Errors()) == 0 {
 		bad.Addf(problem.Pos{File: source}, "no_asset", "the file holds no asset")
 	}
-	want, more := resolve.Resolve(ctx, resolve.Input{FS: r.fs, Assets: t.Assets, Scope: r.scope, Facts: r.facts, Document: parseDocument, Literals: true})
+	want, more := resolve.Resolve(ctx, resolve.Input{FS: r.fs, Assets: t.Assets, Scope: r.scope, Facts: r.facts, Document: parseDocument, Literals: true, AsClient: true})
 	bad.Append(more)
 	for id, why := range want.Unresolved {
 		bad.Addf(problem.Pos{File: source}, "missing_fact", "%s: %s", id, why)

@@ -24,6 +24,9 @@ type renderFacts struct {
 	LatestVersion     map[string]map[string]string `json:"latest_version"`
 	NextVersion       map[string]map[string]string `json:"next_version"`
 	Datastores        map[string]renderDatastore   `json:"datastores"`
+	DataType          map[string]string            `json:"data_type"`
+	Collected         []string                     `json:"collected"`
+	CollectedData     string                       `json:"collected_data_asset"`
 }
 
 // renderModel is the model that a package is made of: the command says it, not
@@ -63,6 +66,33 @@ func (f *renderFacts) around() kind.Around {
 // Exists implements resolve.Facts: what a file refers to is taken to exist, as
 // the reference client takes it.
 func (f *renderFacts) Exists(asset.ID) resolve.Status { return resolve.Present }
+
+// Asset implements resolve.Facts: online deployments, of which only what they
+// collect is known, and data, of which only the type is.
+func (f *renderFacts) Asset(id asset.ID) (*asset.Asset, resolve.Status) {
+	a := &asset.Asset{ID: id, Body: asset.NewMap()}
+	switch id.Kind {
+	case "online-deployment":
+		if f.CollectedData == "" {
+			return nil, resolve.Unknown
+		}
+		for _, name := range f.Collected {
+			data := strings.NewReplacer("{endpoint}", id.Parent, "{deployment}", id.Name, "{collection}", name).Replace(f.CollectedData)
+			one := asset.NewMap().Set("enabled", asset.NewString("true")).Set("data", asset.NewString("azureml:"+data))
+			a.Body.SetPath(one, "data_collector", "collections", name)
+		}
+		return a, resolve.Present
+	case "data":
+		var ok bool
+		if a.Variant, ok = f.DataType[id.Name]; !ok {
+			a.Variant, ok = f.DataType["*"]
+		}
+		if ok {
+			return a, resolve.Present
+		}
+	}
+	return nil, resolve.Unknown
+}
 
 // Latest implements resolve.Facts.
 func (f *renderFacts) Latest(id asset.ID) (string, resolve.Status) {

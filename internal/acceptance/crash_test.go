@@ -137,7 +137,7 @@ func (w *world) explained(first *daemon) {
 	if len(first.lines("done")) == 0 && (len(runs) < 2 || runs[len(runs)-1].State == "done") {
 		w.t.Errorf("the history does not tell of the run that was killed: %s", r)
 	}
-	if status := w.want(exitDone, "status", "--json").out; !strings.Contains(status, `"managed": 28`) {
+	if status := w.want(exitDone, "status", "--json").out; !strings.Contains(status, `"managed": 36`) {
 		w.t.Errorf("the journal does not own everything: %s", status)
 	}
 }

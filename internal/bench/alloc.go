@@ -107,6 +107,7 @@ func (b *bench) allocated(name string, n int, f func()) {
 type nothing struct{}
 
 func (nothing) Exists(asset.ID) resolve.Status                     { return resolve.Absent }
+func (nothing) Asset(asset.ID) (*asset.Asset, resolve.Status)      { return nil, resolve.Absent }
 func (nothing) Latest(asset.ID) (string, resolve.Status)           { return "", resolve.Absent }
 func (nothing) Next(asset.ID) (string, resolve.Status)             { return "1", resolve.Absent }
 func (nothing) Code(string, asset.ID) string                       { return "" }
