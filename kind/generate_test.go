@@ -85,6 +85,14 @@ func (g generator) value(t Type) *asset.Value {
 		return g.text()
 	case spaceParam:
 		return g.spaceParam(t)
+	case plainParam:
+		return g.spaceParam(t.spaceParam)
+	case stepTask:
+		return asset.NewString(t.task.name)
+	case autoText:
+		return asset.NewInt(int64(g.count(9)))
+	case columnNames:
+		return g.items(Str{}, g.count(3))
 	case armID:
 		return asset.NewString("/subscriptions/s/resourceGroups/g/providers/P/t/" + strconv.Itoa(g.count(9)))
 	case region:
@@ -155,7 +163,9 @@ func (g generator) composite(t Type) *asset.Value {
 		return g.entries(t.Map)
 	case List:
 		return g.items(t.Of, g.count(3))
-	case transformerParams:
+	case reprMap:
+		return g.rows(t.Fields)
+	case transformerParams, snakeParams:
 		return asset.NewMap().Set("tf_idf", g.value(columnTransformers))
 	case distinctTexts:
 		return asset.NewList(g.text())

@@ -193,10 +193,7 @@ func superComputer(v *asset.Value) {
 // finishJob is the part of the check that all jobs share.
 func finishJob(c *Checker, v *asset.Value) {
 	fillPorts(c, v)
-	switch compute := v.Get("compute"); {
-	case strings.EqualFold(compute.Str(), "serverless"):
-		v.Delete("compute")
-	case strings.EqualFold(compute.Str(), "local"):
+	if compute := v.Get("compute"); strings.EqualFold(compute.Str(), "local") {
 		v.Set("compute", asset.NewString("local").At(compute.Pos()))
 	}
 }

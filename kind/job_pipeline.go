@@ -78,6 +78,11 @@ func checkPipelineJob(c *Checker, v *asset.Value) {
 		c.Badf(ref, "conflict", "remove one of them", "jobs and component exclude each other")
 	}
 	for name, node := range jobs.Entries() {
+		if typeIs(node, "automl") && node.Get("compute").IsNull() && v.Get("compute").IsNull() && v.GetPath("settings", "default_compute").IsNull() {
+			c.in("jobs", func() {
+				c.Badf(node, "missing_field", "add compute: to the step, or settings: with default_compute", "%s.compute: is missing", name)
+			})
+		}
 		if typeIs(node, "import") {
 			c.in("jobs", func() {
 				c.Badf(node, "bad_value", "use a step of type data_transfer with task: import_data", "%s: Azure does not run steps of type import", name)

@@ -20,9 +20,14 @@ var pipelineSteps = steps{Map{Keys: `[a-z_][a-z\d_]*`, Of: step}}
 func (s steps) Encode(e *Encoder, v *asset.Value) *asset.Value {
 	rest := asset.NewMap()
 	for name, item := range v.Entries() {
-		if got := s.Of.Encode(e, item); got != nil {
-			rest.Set(name, withoutEmpty(got).Set("name", asset.NewString(name)))
+		got := s.Of.Encode(e, item)
+		if got == nil {
+			continue
 		}
+		if !typeIs(item, "automl") { // of which maps without entries are sent
+			got = withoutEmpty(got)
+		}
+		rest.Set(name, got.Set("name", asset.NewString(name)))
 	}
 	return rest
 }
@@ -113,7 +118,7 @@ func allSteps() []Type {
 	return out
 }
 
-var stepForms = []stepForm{
+var stepForms = append([]stepForm{
 	{typ: "command", ref: "component", named: namedStep("command", commandStepFields...), inline: inlineStep("command", commandInline...),
 		lifted: []string{"command", "code", "environment", "description", "tags", "resources", "distribution"}, kept: []string{"tags", "resources", "distribution"}},
 	{typ: "sweep", ref: "trial", named: sweepStep},
@@ -128,7 +133,7 @@ var stepForms = []stepForm{
 		lifted: []string{"task", "data_copy_mode", "description", "tags"}, kept: []string{"task", "data_copy_mode", "tags"}},
 	{typ: "data_transfer", task: "import_data", ref: "component", named: transferStep("import_data", "source")},
 	{typ: "data_transfer", task: "export_data", ref: "component", named: transferStep("export_data", "sink")},
-}
+}, automlSteps()...)
 
 const stepOutputsDoc = "Where the outputs go; a binding such as ${{parent.outputs.x}} gives one to the pipeline."
 

@@ -107,6 +107,8 @@ func (r Ref) Parse(text string, s Scope) (ref Reference, bad string) {
 		return Reference{Form: Expression, Text: text}, ""
 	case hasFold(r.Keep, text):
 		return Reference{Form: Keep, Text: text}, ""
+	case r.isServerless(text):
+		return Reference{Form: Keep, Text: text[len(text)-len(serverless):]}, ""
 	case strings.HasPrefix(text, "file:"):
 		if !r.File {
 			return ref, "a file cannot be named here"
@@ -141,8 +143,19 @@ func (r Ref) Parse(text string, s Scope) (ref Reference, bad string) {
 	return r.parseShort(short, t)
 }
 
+// serverless is a compute that the service has for every workspace: nothing of
+// that name is in its list.
+const serverless = "serverless"
+
+func (r Ref) isServerless(text string) bool {
+	return r.To == compute.Kind && (strings.EqualFold(text, "azureml:"+serverless) || r.Bare && strings.EqualFold(text, serverless))
+}
+
 func (r Ref) parseARM(arm string, s Scope) (Reference, string) {
 	if id, ok := s.ParseARM(arm); ok && id.Kind == r.To {
+		if r.To == compute.Kind && strings.EqualFold(id.Name, serverless) {
+			return Reference{Form: Keep, Text: id.Name}, ""
+		}
 		ref := Reference{Form: Short, Name: id.Name, Version: id.Version}
 		if r.Parented {
 			ref.Parent = id.Parent
@@ -302,6 +315,8 @@ func (r Ref) Encode(e *Encoder, v *asset.Value) *asset.Value {
 		text = ref.Name
 	case ref.Form == Short:
 		text = r.address(ref, e)
+	case ref.Form == Keep && r.To == compute.Kind && strings.EqualFold(ref.Text, serverless) && !r.NameOnly:
+		text = e.Scope.ARM(asset.ID{Kind: compute.Kind, Name: ref.Text})
 	case ref.Form == Registry, ref.Form == ARM:
 		text = ref.Text
 	}
@@ -360,8 +375,12 @@ func (r Ref) Decode(d *Decoder, rest *asset.Value) *asset.Value {
 	return asset.NewString(ref.String())
 }
 
-// Equal compares references: names exactly, resource ids without case.
+// Equal compares references: names exactly, resource ids without case. Of
+// serverless compute the service says nothing (recorded 2026-03).
 func (r Ref) Equal(a, b *asset.Value) bool {
+	if r.To == compute.Kind && strings.EqualFold(a.Text(), serverless) && b.IsNull() {
+		return true
+	}
 	if strings.HasPrefix(a.Text(), "/") {
 		return strings.EqualFold(a.Text(), b.Text())
 	}

@@ -184,11 +184,11 @@ func (l inList) Equal(want, live *asset.Value) bool { return SameValue(l.Object,
 var (
 	dataContext   = Field{YAML: "data_context", REST: "dataContext", As: wordOf("model_inputs", "model_outputs", "training", "test", "validation", "ground_truth"), Doc: "What the data is."}
 	preProcessing = Field{YAML: "pre_processing_component", REST: "preprocessingComponentId", As: Ref{To: "component", Bare: true}, Doc: "The component that makes a table of the data."}
-	columnNames   = Field{YAML: "data_column_names", REST: "columns", As: Map{Of: Str{}}, Doc: "What the columns are, by their meaning."}
+	columnRoles   = Field{YAML: "data_column_names", REST: "columns", As: Map{Of: Str{}}, Doc: "What the columns are, by their meaning."}
 
-	productionData  = signalData(monitorInput, trailing, dataContext, preProcessing, dataWindow, columnNames)
-	referenceData   = signalData(monitorInput, byWindow, dataContext, preProcessing, dataWindow, columnNames)
-	customData      = signalData(plainInput, byWindow, dataContext, preProcessing, dataWindow, columnNames)
+	productionData  = signalData(monitorInput, trailing, dataContext, preProcessing, dataWindow, columnRoles)
+	referenceData   = signalData(monitorInput, byWindow, dataContext, preProcessing, dataWindow, columnRoles)
+	customData      = signalData(plainInput, byWindow, dataContext, preProcessing, dataWindow, columnRoles)
 	attributionData = signalData(monitorInput, trailing, dataContext, preProcessing, dataWindow, Field{
 		YAML: "data_column_names", REST: "columns", As: lowerKeys{Map{Of: Str{}, Keys: "(?i:prediction|prediction_probability|correlation_id)"}}, Doc: "What the columns are: prediction, prediction_probability, correlation_id.",
 	})

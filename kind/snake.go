@@ -11,6 +11,8 @@ import (
 // file, in which members and words have the names of the file.
 func spelled(t Type) Type {
 	switch t := t.(type) {
+	case speller:
+		return t.spelled()
 	case Object:
 		return Object{Fields: spelledRows(t.Fields, ""), Open: t.Open, Lax: t.Lax, AnyCase: t.AnyCase, After: t.After}
 	case Map:
@@ -209,6 +211,9 @@ func bindableType(t Type) Type {
 		return t
 	case Map:
 		t.Of = bound{bindableType(t.Of)}
+		return t
+	case List:
+		t.Of = bindableType(t.Of)
 		return t
 	case Pick:
 		of, ofREST := t.Of, t.OfREST
