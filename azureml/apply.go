@@ -267,8 +267,11 @@ func (w *Workspace) setArchived(ctx context.Context, path string, rest *asset.Va
 	if err != nil {
 		return err
 	}
-	_, err = w.client.Put(ctx, path, mustVersion(path), data)
-	return err
+	res, err := w.client.Put(ctx, path, mustVersion(path), data)
+	if err != nil {
+		return err
+	}
+	return w.finish(ctx, res, nil, nil) // feature sets take their time
 }
 
 // Current reads one asset again; ErrNotFound if it is absent.
@@ -340,6 +343,9 @@ func (w *Workspace) Archive(ctx context.Context, id asset.ID) error {
 	rest, err := w.asSent(ctx, path)
 	if err != nil || rest == nil || archived(rest) {
 		return err
+	}
+	if kind.Of(id.Kind).ArchiveStage && id.Version != "" {
+		rest.SetPath(asset.NewString("Archived"), "properties", "stage")
 	}
 	if err := w.setArchived(ctx, path, rest, true); err != nil {
 		return err

@@ -10,6 +10,8 @@ var all = link([]*Table{
 	model,
 	code,
 	component,
+	featureStoreEntity,
+	featureSet,
 	onlineEndpoint,
 	onlineDeployment,
 	batchEndpoint,

@@ -67,6 +67,8 @@ func (g generator) value(t Type) *asset.Value {
 		return asset.NewString(g.pick([]string{"westus", "East US", "eastus"}))
 	case port:
 		return asset.NewInt(int64(1025 + g.count(100)))
+	case isoTime:
+		return asset.NewString(g.pick([]string{"2026-07-10T10:00:00", "2026-07-10 1:00", "2026-07-10T10:00:00.5+02:00"}))
 	case Int, Duration, minutesText:
 		return asset.NewInt(int64(rapid.IntRange(0, 100_000).Draw(g.t, "int")))
 	case Num:

@@ -73,6 +73,9 @@ type Ref struct {
 	Object bool
 	// NameOnly sends the bare name (batch default deployment).
 	NameOnly bool
+	// Verbatim sends the reference itself and not a resource id (entities of a
+	// feature set).
+	Verbatim bool
 	// Siblings says that the asset referred to is contained in the same
 	// parent as, or in, the asset that refers.
 	Siblings bool
@@ -239,6 +242,8 @@ func (r Ref) Encode(e *Encoder, v *asset.Value) *asset.Value {
 	case bad != "":
 	case ref.Form == Short && r.NameOnly:
 		text = ref.Name
+	case ref.Form == Short && r.Verbatim:
+		text = ref.String()
 	case ref.Form == Short:
 		text = r.address(ref, e)
 	case ref.Form == Registry, ref.Form == ARM:
@@ -362,6 +367,9 @@ type Local struct {
 	// Asset is the kind of asset that azureml:NAME:VERSION refers to here;
 	// "" if the field cannot refer to one.
 	Asset asset.Kind
+	// Ignore, if not nil, are the lines that hold in place of those of the
+	// ignore file in the folder.
+	Ignore []string
 	// Slash ends the URI of a folder with a slash.
 	Slash bool
 	// Long writes the datastore URI in its long form, with the workspace.

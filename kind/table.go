@@ -21,6 +21,9 @@ type Table struct {
 	ParentKey string
 	// Versioned kinds have versions; the others are one resource a name.
 	Versioned bool
+	// NeedVersion says that a file must say its version, as a text: the
+	// service gives these kinds none.
+	NeedVersion bool
 	// VersionMax is the most characters that the service takes for a version;
 	// 0 if none is known.
 	VersionMax int
@@ -37,6 +40,9 @@ type Table struct {
 	// StampsFixed says that tags of an existing asset cannot be changed, so
 	// stamps are given at creation or never (environment versions).
 	StampsFixed bool
+	// ArchiveStage says that archiving sets the stage as well, as the reference
+	// client does for these kinds.
+	ArchiveStage bool
 	// PutQuery are query members that a PUT carries.
 	PutQuery map[string]string
 	// Location says that the body carries the region of the workspace.

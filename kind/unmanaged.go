@@ -7,7 +7,7 @@ import "mlsync.dev/mlsync/asset"
 var unmanagedSchemas = map[string]string{
 	"automljob": "job/automl", "sparkjob": "job/spark",
 	"schedule": "schedule", "connection": "connection", "workspace": "workspace",
-	"featurestore": "feature-store", "featureset": "feature-set", "featurestoreentity": "feature-store-entity",
+	"featurestore": "feature-store",
 	"dataimport": "action/data-import", "dataindex": "action/data-index", "modelversionpackage": "action/model-package",
 }
 

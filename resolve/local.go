@@ -71,13 +71,16 @@ func (w *work) open(t kind.Local, s kind.Site, full string) *hashed {
 	if t.Component {
 		key += "\x00component"
 	}
+	if t.Ignore != nil {
+		key += "\x00ignore " + strings.Join(t.Ignore, "\n")
+	}
 	for _, path := range more {
 		key += "\x00" + path
 	}
 	h, ok := w.opened[key]
 	if !ok {
 		h = &hashed{}
-		opt := content.Options{Cache: w.in.Cache, Component: t.Component}
+		opt := content.Options{Cache: w.in.Cache, Component: t.Component, Ignore: t.Ignore}
 		if len(more) > 0 {
 			h.Content, h.err = content.Merge(w.ctx, w.in.FS, full, path.Dir(s.Value.Pos().File), more, opt)
 		} else {

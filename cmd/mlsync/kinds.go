@@ -60,7 +60,7 @@ func (a *app) listKinds() error {
 		return a.printJSON(all)
 	}
 	for _, t := range kind.All() {
-		a.printf("%-18s %s\n", t.Kind, t.Doc)
+		a.printf("%-20s %s\n", t.Kind, t.Doc)
 	}
 	return nil
 }
