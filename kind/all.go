@@ -3,6 +3,9 @@ package kind
 // all are the kinds in the order in which they are explained: what others
 // refer to comes first.
 var all = link([]*Table{
+	workspaceKind,
+	featureStore,
+	registryKind,
 	datastore,
 	compute,
 	environment,

@@ -11,6 +11,8 @@ type Object struct {
 	Fields []Field
 	// Open keeps keys that have no row, unchanged.
 	Open bool
+	// Loose takes keys that have no row and forgets them.
+	Loose bool
 	// AnyCase lets keys be written in snake or camel case.
 	AnyCase bool
 	// After looks at what rows cannot say; v is the normal form.
@@ -31,9 +33,23 @@ func (o Object) Check(c *Checker, v *asset.Value) *asset.Value {
 	if o.AnyCase {
 		v = snakeKeys(o.Fields, v)
 	}
+	if o.Loose {
+		v = knownKeys(o.Fields, v)
+	}
 	out := c.object(v, o.Fields, nil, o.Open)
 	if o.After != nil {
 		o.After(c, out)
+	}
+	return out
+}
+
+// knownKeys is the part of v that the rows know.
+func knownKeys(rows []Field, v *asset.Value) *asset.Value {
+	out := asset.NewMap().At(v.Pos())
+	for key, item := range v.Entries() {
+		if fieldOf(rows, key) != nil {
+			out.Set(key, item)
+		}
 	}
 	return out
 }
@@ -87,8 +103,10 @@ func (o Object) Decode(d *Decoder, rest *asset.Value) *asset.Value {
 	return v
 }
 
-func (o Object) Schema() map[string]any { return objectSchema(o.Fields, o.Open || o.AnyCase) }
-func (o Object) Describe() string       { return "map" }
+func (o Object) Schema() map[string]any {
+	return objectSchema(o.Fields, o.Open || o.Loose || o.AnyCase)
+}
+func (o Object) Describe() string { return "map" }
 
 func (o Object) Children(v *asset.Value, visit func(Child)) { children(o.Fields, v, visit) }
 

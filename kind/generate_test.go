@@ -49,6 +49,8 @@ func (g generator) rows(rows []Field) *asset.Value {
 		}
 		if f.Secret {
 			doc.Set(f.YAML, asset.NewString("${{ secret.NAME }}"))
+		} else if f.YAML == "replication_count" {
+			doc.Set(f.YAML, asset.NewInt(int64(g.count(3))))
 		} else if v := g.value(f.As); v != nil {
 			doc.Set(f.YAML, v)
 		}
@@ -63,6 +65,14 @@ func (g generator) value(t Type) *asset.Value {
 		return g.text()
 	case armID:
 		return asset.NewString("/subscriptions/s/resourceGroups/g/providers/P/t/" + strconv.Itoa(g.count(9)))
+	case strictARM:
+		return asset.NewString("/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/g/providers/Microsoft.Storage/storageAccounts/" + strconv.Itoa(g.count(9)))
+	case looseARM:
+		return asset.NewString("/subscriptions/s/resourceGroups/g/providers/Microsoft.Cache/redis/" + strconv.Itoa(g.count(9)))
+	case resourceOf:
+		return asset.NewString("/subscriptions/s/resourceGroups/g/providers/" + t.what + "/" + strconv.Itoa(g.count(9)))
+	case webAddress:
+		return asset.NewString("https://k.vault.azure.net/keys/a/" + strconv.Itoa(g.count(9)))
 	case region:
 		return asset.NewString(g.pick([]string{"westus", "East US", "eastus"}))
 	case port:
@@ -99,6 +109,16 @@ func (g generator) composite(t Type) *asset.Value {
 		return g.entries(t)
 	case flavorType:
 		return g.entries(t.Map)
+	case identityMap:
+		return g.entries(t.Map)
+	case outboundRules:
+		v := asset.NewList()
+		for i := range g.count(3) {
+			v.Append(g.value(rapid.SampledFrom(t.alternatives()).Draw(g.t, "rule")).Set("name", asset.NewString("rule"+strconv.Itoa(i))))
+		}
+		return v
+	case registryStorage, registryImages:
+		return g.value(rapid.SampledFrom(t.(alternatives).alternatives()).Draw(g.t, "form"))
 	case List:
 		return g.items(t.Of, g.count(3))
 	case KeyedList:

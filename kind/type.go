@@ -246,8 +246,9 @@ func (Fold) Equal(a, b *asset.Value) bool { return strings.EqualFold(a.Text(), b
 // normal form, to what is sent.
 type Enum struct {
 	Words [][2]string
-	// Exact takes the words in the table's own spelling only.
-	Exact bool
+	// Exact takes the words in the table's own spelling only; Caseless in any
+	// case, but with the same dashes and underscores.
+	Exact, Caseless bool
 }
 
 // Exactly makes an Enum of words that are written and sent in one spelling.
@@ -291,7 +292,7 @@ func (e Enum) find(s string) (word [2]string, ok bool) {
 
 func (e Enum) Check(c *Checker, v *asset.Value) *asset.Value {
 	if v.IsScalar() {
-		if w, ok := e.find(v.Text()); ok && (!e.Exact || w[0] == v.Str()) {
+		if w, ok := e.find(v.Text()); ok && (!e.Exact || w[0] == v.Str()) && (!e.Caseless || strings.EqualFold(w[0], v.Str())) {
 			return asset.NewString(w[0])
 		}
 	}
@@ -329,6 +330,9 @@ func (e Enum) Decode(_ *Decoder, v *asset.Value) *asset.Value {
 func (e Enum) Schema() map[string]any {
 	if e.Exact {
 		return map[string]any{"enum": toAny(e.names())}
+	}
+	if e.Caseless {
+		return map[string]any{"type": "string", "pattern": "^(?i:" + strings.Join(e.names(), "|") + ")$", "examples": toAny(e.names())}
 	}
 	var alts []string
 	for _, w := range e.Words {

@@ -6,8 +6,7 @@ import "mlsync.dev/mlsync/asset"
 // that this version of mlsync recognises and leaves alone.
 var unmanagedSchemas = map[string]string{
 	"automljob": "job/automl", "sparkjob": "job/spark",
-	"schedule": "schedule", "connection": "connection", "workspace": "workspace",
-	"featurestore": "feature-store",
+	"schedule": "schedule", "connection": "connection",
 	"dataimport": "action/data-import", "dataindex": "action/data-index", "modelversionpackage": "action/model-package",
 }
 
@@ -42,10 +41,6 @@ func unmanagedType(doc *asset.Value) string {
 		return unmanagedJobs[squash(doc.Get("type").Str())]
 	case hasAll(doc, "name", "model_id"):
 		return "serverless-endpoint"
-	case hasAll(doc, "name", "location", "replication_locations"):
-		return "registry"
-	case hasAll(doc, "name", "managed_network"):
-		return "workspace"
 	case hasAll(doc, "name", "trigger") && hasAny(doc, "create_job", "create_monitor", "import_data"):
 		return "schedule"
 	case hasAll(doc, "name", "type", "target") && !hasAny(doc, "deployments", "auth_mode"):

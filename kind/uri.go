@@ -80,7 +80,7 @@ func SameURI(want, live string) bool {
 	if !wok {
 		return trimURI(want) == trimURI(live)
 	}
-	if w.Workspace != "" && l.Workspace != "" && !(Scope{w.Subscription, w.ResourceGroup, w.Workspace, ""}).holds(l) {
+	if w.Workspace != "" && l.Workspace != "" && !(Scope{Subscription: w.Subscription, ResourceGroup: w.ResourceGroup, Workspace: w.Workspace}).holds(l) {
 		return false
 	}
 	return w.Datastore == l.Datastore && strings.TrimSuffix(w.Path, "/") == strings.TrimSuffix(l.Path, "/")
