@@ -30,7 +30,9 @@ const (
 type Reference struct {
 	Form Form
 	// Name, Version and Label are set for Short and, where they are known,
-	// Registry; Registry is the registry's name.
+	// Registry; Registry is the registry's name. In the scope of a registry,
+	// Short is an asset of that registry, which is named by its URI all the
+	// same.
 	Name, Version, Label, Registry string
 	// Text is the reference as written, without the prefix azureml: of ids.
 	Text string
@@ -39,7 +41,7 @@ type Reference struct {
 // String is the normal spelling.
 func (r Reference) String() string {
 	switch {
-	case r.Form != Short:
+	case r.Form != Short || r.Registry != "":
 		return r.Text
 	case r.Version != "":
 		return "azureml:" + r.Name + ":" + r.Version
@@ -76,6 +78,9 @@ type Ref struct {
 	// Verbatim sends the reference itself and not a resource id (entities of a
 	// feature set).
 	Verbatim bool
+	// Plain is written without azureml:, as the reference client sends what is
+	// written (the compute for images of a workspace).
+	Plain bool
 	// Siblings says that the asset referred to is contained in the same
 	// parent as, or in, the asset that refers.
 	Siblings bool
@@ -84,8 +89,22 @@ type Ref struct {
 var registryURI = regexp.MustCompile(`^azureml://registries/([^/]+)/([^/]+)/([^/]+)(?:/(versions|labels)/([^/]+))?/?$`)
 
 // Parse reads the text of a reference of type r; the scope decides what is
-// of this workspace. Problem is "" if the text is good, else what is wrong.
+// of this workspace or registry. Problem is "" if the text is good, else what
+// is wrong.
 func (r Ref) Parse(text string, s Scope) (ref Reference, bad string) {
+	ref, bad = r.parse(text, s)
+	t := Of(r.To)
+	switch {
+	case s.Registry == "" || bad != "" || t == nil || ref.Form == File || ref.Form == Keep || ref.Form == Expression:
+	case !t.InRegistry:
+		return ref, "a registry has no " + t.Plural
+	case ref.Form == Short && ref.Registry == "":
+		return ref, "in a registry, it must be written as azureml://registries/REGISTRY/" + t.Collection + "/NAME/versions/VERSION"
+	}
+	return ref, bad
+}
+
+func (r Ref) parse(text string, s Scope) (ref Reference, bad string) {
 	t := Of(r.To)
 	switch {
 	case strings.HasPrefix(text, "${{"):
@@ -109,6 +128,9 @@ func (r Ref) Parse(text string, s Scope) (ref Reference, bad string) {
 		} else {
 			ref.Label = m[5]
 		}
+		if t != nil && s.Registry != "" && strings.EqualFold(m[1], s.Registry) && strings.EqualFold(m[2], t.Collection) && ref.Version != "" {
+			return s.own(t, ref.Name, ref.Version), ""
+		}
 		return ref, ""
 	}
 	if strings.HasPrefix(text, "azureml://") {
@@ -129,7 +151,7 @@ func (r Ref) Parse(text string, s Scope) (ref Reference, bad string) {
 
 func (r Ref) parseARM(arm string, s Scope) (Reference, string) {
 	if id, ok := s.ParseARM(arm); ok && id.Kind == r.To {
-		return Reference{Form: Short, Name: id.Name, Version: id.Version}, ""
+		return s.own(Of(id.Kind), id.Name, id.Version), ""
 	}
 	if name, label, ok := strings.Cut(arm, labelsPath); ok {
 		if id, ok := s.ParseARM(name); ok && id.Kind == r.To && id.Version == "" {
@@ -197,7 +219,15 @@ func (r Ref) Check(c *Checker, v *asset.Value) *asset.Value {
 	if ref.Form == File {
 		return asset.NewString("file:" + ref.Text)
 	}
-	return asset.NewString(ref.String())
+	return asset.NewString(r.Spell(ref))
+}
+
+// Spell is the normal spelling of a reference of this type.
+func (r Ref) Spell(ref Reference) string {
+	if r.Plain && ref.Form == Short {
+		return ref.Name
+	}
+	return ref.String()
 }
 
 func (r Ref) checkInline(c *Checker, v *asset.Value) *asset.Value {
@@ -262,6 +292,9 @@ func (r Ref) Encode(e *Encoder, v *asset.Value) *asset.Value {
 // that only the service resolves stay as they are.
 func (r Ref) address(ref Reference, e *Encoder) string {
 	s := e.Scope
+	if ref.Registry != "" {
+		return ref.Text
+	}
 	if ref.Label != "" && Of(r.To).LabelPath {
 		return s.ARM(asset.ID{Kind: r.To, Name: ref.Name}) + labelsPath + ref.Label
 	}
@@ -289,7 +322,7 @@ func (r Ref) Decode(d *Decoder, rest *asset.Value) *asset.Value {
 	}
 	if r.NameOnly {
 		name := rest.Str()[strings.LastIndex(rest.Str(), "/")+1:]
-		return asset.NewString("azureml:" + name)
+		return asset.NewString(r.Spell(Reference{Form: Short, Name: name}))
 	}
 	ref, bad := r.Parse(rest.Str(), d.Scope)
 	if bad != "" {

@@ -26,6 +26,14 @@ func (s Scope) Name() string {
 	return s.Workspace
 }
 
+// String names the workspace or registry for people.
+func (s Scope) String() string {
+	if s.Registry != "" {
+		return "registry " + s.Registry
+	}
+	return "workspace " + s.Workspace
+}
+
 // providerID is what the resource ids of all workspaces of the resource group
 // begin with.
 func (s Scope) providerID() string {
@@ -58,6 +66,41 @@ func (s Scope) ARM(id asset.ID) string {
 		base += "/versions/" + id.Version
 	}
 	return base
+}
+
+// own is the reference to an asset of the workspace or registry.
+func (s Scope) own(t *Table, name, version string) Reference {
+	ref := Reference{Form: Short, Name: name, Version: version}
+	if s.Registry != "" {
+		ref.Registry = s.Registry
+		ref.Text = "azureml://registries/" + s.Registry + "/" + t.Collection + "/" + name + "/versions/" + version
+	}
+	return ref
+}
+
+// Refer is the text that refers to an asset of the workspace or registry.
+func (s Scope) Refer(id asset.ID) string { return s.own(Of(id.Kind), id.Name, id.Version).String() }
+
+// Misplaced says why an asset cannot be in the workspace or registry, and the
+// cure; "" if it can.
+func (s Scope) Misplaced(a *asset.Asset) (code, hint, text string) {
+	t := Of(a.ID.Kind)
+	group := a.Body.Get("resource_group").Str()
+	own := s.Workspace
+	if t.InRegistry {
+		own = s.Registry
+	}
+	switch {
+	case !s.Holds(t):
+		return "wrong_target", "leave the file out of this target with exclude: in mlsync.yaml", "a registry cannot hold " + aKind(t.Kind) + ": only environments, models, data and components"
+	case t.Top && own != "" && a.ID.Name != own:
+		return "wrong_name", "name it " + own + ", or leave the file out of this target", "it is " + string(t.Kind) + " " + a.ID.Name + ", and the target is " + own
+	case t.Top && group != "" && s.ResourceGroup != "" && !strings.EqualFold(group, s.ResourceGroup):
+		return "wrong_target", "correct one of them", "resource_group: it is in " + group + ", and the target in " + s.ResourceGroup
+	case s.Registry != "" && t.Versioned && a.Auto:
+		return "missing_version", "add version:", "a registry gives no versions, and it has none"
+	}
+	return "", "", ""
 }
 
 // parseAs reads a resource id of a kind, as ParseARM does.

@@ -108,7 +108,7 @@ var workspaceBase = []Field{
 	{YAML: "container_registry", REST: "properties.containerRegistry", As: strictARM{}, Change: Replace, Doc: "The registry of images. The reference client changes it only by consent, mlsync does not."},
 	{YAML: "application_insights", REST: "properties.applicationInsights", As: strictARM{}, Change: Replace, Doc: "Where telemetry goes. The reference client changes it only by consent, mlsync does not."},
 	{YAML: "customer_managed_key", REST: "properties.encryption", As: managedKey, Doc: "A key of one's own that data is encrypted with."},
-	{YAML: "image_build_compute", REST: "properties.imageBuildCompute", As: Ref{To: "compute", Bare: true, NameOnly: true}, Late: true, Doc: "The compute that images are built on, if the registry is in a network. It is set after the compute is made."},
+	{YAML: "image_build_compute", REST: "properties.imageBuildCompute", As: Ref{To: "compute", Bare: true, NameOnly: true, Plain: true}, Late: true, Doc: "The compute that images are built on, if the registry is in a network. It is set after the compute is made."},
 	{YAML: "public_network_access", REST: "properties.publicNetworkAccess", As: Words("enabled", "Enabled", "disabled", "Disabled"), Service: asset.NewString("enabled"), Doc: "Whether it can be reached from the internet; disabled resets network_acls."},
 	{YAML: "identity", REST: "identity", As: workspaceIdentity, Doc: "Who the workspace acts as."},
 	{YAML: "primary_user_assigned_identity", REST: "properties.primaryUserAssignedIdentity", As: Fold{}, Doc: "The resource id of the identity that is used first."},

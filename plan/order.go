@@ -8,6 +8,7 @@ import (
 	"mlsync.dev/mlsync/asset"
 	"mlsync.dev/mlsync/internal/graph"
 	"mlsync.dev/mlsync/internal/problem"
+	"mlsync.dev/mlsync/kind"
 )
 
 // need makes s wait for the step k, if there is one that does something.
@@ -41,11 +42,12 @@ func (m *maker) require() {
 
 func (m *maker) requireWanted(s *Step) {
 	id := s.Key.ID
-	for _, r := range references(s.Want) {
+	for _, r := range references(m.scope(), s.Want) {
 		if r.late == (s.Key.Part == Late) {
 			m.need(s, Key{ID: r.to})
 		}
 	}
+	m.requireTop(s)
 	if s.Key.Part == "" {
 		if p := parentOf(id); !p.IsZero() {
 			m.need(s, Key{ID: p})
@@ -64,10 +66,20 @@ func (m *maker) requireWanted(s *Step) {
 	}
 }
 
+// requireTop makes all else wait for the workspace, if that is to be made.
+func (m *maker) requireTop(s *Step) {
+	for _, a := range m.wantAll {
+		top := Key{ID: a.ID}
+		if kind.Of(a.ID.Kind).Top && top != s.Key && m.steps[top].Action == Create && s.Key.ID != a.ID && !kind.Of(s.Key.ID.Kind).Top {
+			m.need(s, top)
+		}
+	}
+}
+
 // requireBefore makes the removals of what the live asset uses, and of what
 // it is in, wait for s.
 func (m *maker) requireBefore(s *Step) {
-	for _, r := range references(s.Live) {
+	for _, r := range references(m.scope(), s.Live) {
 		if on := m.steps[Key{ID: r.to}]; on != nil && on.removes() {
 			part := ""
 			if r.late {

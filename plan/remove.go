@@ -91,7 +91,7 @@ func (m *maker) remove(s *Step, t *kind.Table, o Owned) {
 		s.stop(TreeIncomplete, "the tree could not be read completely, so nothing is removed")
 	case m.rule(id, o.File).Protect:
 		s.stop(Protected, "it is protected")
-	case how == kind.Orphan:
+	case how == kind.Orphan || t.Top:
 		s.Action = Orphan
 		s.Why += "; it stays in the workspace"
 	case !m.Options.Prune:
@@ -168,7 +168,7 @@ func (s *Step) removes() bool { return s.Action == Archive || s.Action == Delete
 func (m *maker) users() map[asset.ID][]asset.ID {
 	out := map[asset.ID][]asset.ID{}
 	note := func(a *asset.Asset, gone map[string]bool) {
-		for _, r := range references(a) {
+		for _, r := range references(m.scope(), a) {
 			if !gone[r.path] {
 				out[r.to] = append(out[r.to], a.ID)
 			}

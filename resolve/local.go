@@ -143,7 +143,7 @@ func (w *work) code(s kind.Site, c *hashed) *asset.Value {
 	}
 	a := kind.NewCode(name, c.code, c.Base, c.IsDir)
 	a.Pos = s.Value.Pos()
-	ref := asset.NewString("azureml:" + name + ":" + a.ID.Version)
+	ref := asset.NewString(w.in.Scope.Refer(a.ID))
 	w.lifted(a, []Upload{{Path: s.Dotted(), Content: c.Content, Code: true, Hash: c.code, URI: ref.Str()}})
 	return ref
 }
@@ -162,6 +162,9 @@ func (w *work) upload(t kind.Local, s kind.Site, c *hashed) *asset.Value {
 			w.unreadable(s, c.Path, c.err)
 			return s.Value
 		}
+	}
+	if w.in.Scope.Registry != "" {
+		return w.pending(s, c)
 	}
 	store := strings.TrimPrefix(s.Parent.Get("datastore").Str(), "azureml:")
 	if store == "" {
@@ -188,6 +191,14 @@ func (w *work) upload(t kind.Local, s kind.Site, c *hashed) *asset.Value {
 		uri += "/"
 	}
 	w.uploads = append(w.uploads, Upload{Path: s.Dotted(), Content: c.Content, Datastore: store, Hash: c.object, URI: uri})
+	return asset.NewString(uri)
+}
+
+// pending is content that goes to the container that a registry gives for the
+// version of the asset.
+func (w *work) pending(s kind.Site, c *hashed) *asset.Value {
+	uri := kind.PendingURI + "LocalUpload/" + c.object + "/" + c.Base
+	w.uploads = append(w.uploads, Upload{Path: s.Dotted(), Content: c.Content, Pending: true, Hash: c.object, URI: uri})
 	return asset.NewString(uri)
 }
 
