@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 
@@ -76,6 +77,12 @@ func (w *Workspace) Scope() kind.Scope { return w.scope }
 // the tree describes: nothing is in it, and nothing is asked of it before it is
 // made.
 func (w *Workspace) Absent() { w.gone = true }
+
+// Lacks reports whether the workspace does not exist yet and none of the assets
+// is what it is made of.
+func (w *Workspace) Lacks(assets []*asset.Asset) bool {
+	return w.gone && !slices.ContainsFunc(assets, func(a *asset.Asset) bool { return w.itself(a.ID) })
+}
 
 // made notes what is known once the workspace is made, which everything else
 // waits for.

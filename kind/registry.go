@@ -32,7 +32,7 @@ var registryKind = &Table{
 			Field{YAML: "location", REST: "location", As: region{}, Doc: "The region."},
 			Field{YAML: "storage_config", REST: "storageAccountDetails", As: registryStorage{}, Send: asset.NewMap(), Doc: "Storage accounts that Azure makes, or a list of resource ids of one's own."},
 		)}, Required: true, Doc: "The regions; the first must be that of the registry."},
-		{YAML: "container_registry", As: registryImages{}, Change: Replace, Doc: "Where images are kept, in each region: a sku, of which premium is the only one, or the resource id of a registry of one's own."},
+		{YAML: "container_registry", As: registryImages{}, Change: Replace, Service: systemPremium, Doc: "Where images are kept, in each region: a sku, of which premium is the only one, or the resource id of a registry of one's own."},
 		{YAML: "intellectual_property", As: Obj(
 			Field{YAML: "publisher", REST: "properties.intellectualPropertyPublisher", As: Str{}, Doc: "Whose property the assets are."},
 		), Change: Replace, Doc: "Whose property the assets are."},
@@ -58,7 +58,7 @@ func sendRegistry(e *Encoder, v, rest *asset.Value) {
 	}
 	images := v.Get("container_registry")
 	if images == nil {
-		images = asset.NewMap().Set("acr_account_sku", asset.NewString("premium"))
+		images = systemPremium
 	}
 	for _, region := range props.Get("regionDetails").Items() {
 		if region.Get("acrDetails").IsNull() {
@@ -78,6 +78,9 @@ func readRegistry(d *Decoder, rest, v *asset.Value) {
 		}
 	}
 }
+
+// systemPremium is what a registry has whose file is silent.
+var systemPremium = asset.NewMap().Set("acr_account_sku", asset.NewString("premium"))
 
 // registryImages is a registry of images: one that Azure makes, or a resource id.
 type registryImages struct{}

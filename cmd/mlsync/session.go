@@ -144,11 +144,26 @@ func (a *app) open(ctx context.Context, f targetFlags) (*session, error) {
 // error if the target manages what it is made of.
 func locate(ctx context.Context, ws *azureml.Workspace, t *config.Target) error {
 	err := ws.Locate(ctx)
-	if len(t.Manage) > 0 && errors.Is(err, azureml.ErrNotFound) {
-		ws.Absent()
-		return nil
+	if !errors.Is(err, azureml.ErrNotFound) {
+		return err
+	}
+	for _, k := range t.Manage {
+		if own := kind.Of(asset.Kind(k)); own != nil && own.Top && own.InRegistry == (t.Registry != "") {
+			ws.Absent()
+			return nil
+		}
 	}
 	return err
+}
+
+// readFor reads the tree of a target. A workspace that does not exist must be
+// in it.
+func readFor(fsys fs.FS, cfg *config.Config, t *config.Target, ws *azureml.Workspace) (*tree.Tree, problem.List) {
+	tr, bad := readTree(fsys, cfg, t)
+	if ws.Lacks(tr.Assets) {
+		bad.Hintf(problem.Pos{File: config.File}, "missing_target", "add a file for it, or make it otherwise", "%s does not exist, and no file of the tree describes it", ws.Scope())
+	}
+	return tr, bad
 }
 
 // close releases what open took.
@@ -329,7 +344,7 @@ func newPass(cfg *config.Config, t *config.Target, client *azureml.Client, ws *a
 		Owner:     cfg.OwnerOf(t.Name),
 		Workspace: &workspace{client: client, ws: ws},
 		Journal:   j,
-		Read:      func(fsys fs.FS) (*tree.Tree, problem.List) { return readTree(fsys, cfg, t) },
+		Read:      func(fsys fs.FS) (*tree.Tree, problem.List) { return readFor(fsys, cfg, t, ws) },
 		Document:  parseDocument,
 		Rule:      func(id asset.ID, file string) plan.Rule { return ruleOf(cfg, t, id, file) },
 		Secret:    secrets,
