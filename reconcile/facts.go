@@ -227,6 +227,11 @@ func codeName(ref string) (string, bool) {
 	if !ok {
 		return "", false
 	}
+	if uri, ok := strings.CutPrefix(rest, "//registries/"); ok { // R/codes/NAME/versions/V
+		if parts := strings.Split(uri, "/"); len(parts) > 2 {
+			return parts[2], true
+		}
+	}
 	name, _, _ := strings.Cut(rest, ":")
 	return name, true
 }

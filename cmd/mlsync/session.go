@@ -87,6 +87,13 @@ func parseConfig(data []byte, file string) (*config.Config, problem.List) {
 	}
 	cfg, more := config.Read(docs[0], kindNames()...)
 	bad.Append(more)
+	for _, t := range cfg.Targets {
+		for _, k := range t.Manage {
+			if own := kind.Of(asset.Kind(k)); own != nil && !own.OptIn {
+				bad.Hintf(t.Pos, "config", "remove it", "targets.%s.manage: %s is managed anyway", t.Name, own.Plural)
+			}
+		}
+	}
 	return cfg, bad
 }
 
