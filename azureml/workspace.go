@@ -87,7 +87,7 @@ func (w *Workspace) Lacks(assets []*asset.Asset) bool {
 // made notes what is known once the workspace is made, which everything else
 // waits for.
 func (w *Workspace) made(id asset.ID, got *asset.Asset) {
-	if !w.itself(id) || got == nil {
+	if !w.gone || got == nil || !w.itself(id) {
 		return
 	}
 	w.gone = false
