@@ -46,10 +46,13 @@ type Write struct {
 // Upload is local content of an asset.
 type Upload struct {
 	Content *content.Content
-	// Code says that the content becomes a code asset; otherwise it goes to
-	// Datastore.
-	Code      bool
-	Datastore string
+	// Code says that the content becomes a code asset, and Pending that it goes
+	// to the container that a registry gives for the version; otherwise it goes
+	// to Datastore.
+	Code, Pending bool
+	Datastore     string
+	// URI is what stands for it in the body.
+	URI string
 }
 
 // Put creates or changes an asset and returns it as it is afterwards. A write
@@ -68,6 +71,11 @@ func (w *Workspace) Put(ctx context.Context, in Write) (*asset.Asset, error) {
 		return nil, err
 	}
 	path := w.scope.ARM(in.Want.ID)
+	if in.Live == nil {
+		if body, data, err = w.placed(ctx, in.Want.ID, body, data); err != nil {
+			return nil, err
+		}
+	}
 	opts, err := w.userToken(ctx, body)
 	if err != nil {
 		return nil, err
@@ -96,6 +104,9 @@ func (w *Workspace) Put(ctx context.Context, in Write) (*asset.Asset, error) {
 	if err == nil && in.Want.Anonymous && kind.Of(in.Want.ID.Kind).Renames && got.ARM != path {
 		w.Renamed(in.Want.ID, got.ARM)
 	}
+	if err == nil {
+		w.made(in.Want.ID, got)
+	}
 	return got, err
 }
 
@@ -121,6 +132,9 @@ const tries = 4
 func (w *Workspace) put(ctx context.Context, path string, data []byte, in Write, opts []Option) (Result, error) {
 	for k, v := range kind.Of(in.Want.ID.Kind).PutQuery {
 		opts = append(opts, Query(k, v))
+	}
+	if in.Live != nil && kind.Of(in.Want.ID.Kind).Patches {
+		return w.client.Patch(ctx, path, mustVersion(path), data, opts...)
 	}
 	if in.Live != nil {
 		return w.client.Put(ctx, path, mustVersion(path), data, opts...)
@@ -170,6 +184,12 @@ func (w *Workspace) upload(ctx context.Context, in Write, body *asset.Value) err
 	storage := w.client.Storage(w.scope.WorkspaceID())
 	for _, u := range in.Uploads {
 		opt := UploadOptions{Datastore: u.Datastore, Name: in.Want.ID.Name, Version: in.Want.ID.Version, Progress: in.Sent}
+		if u.Pending {
+			if err := w.pend(ctx, in, u, body); err != nil {
+				return err
+			}
+			continue
+		}
 		if !u.Code {
 			if _, err := storage.Upload(ctx, u.Content, opt); err != nil {
 				return err
@@ -188,6 +208,36 @@ func (w *Workspace) upload(ctx context.Context, in Write, body *asset.Value) err
 		body.SetPath(asset.NewString(up.URI), "properties", "codeUri")
 	}
 	return nil
+}
+
+// pend sends content to the container that a registry gives for a version that
+// is new, and puts its address into the body. What a registry has cannot change.
+func (w *Workspace) pend(ctx context.Context, in Write, u Upload, body *asset.Value) error {
+	if in.Live != nil {
+		return nil
+	}
+	storage := w.client.Storage(w.scope.WorkspaceID())
+	opt := UploadOptions{Name: in.Want.ID.Name, Version: in.Want.ID.Version, Progress: in.Sent}
+	uri, err := storage.UploadPending(ctx, u.Content, w.scope.ARM(in.Want.ID), opt)
+	if err != nil {
+		return err
+	}
+	replaceText(body, u.URI, uri)
+	return nil
+}
+
+// replaceText puts a text in the place of another wherever it stands in a body.
+func replaceText(v *asset.Value, old, new string) {
+	for k, item := range v.Entries() {
+		if item.Type() == asset.String && strings.TrimSuffix(item.Str(), "/") == old {
+			v.Set(k, asset.NewString(new))
+			continue
+		}
+		replaceText(item, old, new)
+	}
+	for _, item := range v.Items() {
+		replaceText(item, old, new)
+	}
 }
 
 // codeURI is where the content of a code asset is.
@@ -268,8 +318,11 @@ func (w *Workspace) setArchived(ctx context.Context, path string, rest *asset.Va
 	if err != nil {
 		return err
 	}
-	_, err = w.client.Put(ctx, path, mustVersion(path), data)
-	return err
+	res, err := w.client.Put(ctx, path, mustVersion(path), data)
+	if err != nil {
+		return err
+	}
+	return w.finish(ctx, res, nil, nil) // feature sets take their time
 }
 
 // Current reads one asset again; ErrNotFound if it is absent.
@@ -370,6 +423,9 @@ func (w *Workspace) Archive(ctx context.Context, id asset.ID) error {
 	rest, err := w.asSent(ctx, path)
 	if err != nil || rest == nil || archived(rest) {
 		return err
+	}
+	if kind.Of(id.Kind).ArchiveStage && id.Version != "" {
+		rest.SetPath(asset.NewString("Archived"), "properties", "stage")
 	}
 	if err := w.setArchived(ctx, path, rest, true); err != nil {
 		return err

@@ -126,7 +126,7 @@ func (l *Live) Absent(id asset.ID) bool {
 		return false
 	}
 	t := kind.Of(id.Kind)
-	if gone || t.Once {
+	if gone || t.Single() {
 		return gone
 	}
 	if t.Parent != "" && l.Absent(asset.ID{Kind: t.Parent, Name: id.Parent}) {
@@ -205,7 +205,7 @@ func (l *Live) List(ctx context.Context, kinds ...asset.Kind) {
 	g := group()
 	for _, k := range kinds {
 		t := kind.Of(k)
-		if t.Parent != "" || !l.begin(listKey(t, asset.ID{})) {
+		if t.Parent != "" || t.Top || !l.begin(listKey(t, asset.ID{})) {
 			continue
 		}
 		g.Go(func() error {
@@ -278,10 +278,18 @@ func (l *Live) Get(ctx context.Context, ids ...asset.ID) {
 }
 
 func (l *Live) get(ctx context.Context, id asset.ID) {
-	a, rest, err := l.w.read(ctx, id)
+	var a *asset.Asset
+	var rest *asset.Value
+	var err error
+	gone := l.w.gone && !kind.Of(id.Kind).Top || !l.w.scope.Holds(kind.Of(id.Kind))
+	if !gone {
+		a, rest, err = l.w.read(ctx, id)
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
+	case gone:
+		l.absent[id] = true
 	case absent(err):
 		l.absent[id] = true
 	case err != nil:
@@ -332,6 +340,10 @@ func (l *Live) end(key string, err error) {
 
 // list reads one collection.
 func (l *Live) list(ctx context.Context, t *kind.Table, in asset.ID, key string) {
+	if l.w.gone || !l.w.scope.Holds(t) {
+		l.end(key, nil)
+		return
+	}
 	in.Kind, in.Name = t.Kind, "x"
 	path := strings.TrimSuffix(l.w.scope.ARM(in), "/x")
 	for it, err := range l.w.client.items(ctx, path, mustVersion(path+"/x"), listOptions(t)...) {
@@ -399,6 +411,10 @@ func broken(rest *asset.Value) bool {
 
 // versions reads the active versions of one name.
 func (l *Live) versions(ctx context.Context, id asset.ID) {
+	if l.w.gone {
+		l.end(versionsKey(id), nil)
+		return
+	}
 	t := kind.Of(id.Kind)
 	key := versionsKey(id)
 	path := l.w.scope.ARM(id) + "/versions"
@@ -434,6 +450,9 @@ func (l *Live) version(t *kind.Table, path string, it item) {
 // there is none. The service looks in the whole workspace, whatever name the
 // path has.
 func (l *Live) Code(ctx context.Context, hash string) (string, error) {
+	if l.w.gone {
+		return "", nil
+	}
 	l.mu.Lock()
 	name, ok := l.codes[hash]
 	l.mu.Unlock()

@@ -122,6 +122,29 @@ func (s *Storage) UploadCode(ctx context.Context, c *content.Content, opt Upload
 	return up, nil
 }
 
+// UploadPending sends content to the container that the service gives for the
+// version of an asset of a registry, and returns its address.
+func (s *Storage) UploadPending(ctx context.Context, c *content.Content, version string, opt UploadOptions) (string, error) {
+	hash, err := c.ObjectHash(ctx)
+	if err != nil {
+		return "", err
+	}
+	st, err := s.pending(ctx, version)
+	if err != nil {
+		return "", err
+	}
+	at := "LocalUpload/" + hash + "/" + c.Base
+	p := newPush(s.c, c, at, opt)
+	if err := st.with(ctx, func(cc *container.Client) error { return p.run(ctx, cc) }); err != nil {
+		return "", tidy("upload "+c.Path, err)
+	}
+	uri := st.public + "/" + (&url.URL{Path: at}).EscapedPath()
+	if c.IsDir {
+		uri += "/"
+	}
+	return uri, nil
+}
+
 // FindCode returns the ARM id of the code asset with the given content hash,
 // "" if there is none. The service looks through the whole workspace, whatever
 // name is asked for.

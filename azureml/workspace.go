@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 
@@ -17,11 +18,14 @@ import (
 // concurrent use.
 type Workspace struct {
 	client *Client
-	scope  kind.Scope
 	hidden names
 	// renamed are assets whose version the service chose, by the id that was
 	// asked for.
 	renamed sync.Map
+	// scope and gone change once, when the workspace is made.
+	scope kind.Scope
+	// gone says that the workspace is still to be made.
+	gone bool
 }
 
 // names are names that are archived: they and their versions are in no list.
@@ -69,17 +73,69 @@ func (w *Workspace) address(id asset.ID) string {
 // Scope is where the workspace is; the location is known after Locate.
 func (w *Workspace) Scope() kind.Scope { return w.scope }
 
+// Absent prepares for a workspace that does not exist yet and that a file of
+// the tree describes: nothing is in it, and nothing is asked of it before it is
+// made.
+func (w *Workspace) Absent() { w.gone = true }
+
+// Lacks reports whether the workspace does not exist yet and none of the assets
+// is what it is made of.
+func (w *Workspace) Lacks(assets []*asset.Asset) bool {
+	return w.gone && !slices.ContainsFunc(assets, func(a *asset.Asset) bool { return w.itself(a.ID) })
+}
+
+// made notes what is known once the workspace is made, which everything else
+// waits for.
+func (w *Workspace) made(id asset.ID, got *asset.Asset) {
+	if !w.gone || got == nil || !w.itself(id) {
+		return
+	}
+	w.gone = false
+	var ws struct{ Location string }
+	if json.Unmarshal(got.Raw, &ws) == nil && ws.Location != "" {
+		w.scope.Location = ws.Location
+	}
+}
+
+// itself reports whether the asset is the workspace or registry of the scope.
+func (w *Workspace) itself(id asset.ID) bool {
+	return kind.Of(id.Kind).Top && strings.EqualFold(w.scope.ARM(id), w.scope.WorkspaceID())
+}
+
+// groupVersion is the version of the API of resource groups.
+const groupVersion = "2021-04-01"
+
+// placed gives a new workspace that names no region that of its resource group,
+// as the reference client does.
+func (w *Workspace) placed(ctx context.Context, id asset.ID, body *asset.Value, data json.RawMessage) (*asset.Value, json.RawMessage, error) {
+	if !kind.Of(id.Kind).Top || !body.Get("location").IsNull() {
+		return body, data, nil
+	}
+	group := "/subscriptions/" + w.scope.Subscription + "/resourceGroups/" + w.scope.ResourceGroup
+	raw, err := w.client.Get(ctx, group, groupVersion)
+	if err != nil {
+		return nil, nil, fmt.Errorf("the region of resource group %s: %w", w.scope.ResourceGroup, err)
+	}
+	var rg struct{ Location string }
+	if err := json.Unmarshal(raw, &rg); err != nil || rg.Location == "" {
+		return nil, nil, &Unknown{Path: group, Err: errors.New("resource group without a location")}
+	}
+	body.Set("location", asset.NewString(rg.Location))
+	data, err = body.MarshalJSON()
+	return body, data, err
+}
+
 // Locate reads the region of the workspace, which bodies of endpoints,
 // deployments and computes carry.
 func (w *Workspace) Locate(ctx context.Context) error {
 	path := w.scope.WorkspaceID()
 	body, err := w.client.Get(ctx, path, mustVersion(path))
 	if err != nil {
-		return fmt.Errorf("workspace %s: %w", w.scope.Workspace, err)
+		return fmt.Errorf("%s: %w", w.scope, err)
 	}
 	var ws struct{ Location string }
 	if err := json.Unmarshal(body, &ws); err != nil {
-		return fmt.Errorf("workspace %s: %w", w.scope.Workspace, err)
+		return fmt.Errorf("%s: %w", w.scope, err)
 	}
 	w.scope.Location = ws.Location
 	return nil

@@ -38,6 +38,39 @@ func fillRegistry(c *call, doc obj) {
 		p["regionDetails"] = []any{obj{"location": loc, "acrDetails": []any{}, "storageAccountDetails": []any{}}}
 	}
 	p["provisioningState"] = "Succeeded"
+	respell(p, "publicNetworkAccess")
+	regions, _ := p["regionDetails"].([]any)
+	for _, v := range regions {
+		if region, ok := v.(obj); ok {
+			completeRegion(s, region)
+		}
+	}
+}
+
+// completeRegion names the accounts that Azure made for a region, and spells their sizes as the service does.
+func completeRegion(s *scope, region obj) {
+	group := "/subscriptions/" + s.sub + "/resourceGroups/azureml-rg-" + s.name + "_" + s.guid + "/providers/"
+	each := func(list, member string, f func(account obj, name string)) {
+		items, _ := region[list].([]any)
+		for i, v := range items {
+			item, _ := v.(obj)
+			if account := sub(item, member); account != nil {
+				f(account, guidOf(s.guid + str(region, "location") + list + strings.Repeat("+", i))[:8])
+			}
+		}
+	}
+	each("storageAccountDetails", "systemCreatedStorageAccount", func(a obj, name string) {
+		family, rest, _ := strings.Cut(strings.ToLower(str(a, "storageAccountType")), "_")
+		if rest != "" {
+			a["storageAccountType"] = strings.ToUpper(family[:1]) + family[1:] + "_" + strings.ToUpper(rest)
+		}
+		a["storageAccountName"], a["allowBlobPublicAccess"] = "st"+name, false
+		a["armResourceId"] = obj{"resourceId": group + "Microsoft.Storage/storageAccounts/st" + name}
+	})
+	each("acrDetails", "systemCreatedAcrAccount", func(a obj, name string) {
+		a["acrAccountName"] = "cr" + name
+		a["armResourceId"] = obj{"resourceId": group + "Microsoft.ContainerRegistry/registries/cr" + name}
+	})
 }
 
 // dataplane says whether the call speaks the registry data plane's dialect instead of ARM's.

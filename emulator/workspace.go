@@ -30,7 +30,7 @@ func workspaceResource() *definition {
 	}
 	return &definition{
 		collection: "workspaces", label: "Workspace", envelope: trackedFields("Default"), fields: rows, created: 202, updated: 200,
-		op: "ws", service: wsStatus, system: sysZ, fill: fillWorkspace, missing: notFoundRP, patch: patchTracked, state: "Updating",
+		op: "ws", service: wsStatus, system: sysZ, fill: fillWorkspace, missing: notFoundRP, patch: patchWorkspace, check: (*call).foreignRules, state: "Updating",
 	}
 }
 
@@ -45,7 +45,6 @@ func fillWorkspace(c *call, doc obj) {
 	if doc["identity"] == nil {
 		doc["identity"] = obj{"type": "SystemAssigned"}
 	}
-	completeIdentity(c, doc)
 	if doc["sku"] == nil {
 		doc["sku"] = obj{"name": "Basic", "tier": "Basic"}
 	}
@@ -64,6 +63,10 @@ func fillWorkspace(c *call, doc obj) {
 	p["workspaceId"], p["tenantId"] = s.guid, c.who.tenant
 	p["mlFlowTrackingUri"] = "azureml://" + str(doc, "location") + ".api.azureml.ms/mlflow/v1.0" + s.id()
 	p["provisioningState"] = "Succeeded"
+	if typ := str(sub(doc, "identity"), "type"); strings.EqualFold(typ, "systemassigned") || typ == "" {
+		sub(doc, "identity")["type"] = "SystemAssigned"
+	}
+	normWorkspace(c, doc)
 }
 
 // completeIdentity fills in what the directory gives a system-assigned identity.
@@ -120,6 +123,9 @@ func (c *call) scopeAction(seg []string) answer {
 		return c.registryAction(name, seg)
 	}
 	c.coll, c.name, c.prev = c.scope.self.coll, c.scope.name, c.scope.self
+	if strings.EqualFold(seg[0], "outboundRules") && c.req.Method == http.MethodGet && len(seg) <= 2 {
+		return c.outboundRules(strings.Join(seg[1:], ""))
+	}
 	switch c.req.Method + " " + name {
 	case "POST listkeys":
 		return jsonAnswer(http.StatusOK, obj{
@@ -135,7 +141,7 @@ func (c *call) scopeAction(seg []string) answer {
 		return c.withOperation(emptyAnswer(http.StatusAccepted), op)
 	case "POST diagnose":
 		return jsonAnswer(http.StatusOK, obj{"value": obj{"userDefinedRouteResults": []any{}, "networkSecurityRuleResults": []any{}, "resourceLockResults": []any{}}})
-	case "GET features", "GET outboundrules", "GET privateendpointconnections", "GET privatelinkresources", "GET outboundnetworkdependenciesendpoints":
+	case "GET features", "GET privateendpointconnections", "GET privatelinkresources", "GET outboundnetworkdependenciesendpoints":
 		return jsonAnswer(http.StatusOK, obj{"value": []any{}})
 	}
 	return armError(http.StatusNotFound, "InvalidResourceType", "The resource type '"+seg[0]+"' could not be found in the namespace '"+provider+"' for api version '"+c.api+"'.").answer(c)

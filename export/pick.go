@@ -76,7 +76,7 @@ func (o Options) exports(k asset.Kind) bool {
 		return false // folders of the assets that use them
 	}
 	if len(o.Kinds) == 0 {
-		return !kind.Of(k).Once
+		return !kind.Of(k).Single()
 	}
 	return slices.Contains(o.Kinds, k)
 }

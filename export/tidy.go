@@ -12,7 +12,7 @@ import (
 // one of the whole body.
 func tidy(v *kind.Variant, body *asset.Value, s kind.Scope) *asset.Value {
 	out := rows(v.AllFields(), body)
-	if at := out.Get("location"); at != nil && s.Location != "" && v.Field("location") != nil && region(at.Text()) == region(s.Location) {
+	if at := out.Get("location"); at != nil && !v.Table().Top && s.Location != "" && v.Field("location") != nil && region(at.Text()) == region(s.Location) {
 		out.Delete("location")
 	}
 	return out

@@ -3,6 +3,9 @@ package kind
 // all are the kinds in the order in which they are explained: what others
 // refer to comes first.
 var all = link([]*Table{
+	workspaceKind,
+	featureStore,
+	registryKind,
 	connection,
 	datastore,
 	compute,
@@ -11,6 +14,8 @@ var all = link([]*Table{
 	model,
 	code,
 	component,
+	featureStoreEntity,
+	featureSet,
 	onlineEndpoint,
 	onlineDeployment,
 	batchEndpoint,

@@ -58,6 +58,9 @@ func (v *Variant) Read(c *Checker, doc *asset.Value) *asset.Asset {
 	a := &asset.Asset{ID: asset.ID{Kind: t.Kind}, Variant: v.Name, Pos: doc.Pos()}
 	a.ID.Name = c.name(doc.Get("name"), t)
 	if t.Versioned {
+		if t.NeedVersion {
+			c.needVersion(doc)
+		}
 		a.ID.Version, a.Auto = c.version(doc.Get("version"))
 	}
 	if t.Parent != "" {
@@ -227,6 +230,19 @@ func (c *Checker) version(v *asset.Value) (version string, auto bool) {
 		c.Problems.Warnf(v.Pos(), "bad_version", "use letters, digits, dots, dashes and underscores", "the service may not take %q as a version", version)
 	}
 	return version, false
+}
+
+// needVersion looks at the version of a kind that must have one.
+func (c *Checker) needVersion(doc *asset.Value) {
+	v := doc.Get("version")
+	switch {
+	case v.IsNull():
+		c.Problems.Hintf(doc.Pos(), "missing_field", `add version: and a text, such as "1"`, "version is missing")
+	case v.Type() != asset.String:
+		c.Problems.Hintf(v.Pos(), "wrong_type", quoteHint(v), "version: want a text, not a %s", v.Type())
+	case v.Str() == "auto":
+		c.Problems.Hintf(v.Pos(), "bad_version", `write the version itself, such as "1"`, "version: the service gives no version to a %s", c.variant.table.Kind)
+	}
 }
 
 // object checks the fields of a map, in the order of the rows. Keys in skip

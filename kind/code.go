@@ -9,6 +9,7 @@ var code = &Table{
 	Plural:     "code",
 	Collection: "codes",
 	Versioned:  true,
+	InRegistry: true,
 	Tags:       "",
 	Remove:     Orphan,
 	Doc:        "Program code of a job or deployment. It is not written in a file of its own.",

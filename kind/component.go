@@ -22,6 +22,7 @@ var component = &Table{
 	Plural:      "components",
 	Collection:  "components",
 	Versioned:   true,
+	InRegistry:  true,
 	Anonymous:   anonymousComponent,
 	Names:       NameRule{Pattern: `[a-z][a-z\d_]{0,254}`, Text: "use 1 to 255 lower-case letters, digits and underscores, the first a letter"},
 	Tags:        "properties.tags",

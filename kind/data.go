@@ -8,6 +8,7 @@ var data = &Table{
 	VersionMax: 30,
 	Collection: "data",
 	Versioned:  true,
+	InRegistry: true,
 	Names:      serviceName,
 	Tags:       "properties.tags",
 	Remove:     Archive,

@@ -12,6 +12,7 @@ var environment = &Table{
 	Plural:      "environments",
 	Collection:  "environments",
 	Versioned:   true,
+	InRegistry:  true,
 	Anonymous:   "CliV2AnonymousEnvironment",
 	Names:       serviceName,
 	Tags:        "properties.tags",

@@ -53,6 +53,8 @@ func (g generator) rows(rows []Field) *asset.Value {
 		}
 		if f.Secret {
 			doc.Set(f.YAML, asset.NewString("${{ secret.NAME }}"))
+		} else if f.YAML == "replication_count" {
+			doc.Set(f.YAML, asset.NewInt(int64(g.count(3))))
 		} else if v := g.value(f.As); v != nil {
 			doc.Set(f.YAML, v)
 		}
@@ -95,10 +97,20 @@ func (g generator) value(t Type) *asset.Value {
 		return g.items(Str{}, g.count(3))
 	case armID:
 		return asset.NewString("/subscriptions/s/resourceGroups/g/providers/P/t/" + strconv.Itoa(g.count(9)))
+	case strictARM:
+		return asset.NewString("/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/g/providers/Microsoft.Storage/storageAccounts/" + strconv.Itoa(g.count(9)))
+	case looseARM:
+		return asset.NewString("/subscriptions/s/resourceGroups/g/providers/Microsoft.Cache/redis/" + strconv.Itoa(g.count(9)))
+	case resourceOf:
+		return asset.NewString("/subscriptions/s/resourceGroups/g/providers/" + t.what + "/" + strconv.Itoa(g.count(9)))
+	case webAddress:
+		return asset.NewString("https://k.vault.azure.net/keys/a/" + strconv.Itoa(g.count(9)))
 	case region:
 		return asset.NewString(g.pick([]string{"westus", "East US", "eastus"}))
 	case port:
 		return asset.NewInt(int64(1025 + g.count(100)))
+	case isoTime:
+		return asset.NewString(g.pick([]string{"2026-07-10T10:00:00", "2026-07-10 1:00", "2026-07-10T10:00:00.5+02:00"}))
 	case Int, Duration, minutesText:
 		return asset.NewInt(int64(rapid.IntRange(0, 100_000).Draw(g.t, "int")))
 	case Num:
@@ -161,6 +173,16 @@ func (g generator) composite(t Type) *asset.Value {
 		return asset.NewMap().Set("Prediction", g.text()).Set("correlation_id", g.text())
 	case flavorType:
 		return g.entries(t.Map)
+	case identityMap:
+		return g.entries(t.Map)
+	case outboundRules:
+		v := asset.NewList()
+		for i := range g.count(3) {
+			v.Append(g.value(rapid.SampledFrom(t.alternatives()).Draw(g.t, "rule")).Set("name", asset.NewString("rule"+strconv.Itoa(i))))
+		}
+		return v
+	case registryStorage, registryImages:
+		return g.value(rapid.SampledFrom(t.(alternatives).alternatives()).Draw(g.t, "form"))
 	case List:
 		return g.items(t.Of, g.count(3))
 	case reprMap:

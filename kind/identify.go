@@ -115,9 +115,6 @@ func identifySchema(doc *asset.Value, url string) Verdict {
 			}
 		}
 	}
-	if u, ok := unmanagedSchemas[name]; ok {
-		return Verdict{Unmanaged: u, Why: why}
-	}
 	if near := nearSchema(name); near != "" && strings.Contains(strings.ToLower(url), "azuremlschemas") {
 		return Verdict{Why: why, Doubt: "$schema names " + name + ", which is no schema of Azure ML: did you mean " + near + "?"}
 	}

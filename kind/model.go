@@ -7,6 +7,7 @@ var model = &Table{
 	Plural:     "models",
 	Collection: "models",
 	Versioned:  true,
+	InRegistry: true,
 	Names:      serviceName,
 	Tags:       "properties.tags",
 	Remove:     Archive,

@@ -34,7 +34,61 @@ func Patch(want, live *asset.Asset, released [][]string, e *Encoder) (*asset.Val
 	if e.Err != nil {
 		return nil, fmt.Errorf("%s: %w", want.ID, e.Err)
 	}
+	if v.table.Patches {
+		return v.cut(want, live, released, rest)
+	}
 	return rest, nil
+}
+
+// cut is the part of a patched body that a PATCH carries: the fields that want
+// mentions and those released. A member that is left out stays as it is; one
+// that is to go is a null.
+func (v *Variant) cut(want, live *asset.Asset, released [][]string, rest *asset.Value) (*asset.Value, error) {
+	out := asset.NewMap()
+	for i := range v.all {
+		f := &v.all[i]
+		gone := slices.ContainsFunc(released, func(p []string) bool { return p[0] == f.YAML })
+		if f.REST == "" || f.ReadOnly || f.Change == Replace || f.Change == Once || want.Body.Get(f.YAML).IsNull() && !gone {
+			continue
+		}
+		item := rest.GetPath(splitPath(f.REST)...)
+		if item == nil {
+			if f.Late && !gone {
+				continue // it comes later
+			}
+			item = asset.NewNull()
+		}
+		out.SetPath(item, splitPath(f.REST)...)
+	}
+	if tags := rest.GetPath(splitPath(v.table.Tags)...); tags != nil {
+		out.SetPath(tags, splitPath(v.table.Tags)...)
+	}
+	return out, dropIdentities(live, out)
+}
+
+// dropIdentities says of each live identity that is no longer wanted that it
+// is to go: one that is left out stays.
+func dropIdentities(live *asset.Asset, out *asset.Value) error {
+	if out.Get("identity") == nil {
+		return nil
+	}
+	before, err := asset.ParseJSON(live.Raw)
+	if err != nil {
+		return fmt.Errorf("%s: body as read: %w", live.ID, err)
+	}
+	wanted := map[string]bool{}
+	for _, k := range out.GetPath("identity", "userAssignedIdentities").Keys() {
+		wanted[strings.ToLower(k)] = true
+	}
+	for _, k := range before.GetPath("identity", "userAssignedIdentities").Keys() {
+		if !wanted[strings.ToLower(k)] {
+			out.SetPath(asset.NewNull(), "identity", "userAssignedIdentities", k)
+		}
+	}
+	for _, k := range []string{"principalId", "tenantId"} {
+		out.Get("identity").Delete(k)
+	}
+	return nil
 }
 
 // over writes the rows that v mentions over rest.
@@ -77,6 +131,9 @@ func (e *Encoder) overField(f *Field, item, rest *asset.Value) {
 	got := f.As.Encode(e, item)
 	if got == nil {
 		return
+	}
+	if strings.HasPrefix(got.Str(), PendingURI) {
+		return // it is in the registry already, where it cannot change
 	}
 	path := splitPath(f.REST)
 	if m, ok := f.As.(Map); ok && m.Owned {

@@ -30,8 +30,9 @@ const (
 type Reference struct {
 	Form Form
 	// Name, Version and Label are set for Short and, where they are known,
-	// Registry; Registry is the registry's name.
-	// Parent is what contains the asset, where the reference says it.
+	// Registry; Registry is the registry's name. In the scope of a registry,
+	// Short is an asset of that registry, which is named by its URI all the
+	// same. Parent is what contains the asset, where the reference says it.
 	Name, Version, Label, Registry, Parent string
 	// Text is the reference as written, without the prefix azureml: of ids.
 	Text string
@@ -40,7 +41,7 @@ type Reference struct {
 // String is the normal spelling.
 func (r Reference) String() string {
 	switch {
-	case r.Form != Short:
+	case r.Form != Short || r.Registry != "":
 		return r.Text
 	case r.Parent != "":
 		return "azureml:" + r.Parent + ":" + r.Name
@@ -88,6 +89,9 @@ type Ref struct {
 	Plain bool
 	// Verbatim sends the reference as it is written.
 	Verbatim bool
+	// NoPrefix is written without azureml:, as the reference client sends what is
+	// written (the compute for images of a workspace).
+	NoPrefix bool
 	// Siblings says that the asset referred to is contained in the same
 	// parent as, or in, the asset that refers.
 	Siblings bool
@@ -99,8 +103,22 @@ type Ref struct {
 var registryURI = regexp.MustCompile(`^azureml://registries/([^/]+)/([^/]+)/([^/]+)(?:/(versions|labels)/([^/]+))?/?$`)
 
 // Parse reads the text of a reference of type r; the scope decides what is
-// of this workspace. Problem is "" if the text is good, else what is wrong.
+// of this workspace or registry. Problem is "" if the text is good, else what
+// is wrong.
 func (r Ref) Parse(text string, s Scope) (ref Reference, bad string) {
+	ref, bad = r.parse(text, s)
+	t := Of(r.To)
+	switch {
+	case s.Registry == "" || bad != "" || t == nil || ref.Form == File || ref.Form == Keep || ref.Form == Expression:
+	case !t.InRegistry:
+		return ref, "a registry has no " + t.Plural
+	case ref.Form == Short && ref.Registry == "":
+		return ref, "in a registry, it must be written as azureml://registries/REGISTRY/" + t.Collection + "/NAME/versions/VERSION"
+	}
+	return ref, bad
+}
+
+func (r Ref) parse(text string, s Scope) (ref Reference, bad string) {
 	t := Of(r.To)
 	switch {
 	case strings.HasPrefix(text, "${{"):
@@ -124,6 +142,9 @@ func (r Ref) Parse(text string, s Scope) (ref Reference, bad string) {
 			ref.Version = m[5]
 		} else {
 			ref.Label = m[5]
+		}
+		if t != nil && s.Registry != "" && strings.EqualFold(m[1], s.Registry) && strings.EqualFold(m[2], t.Collection) && ref.Version != "" {
+			return s.own(t, ref.Name, ref.Version), ""
 		}
 		return ref, ""
 	}
@@ -156,7 +177,7 @@ func (r Ref) parseARM(arm string, s Scope) (Reference, string) {
 		if r.To == compute.Kind && strings.EqualFold(id.Name, serverless) {
 			return Reference{Form: Keep, Text: id.Name}, ""
 		}
-		ref := Reference{Form: Short, Name: id.Name, Version: id.Version}
+		ref := s.own(Of(id.Kind), id.Name, id.Version)
 		if r.Parented {
 			ref.Parent = id.Parent
 		}
@@ -243,10 +264,14 @@ func (r Ref) Check(c *Checker, v *asset.Value) *asset.Value {
 	return asset.NewString(r.Spell(ref, v.Str()))
 }
 
-// Spell is the normal spelling of a reference that was written as text.
+// Spell is the normal spelling of a reference of this type that was written as
+// text.
 func (r Ref) Spell(ref Reference, text string) string {
-	if r.Verbatim {
+	switch {
+	case r.Verbatim:
 		return text
+	case r.NoPrefix && ref.Form == Short:
+		return ref.Name
 	}
 	return ref.String()
 }
@@ -333,6 +358,9 @@ func (r Ref) Encode(e *Encoder, v *asset.Value) *asset.Value {
 // that only the service resolves stay as they are.
 func (r Ref) address(ref Reference, e *Encoder) string {
 	s := e.Scope
+	if ref.Registry != "" {
+		return ref.Text
+	}
 	if ref.Label != "" && Of(r.To).LabelPath {
 		return s.ARM(asset.ID{Kind: r.To, Name: ref.Name}) + labelsPath + ref.Label
 	}
@@ -360,7 +388,7 @@ func (r Ref) Decode(d *Decoder, rest *asset.Value) *asset.Value {
 	}
 	if r.NameOnly {
 		name := rest.Str()[strings.LastIndex(rest.Str(), "/")+1:]
-		return asset.NewString("azureml:" + name)
+		return asset.NewString(r.Spell(Reference{Form: Short, Name: name}, rest.Str()))
 	}
 	if r.Verbatim {
 		return rest
@@ -453,6 +481,9 @@ type Local struct {
 	Asset asset.Kind
 	// Plain sends NAME:VERSION of an asset.
 	Plain bool
+	// Ignore, if not nil, are the lines that hold in place of those of the
+	// ignore file in the folder.
+	Ignore []string
 	// Slash ends the URI of a folder with a slash.
 	Slash bool
 	// Long writes the datastore URI in its long form, with the workspace.

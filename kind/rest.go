@@ -182,8 +182,8 @@ func (t *Table) FromREST(d *Decoder, path string, rest *asset.Value) (*asset.Ass
 	if !strings.HasPrefix(arm, "/") {
 		arm = path
 	}
-	id, ok := d.Scope.ParseARM(arm)
-	if !ok || id.Kind != t.Kind {
+	id, ok := d.Scope.parseAs(t, arm)
+	if !ok {
 		return nil, fmt.Errorf("%q is not the resource id of a %s", arm, t.Kind)
 	}
 	v := t.variantOfREST(rest)

@@ -24,6 +24,9 @@ func (v *Variant) Rows() []Row {
 	return r.out
 }
 
+// alternatives is a Type that has several forms of its own.
+type alternatives interface{ alternatives() []Type }
+
 type rower struct {
 	out  []Row
 	deep int
@@ -76,6 +79,16 @@ func (r *rower) inside(at string, t Type, outer Row) {
 		r.inside(at+"[]", t.Of, outer)
 	case KeyedList:
 		r.inside(at+"[]", t.Of, outer)
+	case identityMap:
+		r.inside(at, t.Map, outer)
+	case outboundRules:
+		for _, one := range t.alternatives() {
+			r.inside(at+"[]", one, outer)
+		}
+	case alternatives:
+		for _, one := range t.alternatives() {
+			r.inside(at, one, outer)
+		}
 	case Wrap:
 		r.inside(at, t.Of, outer)
 	case Pick:

@@ -90,6 +90,10 @@ func (v *Variant) Schema() map[string]any {
 	if v.table.Versioned {
 		props["version"] = map[string]any{"type": []any{"string", "number", "boolean", "null"}}
 	}
+	if v.table.NeedVersion {
+		props["version"] = map[string]any{"type": "string", "minLength": 1, "not": map[string]any{"const": "auto"}}
+		required = append(required, "version")
+	}
 	if v.table.ParentKey != "" {
 		props[v.table.ParentKey] = map[string]any{"type": "string", "minLength": 1}
 		required = append(required, v.table.ParentKey)

@@ -27,6 +27,9 @@ type Table struct {
 	LooksLike asset.Kind
 	// Versioned kinds have versions; the others are one resource a name.
 	Versioned bool
+	// NeedVersion says that a file must say its version, as a text: the
+	// service gives these kinds none.
+	NeedVersion bool
 	// VersionMax is the most characters that the service takes for a version;
 	// 0 if none is known.
 	VersionMax int
@@ -35,6 +38,16 @@ type Table struct {
 	// Anonymous is the name under which inline assets of this kind are
 	// registered; "" if the kind is never written inline.
 	Anonymous string
+	// Top says that it is no part of a workspace: it stands at the provider, as
+	// the workspace of the target itself does. There is one of it or few, so it
+	// is asked for by itself and not listed, and it is never deleted.
+	Top bool
+	// OptIn kinds are managed only where mlsync.yaml asks for it.
+	OptIn bool
+	// InRegistry kinds may be in a registry.
+	InRegistry bool
+	// Patches says that updates go as PATCH, with the fields that git mentions.
+	Patches bool
 	// LowerName says that the service knows names in lower case only.
 	LowerName bool
 	// Names checks a name at creation: a regular expression and its meaning.
@@ -48,6 +61,9 @@ type Table struct {
 	// Patchable kinds hide secrets that a PUT must hold, so stamps are taken off
 	// by PATCH.
 	Patchable bool
+	// ArchiveStage says that archiving sets the stage as well, as the reference
+	// client does for these kinds.
+	ArchiveStage bool
 	// PutQuery are query members that a PUT carries.
 	PutQuery map[string]string
 	// ListQuery are query members without which a list is not complete.
@@ -309,6 +325,21 @@ func (t *Table) Variant(name string) *Variant {
 
 // IsSystem reports whether nobody wrote the asset: the service made it.
 func (t *Table) IsSystem(id asset.ID) bool { return t.System != nil && t.System(id) }
+
+// Single reports whether assets of the kind are asked for one by one, because
+// no list of them is worth reading.
+func (t *Table) Single() bool { return t.Once || t.Top }
+
+// OptIns are the kinds that are managed only where mlsync.yaml asks for it.
+func OptIns() []asset.Kind {
+	var out []asset.Kind
+	for _, t := range All() {
+		if t.OptIn {
+			out = append(out, t.Kind)
+		}
+	}
+	return out
+}
 
 // link fills in what the tables leave to be derived.
 func link(tables []*Table) []*Table {

@@ -253,9 +253,18 @@ func (Fold) Equal(a, b *asset.Value) bool { return strings.EqualFold(a.Text(), b
 // normal form, to what is sent.
 type Enum struct {
 	Words [][2]string
-	// Exact takes no other spelling in a file, as the reference client does
-	// not where the word chooses what the file is.
-	Exact bool
+	// Exact takes the words in the table's own spelling only; Caseless in any
+	// case, but with the same dashes and underscores.
+	Exact, Caseless bool
+}
+
+// Exactly makes an Enum of words that are written and sent in one spelling.
+func Exactly(words ...string) Enum {
+	e := Enum{Exact: true}
+	for _, w := range words {
+		e.Words = append(e.Words, [2]string{w, w})
+	}
+	return e
 }
 
 // Words makes an Enum of YAML and REST spellings by turns.
@@ -290,7 +299,7 @@ func (e Enum) find(s string) (word [2]string, ok bool) {
 
 func (e Enum) Check(c *Checker, v *asset.Value) *asset.Value {
 	if v.IsScalar() {
-		if w, ok := e.find(v.Text()); ok && (!e.Exact || w[0] == v.Str()) {
+		if w, ok := e.find(v.Text()); ok && (!e.Exact || w[0] == v.Str()) && (!e.Caseless || strings.EqualFold(w[0], v.Str())) {
 			return asset.NewString(w[0])
 		}
 	}
@@ -328,6 +337,9 @@ func (e Enum) Decode(_ *Decoder, v *asset.Value) *asset.Value {
 func (e Enum) Schema() map[string]any {
 	if e.Exact {
 		return map[string]any{"enum": toAny(e.names())}
+	}
+	if e.Caseless {
+		return map[string]any{"type": "string", "pattern": "^(?i:" + strings.Join(e.names(), "|") + ")$", "examples": toAny(e.names())}
 	}
 	var alts []string
 	for _, w := range e.Words {

@@ -72,6 +72,9 @@ func (s Scope) holds(u StoreURI) bool {
 // datastore and path are: live URIs of the own workspace are read as short
 // ones, so a long one in the file can only mean the same place.
 func SameURI(want, live string) bool {
+	if at, ok := strings.CutPrefix(want, PendingURI); ok {
+		return strings.HasSuffix(strings.TrimSuffix(live, "/"), "/"+strings.TrimSuffix(at, "/"))
+	}
 	w, wok := ParseStoreURI(want)
 	l, lok := ParseStoreURI(live)
 	if wok != lok {
@@ -80,7 +83,7 @@ func SameURI(want, live string) bool {
 	if !wok {
 		return trimURI(want) == trimURI(live)
 	}
-	if w.Workspace != "" && l.Workspace != "" && !(Scope{w.Subscription, w.ResourceGroup, w.Workspace, ""}).holds(l) {
+	if w.Workspace != "" && l.Workspace != "" && !(Scope{Subscription: w.Subscription, ResourceGroup: w.ResourceGroup, Workspace: w.Workspace}).holds(l) {
 		return false
 	}
 	return w.Datastore == l.Datastore && strings.TrimSuffix(w.Path, "/") == strings.TrimSuffix(l.Path, "/")
@@ -99,6 +102,11 @@ func trimURI(s string) string {
 	}
 	return strings.ToLower(head+"://"+host) + "/" + strings.TrimSuffix(path, "/")
 }
+
+// PendingURI begins the resolved form of what is uploaded to a registry: the
+// service gives each version of an asset a container of its own when it is
+// created, and its address takes the place of this.
+const PendingURI = "azureml-pending://"
 
 // storePath is a file or folder that is uploaded, or an address. The resolved
 // form is the short URI; long sends what mlsync uploaded in the long form, as

@@ -37,6 +37,10 @@ func inner(t Type) (types []Type, rows []Field) {
 		return []Type{t.Of}, nil
 	case KeyedList:
 		return []Type{t.Of}, nil
+	case identityMap:
+		return []Type{t.Of}, nil
+	case alternatives:
+		return t.alternatives(), nil
 	case credentials:
 		for _, s := range t.sorts {
 			types = append(types, s.obj)
@@ -72,7 +76,7 @@ func TestTables(t *testing.T) {
 		if table.Doc == "" || table.Plural == "" || table.Collection == "" || table.Remove == "" || len(table.Variants) == 0 {
 			t.Errorf("%s: the table says too little", name)
 		}
-		if plurals[table.Plural] || collections[string(table.Parent)+table.Collection] {
+		if plurals[table.Plural] || collections[string(table.Parent)+table.Collection] && !table.Top { // a feature store is a workspace
 			t.Errorf("%s: folder or collection is another kind's", name)
 		}
 		plurals[table.Plural], collections[string(table.Parent)+table.Collection] = true, true

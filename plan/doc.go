@@ -162,7 +162,11 @@ type Plan struct {
 }
 
 // Target is the workspace.
-type Target struct{ Name, Cloud, Subscription, ResourceGroup, Workspace string }
+type Target struct {
+	Name, Cloud, Subscription, ResourceGroup, Workspace string
+	// Registry is the name of a registry, in place of a workspace.
+	Registry string
+}
 
 // Source is the commit.
 type Source struct {

@@ -142,6 +142,8 @@ func (in *Input) content(a *asset.Asset) string {
 	return in.Content(a)
 }
 
-func (in *Input) scope() kind.Scope {
-	return kind.Scope{Subscription: in.Target.Subscription, ResourceGroup: in.Target.ResourceGroup, Workspace: in.Target.Workspace}
+func (in *Input) scope() kind.Scope { return in.Target.scope() }
+
+func (t Target) scope() kind.Scope {
+	return kind.Scope{Subscription: t.Subscription, ResourceGroup: t.ResourceGroup, Workspace: t.Workspace, Registry: t.Registry}
 }

@@ -58,6 +58,7 @@ type jsonTarget struct {
 	Subscription  string `json:"subscription"`
 	ResourceGroup string `json:"resource_group"`
 	Workspace     string `json:"workspace"`
+	Registry      string `json:"registry,omitempty"`
 }
 
 type jsonSource struct {

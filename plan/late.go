@@ -104,6 +104,9 @@ func (m *maker) split(s *Step) {
 		Key: Key{ID: s.Key.ID, Part: Late}, Action: Update, Changes: later, Want: s.Want, Body: s.Body, Live: s.Live, Source: s.Source, ARM: s.ARM,
 		Why: "after what is in it",
 	})
+	if kind.Of(s.Key.ID.Kind).Top {
+		last.Why = "after what it names"
+	}
 	for _, l := range lateOf(s.Want) {
 		for _, name := range slices.Sorted(maps.Keys(l.names())) {
 			if ok, _ := m.willBe(s.Key.ID, name); !ok {

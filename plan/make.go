@@ -119,7 +119,7 @@ func (m *maker) unneeded() {
 	for len(todo) > 0 {
 		s := todo[0]
 		todo = todo[1:]
-		for _, r := range references(s.Want) {
+		for _, r := range references(m.scope(), s.Want) {
 			if on := m.steps[Key{ID: r.to}]; on != nil && part(on) && !needed[on] {
 				needed[on] = true
 				todo = append(todo, on)

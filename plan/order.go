@@ -8,6 +8,7 @@ import (
 	"mlsync.dev/mlsync/asset"
 	"mlsync.dev/mlsync/internal/graph"
 	"mlsync.dev/mlsync/internal/problem"
+	"mlsync.dev/mlsync/kind"
 )
 
 // need makes s wait for the step k, if there is one that does something.
@@ -46,6 +47,7 @@ func (m *maker) requireWanted(s *Step) {
 			m.need(s, Key{ID: r.to})
 		}
 	}
+	m.requireTop(s)
 	if s.Key.Part == "" {
 		if p := parentOf(id); !p.IsZero() {
 			m.need(s, Key{ID: p})
@@ -60,6 +62,16 @@ func (m *maker) requireWanted(s *Step) {
 					m.need(s, Key{ID: a.ID})
 				}
 			}
+		}
+	}
+}
+
+// requireTop makes all else wait for the workspace, if that is to be made.
+func (m *maker) requireTop(s *Step) {
+	for _, a := range m.wantAll {
+		top := Key{ID: a.ID}
+		if kind.Of(a.ID.Kind).Top && top != s.Key && m.steps[top].Action == Create && s.Key.ID != a.ID && !kind.Of(s.Key.ID.Kind).Top {
+			m.need(s, top)
 		}
 	}
 }

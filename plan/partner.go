@@ -7,7 +7,7 @@ import (
 
 // needs are the assets that a names, and its partners, which it does not name.
 func (m *maker) needs(a *asset.Asset) []reference {
-	out := references(a)
+	out := references(m.scope(), a)
 	p := kind.Of(a.ID.Kind).Partner
 	v := a.Body.Get(p.Field)
 	if p.Kind == "" || v.IsNull() {

@@ -17,9 +17,9 @@ type reference struct {
 	late bool
 }
 
-// references are the assets of the workspace that the resolved asset a names,
+// references are the assets of the scope that the resolved asset a names,
 // in the order of its rows.
-func references(a *asset.Asset) []reference {
+func references(scope kind.Scope, a *asset.Asset) []reference {
 	var out []reference
 	v := kind.VariantOf(a)
 	kind.Walk(a, func(s kind.Site) {
@@ -27,7 +27,7 @@ func references(a *asset.Asset) []reference {
 		if !ok {
 			return
 		}
-		if to, ok := bound(r, s.Value, a.ID); ok {
+		if to, ok := bound(scope, r, s.Value, a.ID); ok {
 			out = append(out, reference{to: to, path: s.Dotted(), late: late(v.AllFields(), s.Path)})
 		}
 	})
@@ -46,7 +46,7 @@ func refType(t kind.Type) (kind.Ref, bool) {
 }
 
 // bound is the asset of the workspace that the text names.
-func bound(r kind.Ref, v *asset.Value, from asset.ID) (asset.ID, bool) {
+func bound(scope kind.Scope, r kind.Ref, v *asset.Value, from asset.ID) (asset.ID, bool) {
 	t := kind.Of(r.To)
 	if t == nil || v.Str() == "" {
 		return asset.ID{}, false
@@ -54,7 +54,7 @@ func bound(r kind.Ref, v *asset.Value, from asset.ID) (asset.ID, bool) {
 	if !r.Bare && !strings.HasPrefix(v.Str(), "azureml:") {
 		return asset.ID{}, false
 	}
-	ref, bad := r.Parse(v.Str(), kind.Scope{})
+	ref, bad := r.Parse(v.Str(), scope)
 	if bad != "" || ref.Form != kind.Short || ref.Label != "" || t.Versioned != (ref.Version != "") {
 		return asset.ID{}, false
 	}
@@ -144,11 +144,20 @@ func (l lateField) names() map[string]bool {
 			out[k] = !ok || n != 0
 		}
 	case kind.Ref:
+		if !l.contained() {
+			return nil // an asset beside it, as any reference names
+		}
 		if name := strings.TrimPrefix(l.value.Str(), "azureml:"); name != "" {
 			out[name[strings.LastIndex(name, "/")+1:]] = true
 		}
 	}
 	return out
+}
+
+// contained reports whether the field names assets that the asset contains.
+func (l lateField) contained() bool {
+	r, ok := l.field.As.(kind.Ref)
+	return !ok || kind.Of(r.To).Parent != ""
 }
 
 // receiving are the contained assets that live traffic goes to.
@@ -171,7 +180,7 @@ func (m *maker) explain(s *Step) {
 		return
 	}
 	to := map[string]asset.ID{}
-	for _, r := range references(s.Want) {
+	for _, r := range references(m.scope(), s.Want) {
 		to[r.path] = r.to
 	}
 	for i := range s.Changes {
@@ -191,9 +200,9 @@ func (m *maker) explain(s *Step) {
 }
 
 // Needs are the assets of the workspace that a refers to, in order.
-func Needs(a *asset.Asset) []asset.ID {
+func Needs(scope kind.Scope, a *asset.Asset) []asset.ID {
 	var out []asset.ID
-	for _, r := range references(a) {
+	for _, r := range references(scope, a) {
 		out = append(out, r.to)
 	}
 	if p := parentOf(a.ID); !p.IsZero() {

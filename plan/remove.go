@@ -91,7 +91,7 @@ func (m *maker) remove(s *Step, t *kind.Table, o Owned) {
 		s.stop(TreeIncomplete, "the tree could not be read completely, so nothing is removed")
 	case m.rule(id, o.File).Protect:
 		s.stop(Protected, "it is protected")
-	case how == kind.Orphan:
+	case how == kind.Orphan || t.Top:
 		s.Action = Orphan
 		s.Why += "; it stays in the workspace"
 	case !m.Options.Prune:

@@ -206,7 +206,7 @@ func TestBump(t *testing.T) {
 
 func TestNeeds(t *testing.T) {
 	w := newWorld(t)
-	got := fmt.Sprint(Needs(w.asset(blue, `'environment':'azureml:e:1','model':'azureml:m:2','description':'azureml:x:1'`)))
+	got := fmt.Sprint(Needs(kind.Scope{}, w.asset(blue, `'environment':'azureml:e:1','model':'azureml:m:2','description':'azureml:x:1'`)))
 	if want := "[environment/e:1 model/m:2 online-endpoint/end]"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}

@@ -116,7 +116,7 @@ func shortRef(before, after string) string {
 }
 
 // remark says in words why a field changes, where the file alone does not.
-func remark(ch diff.Change, want *asset.Asset) string {
+func (t Target) remark(ch diff.Change, want *asset.Asset) string {
 	var out []string
 	switch ch.Reason {
 	case diff.Drift:
@@ -126,7 +126,7 @@ func remark(ch diff.Change, want *asset.Asset) string {
 	case diff.Reference:
 		target := "what it refers to"
 		if name, ok := strings.CutPrefix(ch.Want.Str(), "azureml:"); ok && want != nil {
-			for _, r := range references(want) {
+			for _, r := range references(t.scope(), want) {
 				if r.path == ch.Dotted() {
 					name = r.to.String()
 				}

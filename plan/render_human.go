@@ -75,7 +75,7 @@ func (h *human) symbol(a Action) string {
 
 func (h *human) header() {
 	o := h.p.Observed
-	facts := []string{"workspace " + clean(h.p.Target.Workspace)}
+	facts := []string{clean(h.p.Target.scope().String())}
 	if c := h.p.Source.Commit; c != "" {
 		repo := "repo " + clean(short(c))
 		if h.p.Source.Dirty {
@@ -157,7 +157,7 @@ func (h *human) fields(s Step) {
 		name := clean(ch.Dotted())
 		h.printf("     %s%s ", name, strings.Repeat(" ", max(0, wide-utf8.RuneCountInString(name))))
 		h.value(ch, limit)
-		if r := remark(ch, s.Want); r != "" {
+		if r := h.p.Target.remark(ch, s.Want); r != "" {
 			h.printf("  %s", h.paint("90", r))
 		}
 		h.printf("\n")

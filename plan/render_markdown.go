@@ -284,7 +284,7 @@ func (m *markdown) item(b *strings.Builder, g group) {
 
 func (m *markdown) change(b *strings.Builder, ch diff.Change, want *asset.Asset) {
 	name := clean(ch.Dotted())
-	if r := remark(ch, want); r != "" {
+	if r := m.p.Target.remark(ch, want); r != "" {
 		fmt.Fprintf(b, "@@ %s %s @@\n", name, r)
 	} else {
 		fmt.Fprintf(b, "@@ %s @@\n", name)

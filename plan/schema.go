@@ -9,7 +9,7 @@ func Schema() map[string]any {
 		"digest":   pattern("^sha256:[0-9a-f]{64}$", "Names the plan; covers all but tool and when and at what cost the live side was read."),
 		"complete": boolean("Everything was read that the plan speaks of."),
 		"errored":  boolean("There are problems that stop the work."),
-		"target": object(map[string]any{"name": text(""), "cloud": text(""), "subscription": text(""), "resource_group": text(""), "workspace": text("")},
+		"target": object(map[string]any{"name": text(""), "cloud": text(""), "subscription": text(""), "resource_group": text(""), "workspace": text("\"\" if the target is a registry."), "registry": text("")},
 			"name", "workspace"),
 		"source": object(map[string]any{"repo": text(""), "commit": text(""), "dirty": boolean("There were changes that are in no commit."), "tree": text("Digest of the wanted assets.")},
 			"repo", "commit"),

@@ -244,6 +244,8 @@ func (m *maker) classify(s *Step, t *kind.Table, rule Rule) {
 	switch {
 	case len(fixed) > 0:
 		m.bump(s, fixed)
+	case len(replace) > 0 && t.Top:
+		s.stop(Protected, "a change of "+strings.Join(replace, ", ")+" would replace it, and a "+string(t.Kind)+" is never deleted")
 	case len(replace) > 0 && rule.Protect:
 		s.stop(Protected, "it is protected, and a change of "+strings.Join(replace, ", ")+" replaces it")
 	case len(replace) > 0:

@@ -15,14 +15,15 @@ import (
 // read ahead is read now: slow, and right.
 type facts struct {
 	ctx   context.Context //nolint:containedctx // lives as long as one call, whose callbacks need it
+	scope kind.Scope
 	live  Live
 	owned map[asset.ID]plan.Owned
 	names map[asset.ID][]*asset.Asset // versions that the journal knows
 	full  bool
 }
 
-func newFacts(ctx context.Context, live Live, owned map[asset.ID]plan.Owned, full bool) *facts {
-	f := &facts{ctx: ctx, live: live, owned: owned, names: map[asset.ID][]*asset.Asset{}, full: full}
+func newFacts(ctx context.Context, scope kind.Scope, live Live, owned map[asset.ID]plan.Owned, full bool) *facts {
+	f := &facts{ctx: ctx, scope: scope, live: live, owned: owned, names: map[asset.ID][]*asset.Asset{}, full: full}
 	for id, o := range owned {
 		if t := kind.Of(id.Kind); t != nil && t.Versioned && o.Body != nil {
 			a := remembered(o)
@@ -60,7 +61,7 @@ func (f *facts) Exists(id asset.ID) resolve.Status {
 		f.live.Get(f.ctx, id)
 	case t.Parent != "":
 		f.live.Contained(f.ctx, id.Kind, id.Parent)
-	case t.Once:
+	case t.Single():
 		f.live.Get(f.ctx, id)
 	default:
 		f.live.List(f.ctx, id.Kind)
@@ -240,7 +241,7 @@ func (f *facts) Part(a *asset.Asset, user asset.ID) string {
 	}
 	digest := resolve.ContentDigest(a)
 	version := ""
-	for _, id := range plan.Needs(live) {
+	for _, id := range plan.Needs(f.scope, live) {
 		if id.Kind != a.ID.Kind || id.Name != a.ID.Name {
 			continue
 		}
@@ -258,6 +259,11 @@ func codeName(ref string) (string, bool) {
 	rest, ok := strings.CutPrefix(ref, "azureml:")
 	if !ok {
 		return "", false
+	}
+	if uri, ok := strings.CutPrefix(rest, "//registries/"); ok { // R/codes/NAME/versions/V
+		if parts := strings.Split(uri, "/"); len(parts) > 2 {
+			return parts[2], true
+		}
 	}
 	name, _, _ := strings.Cut(rest, ":")
 	return name, true

@@ -83,14 +83,14 @@ func (p *Pass) Prepare(ctx context.Context, c Commit, opt plan.Options, trigger 
 		_ = early.Wait()
 		return nil, err
 	}
-	n := needs(t.Assets, owned, opt.Full)
+	n := needs(p.Workspace.Scope(), t.Assets, owned, opt.Full)
 	n.ahead(ctx, live, owned)
 	_ = early.Wait() // failures are kept by live
 	n.read(ctx, live, ids(t.Assets), owned)
 	if trigger.Unmanaged {
 		all(ctx, live, opt.Full, func(id asset.ID) bool { return kind.Of(id.Kind).IsSystem(id) })
 	}
-	f := newFacts(ctx, live, owned, opt.Full)
+	f := newFacts(ctx, p.Workspace.Scope(), live, owned, opt.Full)
 	want, more := resolve.Resolve(ctx, resolve.Input{
 		FS: c.FS, Assets: t.Assets, Scope: p.Workspace.Scope(),
 		Facts: f, Remembered: f.remembered, Cache: p.Cache, Document: p.Document,
@@ -163,7 +163,7 @@ func (p *Pass) rebuild(want *resolve.Want, owned map[asset.ID]plan.Owned, live L
 		if _, known := owned[a.ID]; known || a.Stamps["owner"] != p.Owner || want.Set.Get(a.ID) != nil {
 			continue
 		}
-		if t := kind.Of(a.ID.Kind); t.Once || t.Versioned && names[a.ID.Container()] {
+		if t := kind.Of(a.ID.Kind); t.Single() || t.Versioned && names[a.ID.Container()] {
 			continue
 		}
 		o := plan.Owned{ID: a.ID, Origin: plan.Created, Body: a.Body, Digest: resolve.Digest(a), Variant: a.Variant, ARM: a.ARM, Commit: a.Stamps["commit"], At: p.Now()}

@@ -13,6 +13,7 @@ import (
 
 // need is what must be read before the tree can be resolved.
 type need struct {
+	scope   kind.Scope
 	kinds   map[asset.Kind]bool
 	parents map[asset.Kind]map[string]bool // of contained kinds
 	names   map[asset.ID]bool              // whose versions matter
@@ -22,8 +23,8 @@ type need struct {
 
 // needs looks at the tree and the journal. Nothing is asked that the journal
 // answers, unless the plan is to be full.
-func needs(assets []*asset.Asset, owned map[asset.ID]plan.Owned, full bool) *need {
-	n := &need{kinds: map[asset.Kind]bool{}, parents: map[asset.Kind]map[string]bool{}, names: map[asset.ID]bool{}, ids: map[asset.ID]bool{}, news: map[asset.ID]bool{}}
+func needs(scope kind.Scope, assets []*asset.Asset, owned map[asset.ID]plan.Owned, full bool) *need {
+	n := &need{scope: scope, kinds: map[asset.Kind]bool{}, parents: map[asset.Kind]map[string]bool{}, names: map[asset.ID]bool{}, ids: map[asset.ID]bool{}, news: map[asset.ID]bool{}}
 	known := map[asset.ID]bool{}
 	for id := range owned {
 		known[id] = true
@@ -52,6 +53,8 @@ func (n *need) asset(id asset.ID, fresh bool, known map[asset.ID]bool) {
 			n.parents[id.Kind] = map[string]bool{}
 		}
 		n.parents[id.Kind][id.Parent] = true
+	case t.Top:
+		n.ids[id] = true
 	case t.Once:
 		// The name of a job is known once it is resolved.
 	case t.Collection == "codes":
@@ -72,7 +75,7 @@ func (n *need) site(a *asset.Asset, s kind.Site, full bool, known map[asset.ID]b
 	if !ok || kind.Of(r.To) == nil || s.Value.Type() != asset.String {
 		return
 	}
-	ref, bad := r.Parse(s.Value.Str(), kind.Scope{})
+	ref, bad := r.Parse(s.Value.Str(), n.scope)
 	if bad == "" && ref.Parent != "" {
 		n.asset(asset.ID{Kind: r.To, Parent: ref.Parent, Name: ref.Name}, full, known)
 		return
@@ -100,7 +103,7 @@ func (n *need) site(a *asset.Asset, s kind.Site, full bool, known map[asset.ID]b
 func listed() []asset.Kind {
 	var out []asset.Kind
 	for _, t := range kind.All() {
-		if t.Parent == "" && !t.Once && t.Collection != "codes" {
+		if t.Parent == "" && !t.Single() && t.Collection != "codes" {
 			out = append(out, t.Kind)
 		}
 	}
@@ -161,7 +164,7 @@ func (n *need) read(ctx context.Context, live Live, inTree map[asset.ID]bool, ow
 	}
 	for id := range n.ids {
 		name, ok := live.Name(id)
-		if inTree[id] || kind.Of(id.Kind).Versioned && (!ok || name.Latest == id.Version) {
+		if inTree[id] && !kind.Of(id.Kind).Top || kind.Of(id.Kind).Versioned && (!ok || name.Latest == id.Version) {
 			continue
 		}
 		ids = append(ids, id)
@@ -175,7 +178,7 @@ func (n *need) read(ctx context.Context, live Live, inTree map[asset.ID]bool, ow
 func doubted(owned map[asset.ID]plan.Owned, live Live) []asset.ID {
 	var out []asset.ID
 	for id := range owned {
-		if t := kind.Of(id.Kind); t != nil && !t.Once && live.Asset(id) == nil && live.Status(id) == resolve.Absent {
+		if t := kind.Of(id.Kind); t != nil && !t.Single() && live.Asset(id) == nil && live.Status(id) == resolve.Absent {
 			out = append(out, id)
 		}
 	}

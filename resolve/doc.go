@@ -96,10 +96,11 @@ type Upload struct {
 	// Path is the dotted path of the field that names it.
 	Path    string
 	Content *content.Content
-	// Code says that it becomes a code asset; otherwise it goes to Datastore
-	// under LocalUpload/Hash.
-	Code      bool
-	Datastore string
+	// Code says that it becomes a code asset, and Pending that it goes to the
+	// container that a registry gives for the version; otherwise it goes to
+	// Datastore under LocalUpload/Hash.
+	Code, Pending bool
+	Datastore     string
 	// Hash is the content hash of code, the object hash of the rest.
 	Hash string
 	// URI is what stands for it in the body.

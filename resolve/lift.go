@@ -42,7 +42,7 @@ func (w *work) lift(t kind.Ref, s kind.Site) *asset.Value {
 		a.ID.Version = version
 	}
 	w.lifted(a, own)
-	return asset.NewString("azureml:" + a.ID.Name + ":" + a.ID.Version)
+	return asset.NewString(w.in.Scope.Refer(a.ID))
 }
 
 // given takes the version that the service gave to an inline asset, where what

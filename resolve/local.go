@@ -81,13 +81,16 @@ func (w *work) open(t kind.Local, s kind.Site, full string) *hashed {
 	if t.Component {
 		key += "\x00component"
 	}
+	if t.Ignore != nil {
+		key += "\x00ignore " + strings.Join(t.Ignore, "\n")
+	}
 	for _, path := range more {
 		key += "\x00" + path
 	}
 	h, ok := w.opened[key]
 	if !ok {
 		h = &hashed{}
-		opt := content.Options{Cache: w.in.Cache, Component: t.Component}
+		opt := content.Options{Cache: w.in.Cache, Component: t.Component, Ignore: t.Ignore}
 		if len(more) > 0 {
 			opt.RootName = mergedCode
 			h.Content, h.err = content.Merge(w.ctx, w.in.FS, full, path.Dir(s.Value.Pos().File), more, opt)
@@ -155,7 +158,7 @@ func (w *work) code(s kind.Site, c *hashed) *asset.Value {
 	}
 	a := kind.NewCode(name, c.code, c.Base, c.IsDir)
 	a.Pos = s.Value.Pos()
-	ref := asset.NewString("azureml:" + name + ":" + a.ID.Version)
+	ref := asset.NewString(w.in.Scope.Refer(a.ID))
 	w.lifted(a, []Upload{{Path: s.Dotted(), Content: c.Content, Code: true, Hash: c.code, URI: ref.Str()}})
 	return ref
 }
@@ -174,6 +177,9 @@ func (w *work) upload(t kind.Local, s kind.Site, c *hashed) *asset.Value {
 			w.unreadable(s, c.Path, c.err)
 			return s.Value
 		}
+	}
+	if w.in.Scope.Registry != "" {
+		return w.pending(s, c)
 	}
 	store := strings.TrimPrefix(s.Parent.Get("datastore").Str(), "azureml:")
 	if store == "" {
@@ -200,6 +206,14 @@ func (w *work) upload(t kind.Local, s kind.Site, c *hashed) *asset.Value {
 		uri += "/"
 	}
 	w.uploads = append(w.uploads, Upload{Path: s.Dotted(), Content: c.Content, Datastore: store, Hash: c.object, URI: uri})
+	return asset.NewString(uri)
+}
+
+// pending is content that goes to the container that a registry gives for the
+// version of the asset.
+func (w *work) pending(s kind.Site, c *hashed) *asset.Value {
+	uri := kind.PendingURI + "LocalUpload/" + c.object + "/" + c.Base
+	w.uploads = append(w.uploads, Upload{Path: s.Dotted(), Content: c.Content, Pending: true, Hash: c.object, URI: uri})
 	return asset.NewString(uri)
 }
 

@@ -96,18 +96,20 @@ func (w *work) bind(t kind.Ref, s kind.Site, ref kind.Reference) *asset.Value {
 		}
 	}
 	if table.IsSystem(id) && table.Versioned {
-		return asset.NewString(ref.String()) // resolved by the service
+		return asset.NewString(t.Spell(ref, s.Value.Str())) // resolved by the service
 	}
 	if ref.Label != "" {
 		return w.label(s, id, ref)
 	}
 	there, open := w.inTree(id)
 	if there {
-		return asset.NewString(ref.String())
+		return asset.NewString(t.Spell(ref, s.Value.Str()))
 	}
 	switch status := w.in.Facts.Exists(id); {
 	case status == Unknown, status == Absent && open:
 		w.unknown = id.String() + ", to which it refers, could not be read"
+	case status == Absent && table.IsSystem(id):
+		// It comes with the workspace, which is still to be made.
 	case status == Absent:
 		hint := "add it to the tree, or correct the name"
 		w.badf(s.Value, "missing_reference", hint, "%s: %s %q is neither in this tree nor in the workspace", s.Dotted(), t.To, id.Short())

@@ -66,6 +66,10 @@ func (r *reader) check(d *draft) *asset.Asset {
 	if a.ID.Name == "" || d.table().Parent != "" && a.ID.Parent == "" {
 		return nil
 	}
+	if code, hint, text := r.opts.Scope.Misplaced(a); code != "" {
+		d.file.Bad = true
+		r.bad.Hintf(a.Pos, code, hint, "%s: %s", a.ID, text)
+	}
 	return a
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf16"
 
@@ -59,9 +60,22 @@ func folderOf(name string) (plural, parent string) {
 	return "", ""
 }
 
-// identify finds what a document is: kind.Identify, with the address of a
-// yaml-language-server comment in place of $schema, and with the rules.
+// identify finds what a document is. Kinds that are managed only where they are
+// asked for are left alone elsewhere.
 func (r *reader) identify(doc *asset.Value, name, comment string) kind.Verdict {
+	v := r.recognise(doc, name, comment)
+	if v.Variant == nil || !v.Variant.Table().OptIn || slices.Contains(r.opts.Manage, v.Variant.Table().Kind) {
+		return v
+	}
+	return kind.Verdict{
+		Unmanaged: v.Variant.FullName(),
+		Why:       v.Why + "; to manage it, write manage: [" + string(v.Variant.Table().Kind) + "] into mlsync.yaml",
+	}
+}
+
+// recognise is kind.Identify, with the address of a yaml-language-server
+// comment in place of $schema, and with the rules.
+func (r *reader) recognise(doc *asset.Value, name, comment string) kind.Verdict {
 	folder, _ := folderOf(name)
 	if comment != "" && doc.Type() == asset.Map && !doc.Has("$schema") {
 		with := withFirst(doc, "$schema", asset.NewString(comment))

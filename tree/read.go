@@ -53,7 +53,13 @@ type Options struct {
 	// Actions reads files that ask for something to be done once as if they
 	// were assets; otherwise they are left alone with a warning.
 	Actions bool
-	Parse   ParseOptions
+	// Manage are the kinds that are managed although they are left alone
+	// without being asked for (kind.Table.OptIn).
+	Manage []asset.Kind
+	// Scope is the workspace or registry that the tree is for, as far as it is
+	// known: what cannot be in it is a problem.
+	Scope kind.Scope
+	Parse ParseOptions
 }
 
 // File is one YAML file of the tree and what was made of it.

@@ -152,7 +152,7 @@ func checkTargets(ctx context.Context, fsys fs.FS, cfg *config.Config, targets [
 				facts.Exists(asset.ID{Kind: t.Parent, Name: as.ID.Parent})
 			}
 		}
-		_, more := resolve.Resolve(ctx, resolve.Input{FS: fsys, Assets: tr.Assets, Facts: facts, Document: parseDocument})
+		_, more := resolve.Resolve(ctx, resolve.Input{FS: fsys, Assets: tr.Assets, Scope: kind.Scope{Registry: t.Registry}, Facts: facts, Document: parseDocument})
 		bad.Append(more)
 		for _, p := range bad.Sorted() {
 			found[p] = append(found[p], t.Name)

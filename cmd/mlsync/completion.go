@@ -58,7 +58,7 @@ func (a *app) completeTargets(*cobra.Command, []string, string) ([]string, cobra
 	}
 	var out []string
 	for _, t := range cfg.Targets {
-		out = append(out, t.Name+"\tworkspace "+t.Workspace)
+		out = append(out, t.Name+"\t"+scopeOf(&t).String())
 	}
 	return out, cobra.ShellCompDirectiveNoFileComp
 }

@@ -54,13 +54,17 @@ func (x *exporting) resolveOut(ctx context.Context, have *export.Have) (*export.
 func (x *exporting) readLive(ctx context.Context, kinds []asset.Kind) {
 	x.live = &live{Live: x.ws.Read(), client: x.client, before: x.client.Counters().Requests()}
 	wanted := func(t *kind.Table) bool {
-		return t.Kind != "code" && (len(kinds) == 0 && !t.Once || slices.Contains(kinds, t.Kind))
+		return t.Kind != "code" && (len(kinds) == 0 && !t.Single() || slices.Contains(kinds, t.Kind))
 	}
 	var lists []asset.Kind
 	contained := map[asset.Kind][]asset.Kind{}
 	for _, t := range kind.All() {
 		switch {
 		case !wanted(t):
+		case t.Top:
+			if x.ws.Scope().Registry == "" || t.InRegistry {
+				x.live.Get(ctx, asset.ID{Kind: t.Kind, Name: x.ws.Scope().Name()})
+			}
 		case t.Parent != "":
 			contained[t.Parent] = append(contained[t.Parent], t.Kind)
 			lists = append(lists, t.Parent)
@@ -69,7 +73,7 @@ func (x *exporting) readLive(ctx context.Context, kinds []asset.Kind) {
 		}
 	}
 	slices.Sort(lists)
-	x.say("reading workspace %s", x.ws.Scope().Workspace)
+	x.say("reading %s", x.ws.Scope())
 	x.live.List(ctx, slices.Compact(lists)...)
 	for parent, parts := range contained {
 		var names []string
@@ -138,7 +142,7 @@ func (f *liveFacts) Exists(id asset.ID) resolve.Status {
 	switch t := kind.Of(id.Kind); {
 	case t.Parent != "":
 		f.live.Contained(f.ctx, id.Kind, id.Parent)
-	case t.Once || t.Versioned && id.Version != "":
+	case t.Single() || t.Versioned && id.Version != "":
 		f.live.Get(f.ctx, id)
 	default:
 		f.live.List(f.ctx, id.Kind)

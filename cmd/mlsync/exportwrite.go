@@ -130,6 +130,7 @@ func (x *exporting) newConfig(ids []asset.ID) []byte {
 		{"subscription", scope.Subscription},
 		{"resource_group", scope.ResourceGroup},
 		{"workspace", scope.Workspace},
+		{"registry", scope.Registry},
 		{"cloud", notDefault(t.Cloud, "public")},
 		{"endpoint", t.Endpoint},
 		{"storage_endpoint", t.StorageEndpoint},

@@ -3,8 +3,10 @@ package main
 import (
 	"flag"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -38,8 +40,22 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// startEmulator is emulator [-lro TIME] [-page-size N] [-fault TEXT] in a
-// script. It runs until the script ends.
+func putGroup(url string) error {
+	req, err := http.NewRequest(http.MethodPut, url, strings.NewReader(`{"location":"northeurope"}`))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer emulator")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	return res.Body.Close()
+}
+
+// startEmulator is emulator [-lro TIME] [-page-size N] [-fault TEXT] [-bare] in
+// a script. It runs until the script ends. With -bare it has the resource group
+// rg and nothing in it; otherwise, what is asked for is there.
 func startEmulator(ts *testscript.TestScript, neg bool, args []string) {
 	if neg {
 		ts.Fatalf("unsupported: ! emulator")
@@ -49,6 +65,7 @@ func startEmulator(ts *testscript.TestScript, neg bool, args []string) {
 	opt := emulator.Options{JobStep: -1}
 	f.DurationVar(&opt.LRO, "lro", time.Millisecond, "")
 	f.IntVar(&opt.PageSize, "page-size", 100, "")
+	f.BoolVar(&opt.NoAutoCreate, "bare", false, "")
 	f.Func("fault", "", func(s string) error {
 		fault, err := emulator.ParseFault(s)
 		opt.Faults = append(opt.Faults, fault)
@@ -60,4 +77,7 @@ func startEmulator(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(s.Start("127.0.0.1:0", false, ""))
 	ts.Defer(func() { _ = s.Close() })
 	ts.Setenv("EMULATOR", s.URL())
+	if opt.NoAutoCreate {
+		ts.Check(putGroup(s.URL() + "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg?api-version=2021-04-01"))
+	}
 }

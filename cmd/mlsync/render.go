@@ -106,7 +106,7 @@ type renderer struct {
 
 func (r *renderer) file(ctx context.Context, source string) rendered {
 	out := rendered{ID: strings.ReplaceAll(source, "/", "__"), Source: source, Writes: []renderedWrite{}, Uploads: []renderedUpload{}}
-	t, bad := tree.Read(onlyFile{r.fs, source}, tree.Options{Literals: true, AsClient: true, Actions: true, Sets: r.defaults(source), Parse: tree.ParseOptions{LastWins: true}})
+	t, bad := tree.Read(onlyFile{r.fs, source}, tree.Options{Literals: true, AsClient: true, Actions: true, Manage: kind.OptIns(), Sets: r.defaults(source), Parse: tree.ParseOptions{LastWins: true}})
 	for _, f := range t.Files {
 		if f.Unmanaged != "" {
 			out.Kind = f.Unmanaged

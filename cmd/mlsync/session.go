@@ -34,12 +34,14 @@ import (
 // the configuration or over it.
 type targetFlags struct {
 	subscription, group, workspace   string
+	registry                         string
 	cloud, endpoint, storage, caFile string
 	identity, state                  string
 }
 
 func (f *targetFlags) register(c *cobra.Command) {
 	c.Flags().StringVarP(&f.workspace, "workspace", "w", "", "workspace: its name or its whole resource id")
+	c.Flags().StringVar(&f.registry, "registry", "", "registry, in place of a workspace: its name or its whole resource id")
 	c.Flags().StringVarP(&f.group, "resource-group", "g", "", "resource group of the workspace")
 	c.Flags().StringVarP(&f.subscription, "subscription", "s", "", "subscription id of the workspace")
 	c.Flags().StringVar(&f.cloud, "cloud", "", "public, usgovernment or china")
@@ -85,6 +87,13 @@ func parseConfig(data []byte, file string) (*config.Config, problem.List) {
 	}
 	cfg, more := config.Read(docs[0], kindNames()...)
 	bad.Append(more)
+	for _, t := range cfg.Targets {
+		for _, k := range t.Manage {
+			if own := kind.Of(asset.Kind(k)); own != nil && !own.OptIn {
+				bad.Hintf(t.Pos, "config", "remove it", "targets.%s.manage: %s is managed anyway", t.Name, own.Plural)
+			}
+		}
+	}
 	return cfg, bad
 }
 
@@ -129,13 +138,39 @@ func (a *app) open(ctx context.Context, f targetFlags) (*session, error) {
 		return nil, err
 	}
 	s.ws = s.client.Workspace(scopeOf(s.target))
-	if err := s.ws.Locate(ctx); err != nil {
+	if err := locate(ctx, s.ws, s.target); err != nil {
 		return nil, err
 	}
 	if s.secrets, err = a.resolver(cfg, s.client); err != nil {
 		return nil, err
 	}
 	return s, s.openJournal(ctx, f.state)
+}
+
+// locate finds the workspace or registry. One that does not exist yet is no
+// error if the target manages what it is made of.
+func locate(ctx context.Context, ws *azureml.Workspace, t *config.Target) error {
+	err := ws.Locate(ctx)
+	if !errors.Is(err, azureml.ErrNotFound) {
+		return err
+	}
+	for _, k := range t.Manage {
+		if own := kind.Of(asset.Kind(k)); own != nil && own.Top && own.InRegistry == (t.Registry != "") {
+			ws.Absent()
+			return nil
+		}
+	}
+	return err
+}
+
+// readFor reads the tree of a target. A workspace that does not exist must be
+// in it.
+func readFor(fsys fs.FS, cfg *config.Config, t *config.Target, ws *azureml.Workspace) (*tree.Tree, problem.List) {
+	tr, bad := readTree(fsys, cfg, t)
+	if ws.Lacks(tr.Assets) {
+		bad.Hintf(problem.Pos{File: config.File}, "missing_target", "add a file for it, or make it otherwise", "%s does not exist, and no file of the tree describes it", ws.Scope())
+	}
+	return tr, bad
 }
 
 // close releases what open took.
@@ -163,23 +198,30 @@ func (s *session) origin() string {
 // pick is the target of the configuration with what the flags say over it.
 func (a *app) pick(cfg *config.Config, f targetFlags) (*config.Target, error) {
 	var t config.Target
+	named := cmp.Or(f.workspace, f.registry)
 	switch picked, bad := cfg.Pick(a.flags.target); {
-	case picked != nil && f.workspace == "":
+	case f.workspace != "" && f.registry != "":
+		return nil, errors.New("a target is a workspace or a registry, not both")
+	case picked != nil && named == "":
 		t = *picked
-	case f.workspace != "":
+	case named != "":
 		t = config.DefaultTarget()
-		t.Name = cmp.Or(a.flags.target, f.workspace[strings.LastIndex(f.workspace, "/")+1:])
+		t.Name = cmp.Or(a.flags.target, named[strings.LastIndex(named, "/")+1:])
 	default:
 		return nil, bad
 	}
-	if strings.HasPrefix(f.workspace, "/") {
-		parts := strings.Split(f.workspace, "/")
+	if strings.HasPrefix(named, "/") {
+		parts := strings.Split(named, "/")
 		if len(parts) != 9 {
-			return nil, fmt.Errorf("%q is not the resource id of a workspace", f.workspace)
+			return nil, fmt.Errorf("%q is not the resource id of a workspace or registry", named)
 		}
-		t.Subscription, t.ResourceGroup, t.Workspace = parts[2], parts[4], parts[8]
-	} else {
-		t.Workspace = cmp.Or(f.workspace, t.Workspace)
+		t.Subscription, t.ResourceGroup, named = parts[2], parts[4], parts[8]
+	}
+	switch {
+	case f.registry != "":
+		t.Registry = named
+	case f.workspace != "":
+		t.Workspace = named
 	}
 	env := func(name string) string { v, _ := a.env(name); return v }
 	t.Subscription = cmp.Or(f.subscription, t.Subscription, env("AZURE_SUBSCRIPTION_ID"))
@@ -189,7 +231,7 @@ func (a *app) pick(cfg *config.Config, f targetFlags) (*config.Target, error) {
 	t.StorageEndpoint = cmp.Or(f.storage, t.StorageEndpoint)
 	t.CAFile = cmp.Or(f.caFile, t.CAFile)
 	t.Identity.Type = cmp.Or(f.identity, t.Identity.Type)
-	for what, value := range map[string]string{"subscription": t.Subscription, "resource group": t.ResourceGroup, "workspace": t.Workspace} {
+	for what, value := range map[string]string{"subscription": t.Subscription, "resource group": t.ResourceGroup, "workspace or registry": t.Workspace + t.Registry} {
 		if value == "" {
 			return nil, fmt.Errorf("the %s is not known: give it as a flag or in %s", what, config.File)
 		}
@@ -198,7 +240,7 @@ func (a *app) pick(cfg *config.Config, f targetFlags) (*config.Target, error) {
 }
 
 func scopeOf(t *config.Target) kind.Scope {
-	return kind.Scope{Subscription: t.Subscription, ResourceGroup: t.ResourceGroup, Workspace: t.Workspace}
+	return kind.Scope{Subscription: t.Subscription, ResourceGroup: t.ResourceGroup, Workspace: t.Workspace, Registry: t.Registry}
 }
 
 // connect makes the client of a target. An emulator on this machine that
@@ -305,11 +347,11 @@ func newPass(cfg *config.Config, t *config.Target, client *azureml.Client, ws *a
 ) *reconcile.Pass {
 	scope := ws.Scope()
 	return &reconcile.Pass{
-		Target:    plan.Target{Name: t.Name, Cloud: t.Cloud, Subscription: scope.Subscription, ResourceGroup: scope.ResourceGroup, Workspace: scope.Workspace},
+		Target:    plan.Target{Name: t.Name, Cloud: t.Cloud, Subscription: scope.Subscription, ResourceGroup: scope.ResourceGroup, Workspace: scope.Workspace, Registry: scope.Registry},
 		Owner:     cfg.OwnerOf(t.Name),
 		Workspace: &workspace{client: client, ws: ws},
 		Journal:   j,
-		Read:      func(fsys fs.FS) (*tree.Tree, problem.List) { return readTree(fsys, cfg, t) },
+		Read:      func(fsys fs.FS) (*tree.Tree, problem.List) { return readFor(fsys, cfg, t, ws) },
 		Document:  parseDocument,
 		Rule:      func(id asset.ID, file string) plan.Rule { return ruleOf(cfg, t, id, file) },
 		Secret:    secrets,
@@ -337,7 +379,11 @@ func ruleOf(cfg *config.Config, t *config.Target, id asset.ID, file string) plan
 func treeOptions(cfg *config.Config, t *config.Target) tree.Options {
 	o := tree.Options{
 		Include: t.Include, Exclude: t.Exclude, Overlays: t.Overlays, Vars: t.Vars,
+		Scope: scopeOf(t),
 		Parse: tree.ParseOptions{Limits: tree.Limits{Files: cfg.Limits.Files, Bytes: cfg.Limits.FileBytes}},
+	}
+	for _, k := range t.Manage {
+		o.Manage = append(o.Manage, asset.Kind(k))
 	}
 	for _, other := range cfg.Targets {
 		if other.Name != t.Name {

@@ -143,10 +143,10 @@ func (s *session) explain(ctx context.Context, prep *reconcile.Prepared, id asse
 	x := explanation{ID: id}
 	if w := prep.Want.Set.Get(id); w != nil {
 		x.File = w.Pos.String()
-		x.Needs = plan.Needs(w)
+		x.Needs = plan.Needs(s.ws.Scope(), w)
 	}
 	for _, w := range prep.Want.Set.All() {
-		if slices.Contains(plan.Needs(w), id) {
+		if slices.Contains(plan.Needs(s.ws.Scope(), w), id) {
 			x.NeededBy = append(x.NeededBy, w.ID)
 		}
 	}

@@ -143,7 +143,7 @@ func (w *worker) open(ctx context.Context, cfg *config.Config, t *config.Target)
 		return nil, nil, err
 	}
 	ws := client.Workspace(scopeOf(t))
-	if err := ws.Locate(ctx); err != nil {
+	if err := locate(ctx, ws, t); err != nil {
 		return nil, nil, err
 	}
 	secrets, err := d.resolver(cfg, client)

@@ -41,7 +41,7 @@ func (w *workspace) Put(ctx context.Context, in reconcile.Write) (*asset.Asset, 
 		Secret: in.Secret, Progress: in.Status, Sent: in.Sent, Started: started(in.Started),
 	}
 	for _, u := range in.Uploads {
-		out.Uploads = append(out.Uploads, azureml.Upload{Content: u.Content, Code: u.Code, Datastore: u.Datastore})
+		out.Uploads = append(out.Uploads, azureml.Upload{Content: u.Content, Code: u.Code, Pending: u.Pending, Datastore: u.Datastore, URI: u.URI})
 	}
 	return w.ws.Put(ctx, out)
 }

@@ -68,12 +68,16 @@ const (
 	PruneOn      PruneMode = "on"
 )
 
-// Target is one workspace that the repository is applied to.
+// Target is one workspace or registry that the repository is applied to.
 type Target struct {
 	Name string
 	Pos  problem.Pos
 
-	Subscription, ResourceGroup, Workspace string
+	// Registry is the name of a registry; then there is no workspace.
+	Subscription, ResourceGroup, Workspace, Registry string
+	// Manage are the kinds at the top of the target that are managed: nothing
+	// but what is in the workspace is, unless it is asked for.
+	Manage []string
 	// Cloud is public, usgovernment or china. Endpoint, StorageEndpoint and
 	// Authority replace the cloud's addresses; CAFile trusts one more
 	// certificate authority.

@@ -26,7 +26,7 @@ func read(t testing.TB, text string) (*config.Config, problem.List) {
 	if len(docs) > 0 {
 		doc = docs[0]
 	}
-	return config.Read(doc, "environment", "online-deployment", "command-job")
+	return config.Read(doc, "environment", "online-deployment", "command-job", "registry")
 }
 
 const full = `repository:
@@ -116,12 +116,27 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
+func TestRegistryTarget(t *testing.T) {
+	const id = "/subscriptions/s/resourceGroups/r/providers/Microsoft.MachineLearningServices/registries/shared"
+	for _, text := range []string{
+		"targets: {a: {subscription: s, resource_group: r, registry: shared, manage: registry}}\n",
+		"defaults: {manage: [registry]}\ntargets: {a: {id: " + id + "}}\n",
+	} {
+		c, bad := read(t, text)
+		if tg := c.Targets[0]; len(bad) > 0 || tg.Subscription != "s" || tg.ResourceGroup != "r" || tg.Registry != "shared" || tg.Workspace != "" || strings.Join(tg.Manage, " ") != "registry" {
+			t.Errorf("%s: %+v %v", text, c.Targets[0], bad)
+		}
+	}
+}
+
 func TestProblems(t *testing.T) {
 	for _, tc := range []struct{ text, want string }{
 		{"target: {}\n", `mlsync.yaml:1:9: unknown key "target" (did you mean "targets"?)`},
 		{"zzzzzzzzzz: 1\n", `mlsync.yaml:1:13: unknown key "zzzzzzzzzz" (known here: defaults, limits, owner, repository, rules, secrets, targets)`},
-		{"targets:\n  a:\n    worksapce: w\n    id: x\n", "mlsync.yaml:3:16: targets.a: unknown key \"worksapce\" (did you mean \"workspace\"?)\nmlsync.yaml:4:9: targets.a.id: \"x\": it is not the resource id of a workspace"},
+		{"targets:\n  a:\n    worksapce: w\n    id: x\n", "mlsync.yaml:3:16: targets.a: unknown key \"worksapce\" (did you mean \"workspace\"?)\nmlsync.yaml:4:9: targets.a.id: \"x\": it is not the resource id of a workspace or registry"},
 		{"targets: {a: {subscription: s}}\n", "mlsync.yaml:1:14: targets.a: resource_group is missing (add it, or id: with the resource id of the workspace)\nmlsync.yaml:1:14: targets.a: workspace is missing (add it, or id: with the resource id of the workspace)"},
+		{"targets: {a: {subscription: s, resource_group: r, workspace: w, registry: x}}\n", "mlsync.yaml:1:75: targets.a: workspace and registry exclude each other (make two targets of them)"},
+		{"targets: {a: {subscription: s, resource_group: r, workspace: w, manage: [registri]}}\n", `mlsync.yaml:1:14: targets.a.manage: there is no kind "registri" (did you mean "registry"?)`},
 		{"repository: {poll: 99999999h}\n", `mlsync.yaml:1:20: repository.poll: want a time from 5s to 24h0m0s, not "99999999h" (write it like 30s, 15m or 2h)`},
 		{"repository: {poll: 60}\n", `mlsync.yaml:1:20: repository.poll: want a time from 5s to 24h0m0s, not "60" (write it like 30s, 15m or 2h)`},
 		{"repository: {branch: --upload-pack=x}\n", `mlsync.yaml:1:22: repository.branch: "--upload-pack=x": it cannot be the name of a branch or tag`},

@@ -48,6 +48,7 @@ func settingFields(t *Target) []field {
 		checked("branch", "The branch that is applied here.", &t.Branch, badRef),
 		checked("tag", "A glob of tags; the newest that matches is applied here.", &t.Tag, badRef),
 		text("semver", "A range of semantic versions; the highest tag in it is applied here.", &t.Semver),
+		texts("manage", "Kinds at the top of the target that are managed as well: workspace, feature-store, registry.", &t.Manage, anyText),
 		texts("include", "Globs of the paths that belong here; all if not given.", &t.Include, badGlob),
 		texts("exclude", "Globs of the paths that do not.", &t.Exclude, badGlob),
 		texts("overlay", "Folders of merge patches, the later over the earlier.", &t.Overlays, badFolder),
@@ -70,16 +71,20 @@ func settingFields(t *Target) []field {
 	}
 }
 
-var armID = regexp.MustCompile(`(?i)\A/subscriptions/([^/]+)/resourceGroups/([^/]+)/providers/Microsoft\.MachineLearningServices/workspaces/([^/]+)/?\z`)
+var armID = regexp.MustCompile(`(?i)\A/subscriptions/([^/]+)/resourceGroups/([^/]+)/providers/Microsoft\.MachineLearningServices/(workspaces|registries)/([^/]+)/?\z`)
 
 func targetFields(t *Target) []field {
 	var id string
-	parse := checked("id", "The resource id of the workspace, in place of the three names.", &id, func(s string) string {
+	parse := checked("id", "The resource id of the workspace or registry, in place of the three names.", &id, func(s string) string {
 		m := armID.FindStringSubmatch(s)
-		if m == nil {
-			return "it is not the resource id of a workspace"
+		switch {
+		case m == nil:
+			return "it is not the resource id of a workspace or registry"
+		case strings.EqualFold(m[3], "registries"):
+			t.Subscription, t.ResourceGroup, t.Registry = m[1], m[2], m[4]
+		default:
+			t.Subscription, t.ResourceGroup, t.Workspace = m[1], m[2], m[4]
 		}
-		t.Subscription, t.ResourceGroup, t.Workspace = m[1], m[2], m[3]
 		return ""
 	})
 	return append([]field{
@@ -87,6 +92,7 @@ func targetFields(t *Target) []field {
 		checked("subscription", "The subscription of the workspace.", &t.Subscription, badSegment),
 		checked("resource_group", "Its resource group.", &t.ResourceGroup, badSegment),
 		checked("workspace", "Its name.", &t.Workspace, badSegment),
+		checked("registry", "The name of a registry, in place of a workspace.", &t.Registry, badSegment),
 		texts("depends_on", "Targets that must be in sync with the same commit first.", &t.DependsOn, anyText),
 	}, settingFields(t)...)
 }

@@ -15,7 +15,7 @@ import (
 
 // Read reads the document of an mlsync.yaml, with all problems at once. The
 // Config is never nil; with errors it is for looking at, not for applying.
-// Rules may name the given kinds; any if none are given.
+// Rules and targets may name the given kinds; any if none are given.
 func Read(doc *asset.Value, kinds ...string) (*Config, problem.List) {
 	c := Default()
 	d := &decoder{}
@@ -26,11 +26,19 @@ func Read(doc *asset.Value, kinds ...string) (*Config, problem.List) {
 	}
 	d.object(doc, rootFields(c, &base))
 	d.finish(c)
+	known := func(pos problem.Pos, where, k string) {
+		if k != "" && len(kinds) > 0 && !slices.Contains(kinds, k) {
+			d.bad.Hintf(pos, "config", cmp.Or(problem.DidYouMean(k, kinds), "one of "+strings.Join(kinds, ", ")), "%s: there is no kind %q", where, k)
+		}
+	}
+	for _, t := range c.Targets {
+		for _, k := range t.Manage {
+			known(t.Pos, "targets."+t.Name+".manage", k)
+		}
+	}
 	for _, r := range c.Rules {
 		for _, k := range []string{r.Kind, r.KindIs} {
-			if k != "" && len(kinds) > 0 && !slices.Contains(kinds, k) {
-				d.bad.Hintf(r.Pos, "config", cmp.Or(problem.DidYouMean(k, kinds), "one of "+strings.Join(kinds, ", ")), "rules: there is no kind %q", k)
-			}
+			known(r.Pos, "rules", k)
 		}
 	}
 	return c, d.bad.Sorted()
@@ -47,7 +55,7 @@ func rootFields(c *Config, base *Target) []field {
 			number("files", "YAML files; 10000 if not given.", &c.Limits.Files, 1, 1_000_000),
 			number("file_bytes", "Bytes of one YAML file; 1048576 if not given.", &c.Limits.FileBytes, 1, 64<<20),
 		}),
-		entries("targets", "Workspaces, by a name of your choice.", schemaOf(targetFields(&Target{})), func(d *decoder, name string, v *asset.Value) {
+		entries("targets", "Workspaces and registries, by a name of your choice.", schemaOf(targetFields(&Target{})), func(d *decoder, name string, v *asset.Value) {
 			t := *base
 			t.Name, t.Pos = name, v.Pos()
 			if !nameOK.MatchString(name) {
@@ -79,12 +87,16 @@ func target(d *decoder, v *asset.Value, t *Target) {
 	if count > 1 {
 		d.badf(v, "keep one of them", "branch, tag and semver exclude each other")
 	}
-	if v.Has("id") && hasAny(v, "subscription", "resource_group", "workspace") {
-		d.badf(v.Get("id"), "remove id or the names", "id and subscription, resource_group, workspace exclude each other")
+	if v.Has("id") && hasAny(v, "subscription", "resource_group", "workspace", "registry") {
+		d.badf(v.Get("id"), "remove id or the names", "id and subscription, resource_group, workspace, registry exclude each other")
 		return
 	}
-	for _, f := range []struct{ key, value string }{{"subscription", t.Subscription}, {"resource_group", t.ResourceGroup}, {"workspace", t.Workspace}} {
-		if f.value == "" && !v.Has("id") && !v.Has(f.key) {
+	if v.Has("workspace") && v.Has("registry") {
+		d.badf(v.Get("registry"), "make two targets of them", "workspace and registry exclude each other")
+		return
+	}
+	for _, f := range []struct{ key, value string }{{"subscription", t.Subscription}, {"resource_group", t.ResourceGroup}, {"workspace", t.Workspace + t.Registry}} {
+		if f.value == "" && !v.Has("id") && !v.Has(f.key) && (f.key != "workspace" || !v.Has("registry")) {
 			d.badf(v, "add it, or id: with the resource id of the workspace", "%s is missing", f.key)
 		}
 	}
