@@ -132,7 +132,7 @@ type fataler interface {
 // everything that they refer to is there.
 func meaning(t fataler, files fs.FS, assets []*asset.Asset) (*tree.Tree, *asset.Set) {
 	t.Helper()
-	got, bad := tree.Read(files, tree.Options{Literals: true})
+	got, bad := tree.Read(files, tree.Options{Literals: true, Manage: kind.OptIns()})
 	if err := bad.Errors().Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -193,7 +193,7 @@ func readSample(t fataler, name, text string) *asset.Asset {
 			folder = table.Plural
 		}
 	}
-	got, bad := tree.Read(fstest.MapFS{folder + "/a.yml": {Data: []byte(text)}}, tree.Options{Literals: true})
+	got, bad := tree.Read(fstest.MapFS{folder + "/a.yml": {Data: []byte(text)}}, tree.Options{Literals: true, Manage: kind.OptIns()})
 	if err := bad.Errors().Err(); err != nil || len(got.Assets) != 1 {
 		t.Fatalf("%d assets, %v in\n%s", len(got.Assets), err, text)
 	}

@@ -61,9 +61,31 @@ func part(c kind.Child) *asset.Value {
 	}
 	got := value(c.Type, c.Value)
 	if (got.Type() == asset.Map || got.Type() == asset.List) && got.Len() == 0 {
-		return nil
+		if f.Send != nil {
+			return got // silence would send something
+		}
+		return sent(c)
 	}
 	return got
+}
+
+// sent are the fields of a map that are sent only because the map is there; nil
+// if there are none.
+func sent(c kind.Child) *asset.Value {
+	o, ok := c.Type.(kind.Object)
+	if !ok || c.Value.Type() != asset.Map {
+		return nil
+	}
+	out := asset.NewMap()
+	for _, f := range o.Fields {
+		if item := c.Value.Get(f.YAML); item != nil && f.Send != nil {
+			out.Set(f.YAML, item)
+		}
+	}
+	if out.Len() == 0 {
+		return nil
+	}
+	return out
 }
 
 // filled reports whether a field has the value that it gets when the file is

@@ -165,6 +165,9 @@ func (d *Decoder) fields(rows []Field, rest, v *asset.Value) {
 		} else if f.REST != "" {
 			if item := rest.GetPath(splitPath(f.REST)...); !item.IsNull() {
 				got = f.As.Decode(d, item)
+				if got == nil && f.Required && item.Type() == asset.List {
+					got = asset.NewList() // a list of none, which a file must say
+				}
 			}
 		}
 		if got != nil {

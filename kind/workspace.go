@@ -81,6 +81,7 @@ func checkProject(c *Checker, v *asset.Value) {
 	default:
 		c.Badf(v, "missing_field", "add hub_id: and the resource id of the hub", "hub_id: is missing")
 	}
+	v.Delete("workspace_hub")
 	v.Set("kind", asset.NewString("project"))
 }
 
