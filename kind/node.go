@@ -110,6 +110,9 @@ func stepOf(typ, task string) *stepForm {
 func allSteps() []Type {
 	var out []Type
 	for _, f := range stepForms {
+		if f.typ == "automl" && f.task == "" {
+			continue
+		}
 		out = append(out, f.named)
 		if f.inline != nil {
 			out = append(out, *f.inline)

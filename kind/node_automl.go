@@ -10,7 +10,7 @@ import (
 // it stands in the file, with words and members spelled as there.
 
 // automlSteps are the forms of such steps, one a task. The last takes every
-// other task, which it then refuses.
+// other task, which it then refuses; it is not among the alternatives.
 func automlSteps() []stepForm {
 	var out []stepForm
 	for _, task := range automlTasks {
