@@ -32,6 +32,9 @@ func (s steps) Encode(e *Encoder, v *asset.Value) *asset.Value {
 	return rest
 }
 
+// Equal compares what want mentions of each step.
+func (s steps) Equal(want, live *asset.Value) bool { return sameMap(s.Map, want, live) }
+
 // withoutEmpty leaves out what has no value and maps without entries.
 func withoutEmpty(v *asset.Value) *asset.Value {
 	switch v.Type() {
