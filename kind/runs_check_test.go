@@ -150,6 +150,16 @@ func TestScoringScript(t *testing.T) {
 	}
 }
 
+// TestStepsOnly: what runs only as a step of a pipeline is no job.
+func TestStepsOnly(t *testing.T) {
+	for _, typ := range []string{"import", "parallel", "data_transfer"} {
+		v := kind.Identify(readYAML(t, commandDoc+"type: "+typ), "")
+		if want := "a job of type " + typ + " does not run by itself: write it as a step of a pipeline, below jobs"; v.Variant != nil || v.Doubt != want {
+			t.Errorf("%s: got %+v", typ, v)
+		}
+	}
+}
+
 // TestTells: released documents without $schema are known by their keys, and
 // jobs from components.
 func TestTells(t *testing.T) {
