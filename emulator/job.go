@@ -74,7 +74,7 @@ func jobKind() *definition {
 			{name: "jars", def: omit},
 			{name: "pyFiles", def: omit},
 			// finetuning, distillation
-			{name: "fineTuningDetails", def: omit},
+			{name: "fineTuningDetails", object: true, def: omit},
 			{name: "dataGenerationDetails", def: omit},
 			{name: "finetuningDetails", def: omit},
 			{name: "dataGenerationTaskType", def: omit},
@@ -182,6 +182,8 @@ func fillJob(c *call, doc obj) {
 		null("archives", "args", "conf", "files", "jars", "pyFiles", "environmentId", "queueSettings")
 	case "AutoML":
 		null("environmentId", "queueSettings", "resources")
+	case "FineTuning":
+		null("queueSettings", "resources")
 	}
 	p["status"] = "Starting"
 }

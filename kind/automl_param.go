@@ -234,14 +234,24 @@ func (t spaceParam) parseValue(text string) *asset.Value {
 // Equal compares what is sent.
 func (t spaceParam) Equal(want, live *asset.Value) bool { return spaceText(want) == spaceText(live) }
 
-// Schema allows a value and the distributions.
+// Schema allows a value, or a map with the parameters of any distribution: the
+// alternatives one by one would be most of the schema of a job.
 func (t spaceParam) Schema() map[string]any {
-	alts := []any{t.scalar().Schema()}
+	number := Num{}.Schema()
+	if t.sort == paramInt {
+		number = wholeNumber{}.Schema()
+	}
+	props := map[string]any{"type": sameWords(t.distributions()...).Schema()}
 	for _, name := range t.distributions() {
 		_, params := paramsOf(name)
-		alts = append(alts, objectSchema(t.rows(name, params), false))
+		for _, p := range params {
+			props[p] = number
+		}
 	}
-	return map[string]any{"anyOf": alts}
+	props["values"] = List{Of: t.scalar()}.Schema()
+	return map[string]any{"anyOf": []any{t.scalar().Schema(), map[string]any{
+		"type": "object", "properties": props, "required": []any{"type"}, "additionalProperties": false,
+	}}}
 }
 
 // Describe names the alternatives.

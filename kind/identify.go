@@ -103,8 +103,8 @@ func identifySchema(doc *asset.Value, url string) Verdict {
 		for _, v := range t.Variants {
 			for _, s := range v.Schemas {
 				if strings.EqualFold(s, name) {
-					if u := unmanagedForm(t.Kind, doc); u != "" {
-						return Verdict{Unmanaged: u, Why: why + ", type " + doc.Get("type").Str()}
+					if bad := refusedForm(t.Kind, doc); bad != "" {
+						return Verdict{Doubt: bad, Why: why}
 					}
 					// The schema names the kind; type may say the variant closer.
 					if w, ok := t.pick(doc); ok {
@@ -145,8 +145,8 @@ func identifyFolder(doc *asset.Value, folder string) Verdict {
 	if t == nil {
 		return Verdict{Why: "no $schema, type or keys of an asset"}
 	}
-	if u := unmanagedForm(t.Kind, doc); u != "" {
-		return Verdict{Unmanaged: u, Why: "in the folder " + folder}
+	if bad := refusedForm(t.Kind, doc); bad != "" {
+		return Verdict{Doubt: bad, Why: "in the folder " + folder}
 	}
 	if v, _ := t.pick(doc); v != nil {
 		return Verdict{Variant: v, Why: "in the folder " + folder}

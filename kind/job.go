@@ -26,7 +26,7 @@ var job = &Table{
 		{YAML: "display_name", REST: "properties.displayName", As: Str{}, Doc: "The name that is shown; the name of the job if not given."},
 		{YAML: "description", REST: "properties.description", As: Str{}, Doc: "What it is for."},
 		{YAML: "experiment_name", REST: "properties.experimentName", As: Str{}, Change: Once, Service: asset.NewString("Default"), Doc: "The experiment that the run belongs to."},
-		{YAML: "tags", REST: "properties.tags", As: Tags, Doc: "Tags of the run."},
+		{YAML: "tags", REST: "properties.tags", As: jobTags, Doc: "Tags of the run, which are texts."},
 		{YAML: "id", As: Str{}, ReadOnly: true, Doc: "Set by Azure."},
 		{YAML: "status", As: Str{}, ReadOnly: true, Doc: "Set by Azure."},
 		{YAML: "log_files", As: Any{}, ReadOnly: true, Doc: "Set by Azure."},
@@ -34,9 +34,22 @@ var job = &Table{
 	},
 }
 
+// jobTags are tags of a job: the reference client takes no numbers for texts
+// here.
+var jobTags = func() Map {
+	m := Tags
+	m.Of = strictText{}
+	return m
+}()
+
+// strictText is a text that must be written as one.
+type strictText struct{ Str }
+
+func (strictText) Decode(d *Decoder, v *asset.Value) *asset.Value { return Text{}.Decode(d, v) }
+
 // Rows that several forms of a job have.
 var (
-	jobProperties    = Field{YAML: "properties", REST: "properties.properties", As: Tags, Change: Append, Doc: "Properties may be added, not changed or removed."}
+	jobProperties    = Field{YAML: "properties", REST: "properties.properties", As: jobTags, Change: Append, Doc: "Properties may be added, not changed or removed."}
 	jobCompute       = Field{YAML: "compute", REST: "properties.computeId", As: Ref{To: "compute", Bare: true, Keep: []string{"local", "serverless"}}, Change: Once, Doc: "Where it runs; serverless if not given."}
 	jobIdentityRow   = Field{YAML: "identity", REST: "properties.identity", As: jobIdentity, Change: Once, Doc: "Who the run acts as."}
 	jobServicesRow   = Field{YAML: "services", REST: "properties.services", As: jobServices, Change: Once, Doc: "Ways into the running job."}
@@ -54,7 +67,7 @@ var jobIdentity = Object{
 		if v.Get("type").Str() == "managed_identity" {
 			v.Set("type", asset.NewString("managed").At(v.Get("type").Pos()))
 		}
-		for _, key := range []string{"client_id", "object_id", "msi_resource_id"} {
+		for _, key := range []string{"client_id", "object_id"} {
 			if item := v.Get(key); item != nil && v.Get("type").Str() != "managed" {
 				c.Badf(item, "conflict", "remove it", "%s is for type managed only", key)
 			}
@@ -64,41 +77,76 @@ var jobIdentity = Object{
 		{YAML: "type", REST: "identityType", Required: true, As: Words("managed", "Managed", "managed_identity", "Managed", "aml_token", "AMLToken", "user_identity", "UserIdentity"), Doc: "A managed identity, a token of the workspace, or the user who submits."},
 		{YAML: "client_id", REST: "clientId", As: Str{}, Doc: "The managed identity by client id."},
 		{YAML: "object_id", REST: "objectId", As: Str{}, Doc: "The managed identity by object id."},
-		{YAML: "msi_resource_id", REST: "resourceId", As: Fold{}, Doc: "The managed identity by resource id."},
 	},
 }
 
 // jobServices leaves out the services that every run has.
 var jobServices = Map{
 	Drop: func(key string) bool { return key == "Tracking" || key == "Studio" },
-	Of: Object{After: finishService, Fields: []Field{
-		{YAML: "type", REST: "jobServiceType", As: serviceTypes, Doc: "What the service is."},
+	Of: Object{After: finishService, FromREST: func(_ *Decoder, _, v *asset.Value) { setDefault(v, "type", otherService) }, Fields: []Field{
+		{YAML: "type", REST: "jobServiceType", As: serviceType{}, Doc: "What the service is."},
 		{YAML: "port", REST: "port", As: Int{}, Doc: "The port that it listens on."},
-		{YAML: "nodes", REST: "nodes.nodesValueType", As: Words("all", "All"), Doc: "all for every node; the first if not given."},
+		{YAML: "nodes", REST: "nodes.nodesValueType", As: Enum{Exact: true, Words: [][2]string{{"all", "All"}}}, Doc: "all for every node; the first if not given."},
 		{
 			YAML: "properties", REST: "properties", Doc: "Further properties.",
 			As: Map{Of: Text{}, Drop: func(key string) bool { return key == "logDir" || key == "sshPublicKeys" }},
 		},
 		{YAML: "ssh_public_keys", REST: "properties.sshPublicKeys", As: Str{}, Doc: "Who may log in, for type ssh."},
 		{YAML: "log_dir", REST: "properties.logDir", As: Str{}, Doc: "Where the logs are, for type tensor_board."},
-		{YAML: "job_service_type", As: serviceTypes, Doc: "An older name of type."},
 		{YAML: "endpoint", As: Str{}, ReadOnly: true, Doc: "Set by Azure."},
 		{YAML: "status", As: Str{}, ReadOnly: true, Doc: "Set by Azure."},
 		{YAML: "error_message", As: Str{}, ReadOnly: true, Doc: "Set by Azure."},
 	}},
 }
 
-var serviceTypes = Words("ssh", "SSH", "tensor_board", "TensorBoard", "vs_code", "VSCode", "jupyter_lab", "JupyterLab", "custom", "Custom")
+// serviceType is the type of a service. The reference client knows four, in
+// lower case or any case of the same letters, and sends no type for any other
+// word.
+type serviceType struct{}
 
-// finishService brings the two spellings of a service to one.
+var serviceTypes = Words("ssh", "SSH", "tensor_board", "TensorBoard", "vs_code", "VSCode", "jupyter_lab", "JupyterLab")
+
+func (serviceType) Check(c *Checker, v *asset.Value) *asset.Value {
+	if v.Type() != asset.String {
+		return Str{}.Check(c, v)
+	}
+	word := strings.ToLower(v.Str())
+	if contains(serviceTypes.names(), word) {
+		return asset.NewString(word)
+	}
+	c.warn(v.Pos(), "not_sent", "one of "+strings.Join(serviceTypes.names(), ", "), "%q is no type of service and is not sent", v.Str())
+	return asset.NewString(otherService)
+}
+
+// otherService is the normal form of a word that is not sent.
+const otherService = "other"
+
+func (serviceType) Encode(e *Encoder, v *asset.Value) *asset.Value {
+	if v.Str() == otherService {
+		return nil
+	}
+	return serviceTypes.Encode(e, v)
+}
+func (serviceType) Decode(d *Decoder, v *asset.Value) *asset.Value { return serviceTypes.Decode(d, v) }
+func (serviceType) Schema() map[string]any {
+	return map[string]any{"type": "string", "examples": toAny(serviceTypes.names())}
+}
+func (serviceType) Describe() string { return serviceTypes.Describe() }
+
+// spelled is the word of the file.
+func (serviceType) spelled() Type { return spelledService{} }
+
+type spelledService struct{ serviceType }
+
+func (spelledService) Encode(_ *Encoder, v *asset.Value) *asset.Value {
+	if v.Str() == otherService {
+		return nil
+	}
+	return plain(v)
+}
+
+// finishService brings the two spellings of a member to one.
 func finishService(c *Checker, v *asset.Value) {
-	if old := v.Get("job_service_type"); old != nil {
-		setDefault(v, "type", old.Str())
-		v.Delete("job_service_type")
-	}
-	if v.Get("type").IsNull() {
-		c.Badf(v, "missing_field", "one of "+strings.Join(serviceTypes.names(), ", "), "type is missing")
-	}
 	if props := v.Get("properties"); props.Len() > 0 {
 		rest := props.Clone()
 		for _, move := range [][2]string{{"logDir", "log_dir"}, {"sshPublicKeys", "ssh_public_keys"}} {
@@ -112,6 +160,10 @@ func finishService(c *Checker, v *asset.Value) {
 			v.Delete("properties")
 		}
 	}
+	if v.Get("log_dir") != nil {
+		setDefault(v, "type", "tensor_board")
+	}
+	setDefault(v, "type", "ssh") // so the reference client reads one without a type
 	for key, typ := range map[string]string{"ssh_public_keys": "ssh", "log_dir": "tensor_board"} {
 		if item := v.Get(key); item != nil && v.Get("type").Str() != typ {
 			c.Badf(item, "conflict", "remove it", "%s is for type %s only", key, typ)
@@ -119,16 +171,23 @@ func finishService(c *Checker, v *asset.Value) {
 	}
 }
 
+var priorities = []string{"low", "medium", "high"}
+
 // queueSettings are words in the file; the service takes the priority as a
 // number.
 var queueSettings = Object{
 	Fields: []Field{
 		{YAML: "job_tier", REST: "jobTier", As: Words("spot", "Spot", "basic", "Basic", "standard", "Standard", "premium", "Premium", "null", "Null"), Doc: "What is paid for waiting less."},
-		{YAML: "priority", REST: "priority", As: Words("low", "1", "medium", "2", "high", "3"), Doc: "The order within the tier."},
+		{YAML: "priority", REST: "priority", As: sameWords("low", "medium", "high"), Doc: "The order within the tier."},
 	},
 	ToREST: func(_ *Encoder, _, rest *asset.Value) {
-		if n := decodeNumber(rest.Get("priority")); n.Type() == asset.Int {
-			rest.Set("priority", n)
+		if i := slices.Index(priorities, rest.Get("priority").Str()); i >= 0 {
+			rest.Set("priority", asset.NewInt(int64(i+1)))
+		}
+	},
+	FromREST: func(_ *Decoder, rest, v *asset.Value) {
+		if i, ok := decodeNumber(rest.Get("priority")).Int64(); ok && i >= 1 && int(i) <= len(priorities) {
+			v.Set("priority", asset.NewString(priorities[i-1]))
 		}
 	},
 }

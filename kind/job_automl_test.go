@@ -109,3 +109,18 @@ search_space: [{learning_rate: {type: uniform, min_value: 1, max_value: 2.5}, mo
 		t.Error("a task that nobody knows is taken for another")
 	}
 }
+
+// TestAutoMLStepProblems: what the reference client refuses of such steps.
+func TestAutoMLStepProblems(t *testing.T) {
+	const head = "type: pipeline\nsettings: {default_compute: azureml:c}\njobs:\n  n: {type: automl, training_data: '${{parent.inputs.d}}', "
+	for _, tt := range []struct{ doc, want string }{
+		{head + "task: magic, target_column_name: y}", "jobs.n.task: \"magic\" is not a task of AutoML"},
+		{head + "task: regression}", "jobs.n.target_column_name: is missing"},
+		{head + "task: regression, target_column_name: y, inputs: {a: 1}}", "jobs.n: unknown field \"inputs\""},
+		{head + "task: regression, target_column_name: y, tags: {a: 1}}", "jobs.n.tags.a: want a text"},
+		{head + "task: image_classification, target_column_name: y, search_space: [{number_of_epochs: '15'}]}", "jobs.n.search_space.0.number_of_epochs: want a whole number"},
+		{"type: pipeline\njobs:\n  n: {type: automl, task: regression, target_column_name: y, training_data: '${{parent.inputs.d}}'}", "jobs: n.compute: is missing"},
+	} {
+		expectProblem(t, tt.doc, tt.want)
+	}
+}

@@ -20,6 +20,7 @@ var commandJob = &Variant{
 	FromREST: jobFromREST,
 	Check: func(c *Checker, v *asset.Value) {
 		finishJob(c, v)
+		checkCommandCode(c, v.Get("code"))
 		c.in("command", func() {
 			doubleBraces(c, v)
 			checkInputsOf(c, v.Get("command"), v.Get("inputs"))
@@ -30,6 +31,17 @@ var commandJob = &Variant{
 	}, commandFields("properties."), []Field{
 		{YAML: "limits", REST: "properties.limits", As: commandLimits, Change: Once, Doc: "When the run is stopped."},
 	}),
+}
+
+// checkCommandCode refuses the addresses that the reference client does.
+func checkCommandCode(c *Checker, code *asset.Value) {
+	for _, prefix := range []string{"git+", "azureml://registries/"} {
+		if strings.HasPrefix(code.Str(), prefix) {
+			c.in("code", func() {
+				c.Badf(code, "bad_reference", "write the path of a folder, or azureml:NAME:VERSION", "a job cannot take its code from %q", code.Str())
+			})
+		}
+	}
 }
 
 // tellCommandJob knows a command job from a command component, which has a
@@ -49,7 +61,7 @@ func commandFields(at string) []Field {
 		{YAML: "command", REST: at + "command", As: Str{}, Required: true, Change: Once, Doc: "The command line; ${{inputs.x}} and the like are filled in."},
 		{YAML: "code", REST: at + "codeId", As: Local{What: Code, Asset: "code"}, Change: Once, Doc: "The folder that the command runs in, an address, or a code asset."},
 		{YAML: "environment", REST: at + "environmentId", As: Ref{To: "environment", Inline: true, File: true}, Required: true, Change: Once, Doc: "What the command runs in."},
-		{YAML: "environment_variables", REST: at + "environmentVariables", As: Map{Of: Text{}}, Change: Once, Doc: "Variables of the process, sent as texts."},
+		{YAML: "environment_variables", REST: at + "environmentVariables", As: Map{Of: pythonText{}}, Change: Once, Doc: "Variables of the process, sent as texts."},
 		{YAML: "distribution", REST: at + "distribution", As: distribution, Change: Once, Doc: "How the processes are spread over the machines."},
 		{YAML: "resources", REST: at + "resources", As: jobResources, Change: Once, Doc: "The machines."},
 	}

@@ -173,13 +173,21 @@ func distillationFromREST(d *Decoder, rest, v *asset.Value) {
 
 // teacherConnection is the connection to the large model: its endpoint with a
 // key, or a connection of another type with credentials.
-var teacherConnection = byType("a connection: serverless, or one of "+strings.Join(teacherTypes.names(), ", "), "type", func() map[string]Type {
-	out := map[string]Type{"serverless": serverlessTeacher}
-	for _, name := range teacherTypes.names() {
-		out[squash(name)] = otherTeacher
-	}
-	return out
-}())
+var teacherConnection = Pick{
+	Name: "a connection: serverless, or one of " + strings.Join(teacherTypes.names(), ", "),
+	Of: func(v *asset.Value) Type {
+		typ := v.Get("type").Text()
+		if _, other := teacherTypes.find(typ); other {
+			return otherTeacher
+		}
+		if squash(typ) == "serverless" {
+			return serverlessTeacher
+		}
+		return nil
+	},
+	OfREST: func(*asset.Value) Type { return nil },
+	All:    []Type{serverlessTeacher, otherTeacher},
+}
 
 var teacherTypes = sameWords("git", "container_registry", "python_feed", "s3", "snowflake", "azure_sql_db", "azure_synapse_analytics",
 	"azure_my_sql_db", "azure_postgres_db", "custom", "azure_data_lake_gen2")

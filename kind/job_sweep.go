@@ -14,9 +14,16 @@ var sweepJob = &Variant{
 	Tell: func(doc *asset.Value) bool {
 		return typeIs(doc, "sweep") && doc.Has("trial") || hasAll(doc, "trial", "search_space", "objective")
 	},
-	Preview:  &Preview{Tell: tellPreviewSweep, Upgrade: upgradeSweepJob},
-	Doc:      "Runs of one command over a space of hyperparameters.",
-	ToREST:   jobToREST,
+	Preview: &Preview{Tell: tellPreviewSweep, Upgrade: upgradeSweepJob},
+	Doc:     "Runs of one command over a space of hyperparameters.",
+	ToREST: func(e *Encoder, v, rest *asset.Value) {
+		jobToREST(e, v, rest)
+		// The reference client sends the machines of the trial for the sweep,
+		// too, if that has none.
+		if machines := rest.GetPath("properties", "trial", "resources"); machines != nil && v.Get("resources").IsNull() {
+			rest.SetPath(machines, "properties", "resources")
+		}
+	},
 	FromREST: jobFromREST,
 	Check: func(c *Checker, v *asset.Value) {
 		finishJob(c, v)
@@ -29,8 +36,8 @@ var sweepJob = &Variant{
 			})
 		}
 	},
-	Fields: slices.Concat(commandJobRows, []Field{
-		{YAML: "trial", REST: "properties.trial", As: Obj(commandFields("")...), Required: true, Change: Once, Doc: "What each run does."},
+	Fields: slices.Concat([]Field{jobProperties, jobCompute, jobIdentityRow, unsentServices, jobQueue, jobInputsRow, jobOutputsRow}, []Field{
+		{YAML: "trial", REST: "properties.trial", As: sweepTrial, Required: true, Change: Once, Doc: "What each run does."},
 		{YAML: "search_space", REST: "properties.searchSpace", As: Map{Of: SearchSpace{}}, Required: true, Change: Once, Doc: "The hyperparameters, by name."},
 		{YAML: "sampling_algorithm", REST: "properties.samplingAlgorithm", As: samplingAlgorithm, Change: Once, Doc: "How values are chosen: random, grid, bayesian, or a map."},
 		{YAML: "objective", REST: "properties.objective", Required: true, Change: Once, As: sweepObjective, Doc: "What the sweep is after."},
@@ -40,17 +47,43 @@ var sweepJob = &Variant{
 	}),
 }
 
+// sweepTrial is what each run does. The sweep is queued, not the trial.
+var sweepTrial = Obj(append(commandFields(""), Field{YAML: "queue_settings", As: Any{}, ReadOnly: true, Doc: "Taken and not sent, as the reference client does."})...)
+
 var sweepObjective = Obj(
 	Field{YAML: "goal", REST: "goal", As: Words("minimize", "minimize", "maximize", "maximize"), Required: true, Change: Once, Doc: "What is better."},
 	Field{YAML: "primary_metric", REST: "primaryMetric", As: Str{}, Required: true, Change: Once, Doc: "The metric that the runs log."},
 )
 
-var samplingAlgorithm = Shorthand{Key: "type", Object: Obj(
-	Field{YAML: "type", REST: "samplingAlgorithmType", As: Words("random", "Random", "grid", "Grid", "bayesian", "Bayesian"), Required: true, Change: Once, Doc: "How values are chosen."},
-	Field{YAML: "seed", REST: "seed", As: Int{}, Change: Once, Doc: "The seed, for random."},
-	Field{YAML: "rule", REST: "rule", As: Words("random", "random", "sobol", "sobol"), Change: Once, Doc: "The rule, for random."},
-	Field{YAML: "logbase", REST: "logbase", As: Text{}, Change: Once, Doc: "The base of logarithmic distributions: a number, or e."},
-)}
+// samplingAlgorithm is a word, or a map with it. The seed, the rule and the
+// base are of random sampling.
+var samplingAlgorithm = Shorthand{Key: "type", Object: Object{
+	After: func(c *Checker, v *asset.Value) {
+		for _, key := range []string{"seed", "rule", "logbase"} {
+			if item := v.Get(key); item != nil && v.Get("type").Str() != "random" {
+				c.Badf(item, "conflict", "remove it", "%s is for type random only", key)
+			}
+		}
+	},
+	Fields: []Field{
+		{YAML: "type", REST: "samplingAlgorithmType", As: Words("random", "Random", "grid", "Grid", "bayesian", "Bayesian"), Required: true, Change: Once, Doc: "How values are chosen."},
+		{YAML: "seed", REST: "seed", As: Int{}, Change: Once, Doc: "The seed, for random."},
+		{YAML: "rule", REST: "rule", As: Words("random", "random", "sobol", "sobol"), Change: Once, Doc: "The rule, for random."},
+		{YAML: "logbase", REST: "logbase", As: logBase{}, Change: Once, Doc: "The base of logarithmic distributions: a number, or e."},
+	},
+}}
+
+// logBase is a number, which is sent as the text of one with a fraction, or a
+// word.
+type logBase struct{ Text }
+
+func (logBase) Check(c *Checker, v *asset.Value) *asset.Value {
+	got := floatOrText{}.Check(c, v)
+	if got == nil {
+		return nil
+	}
+	return asset.NewString(got.Text())
+}
 
 var (
 	evaluationDelay = Field{YAML: "delay_evaluation", REST: "delayEvaluation", As: Int{}, Nullable: true, Change: Once, Send: asset.NewInt(0), Doc: "Intervals before the first look."}

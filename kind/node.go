@@ -32,6 +32,9 @@ func (s steps) Encode(e *Encoder, v *asset.Value) *asset.Value {
 	return rest
 }
 
+// Equal compares what want mentions of each step.
+func (s steps) Equal(want, live *asset.Value) bool { return sameMap(s.Map, want, live) }
+
 // withoutEmpty leaves out what has no value and maps without entries.
 func withoutEmpty(v *asset.Value) *asset.Value {
 	switch v.Type() {
@@ -110,6 +113,9 @@ func stepOf(typ, task string) *stepForm {
 func allSteps() []Type {
 	var out []Type
 	for _, f := range stepForms {
+		if f.typ == "automl" && f.task == "" {
+			continue
+		}
 		out = append(out, f.named)
 		if f.inline != nil {
 			out = append(out, *f.inline)

@@ -10,7 +10,7 @@ import (
 // it stands in the file, with words and members spelled as there.
 
 // automlSteps are the forms of such steps, one a task. The last takes every
-// other task, which it then refuses.
+// other task, which it then refuses; it is not among the alternatives.
 func automlSteps() []stepForm {
 	var out []stepForm
 	for _, task := range automlTasks {
@@ -90,9 +90,7 @@ func automlStepRows(task automlTask) []Field {
 	text := slices.ContainsFunc(rows, func(f Field) bool { return f.REST == "fixedParameters" })
 	image := slices.ContainsFunc(rows, func(f Field) bool { return f.REST == "modelSettings" })
 	if image {
-		rows = append(rows,
-			Field{YAML: "test_data", REST: "test_data", As: tableData, Change: Once, Doc: "What the best model is tested with."},
-			Field{YAML: "test_data_size", REST: "test_data_size", As: Num{}, Change: Once, Doc: "The part of the training data that is kept for the test, if there is no test data."})
+		rows = append(rows, Field{YAML: "test_data", REST: "test_data", As: tableData, Change: Once, Doc: "What the best model is tested with."})
 	}
 	out := make([]Field, len(rows))
 	for i, f := range rows {

@@ -37,12 +37,24 @@ func TestRunsProblems(t *testing.T) {
 		{commandDoc + "command: c\nenvironment: azureml:e:1\ninputs: {x: {path: 'azureml:d'}}", "inputs.x: path: \"azureml:d\" does not refer to an asset"},
 		{commandDoc + "command: c\nenvironment: azureml:e:1\ninputs: {x: {path: p, mode: eval_mount}}", "inputs.x: mode eval_mount is for mltable only"},
 		{commandDoc + "command: c\nenvironment: azureml:e:1\nservices: {x: {type: vs_code, log_dir: a}}", "services.x: log_dir is for type tensor_board only"},
-		{commandDoc + "command: c\nenvironment: azureml:e:1\nservices: {x: {nodes: all}}", "services.x: type is missing"},
 		{commandDoc + "command: c\nenvironment: azureml:e:1\ninputs: {x: }", "inputs.x has no value"},
 		{commandDoc + "command: c\nenvironment: azureml:e:1\ninputs: {x: {path: p, mode: mount}}", "inputs.x.mode: \"mount\" is not a value"},
 		{commandDoc + "command: c ${{inputs.dta}}\nenvironment: azureml:e:1\ninputs: {data: 1}", "command: the job has no input \"dta\" (did you mean \"data\"?)"},
 		{commandDoc + "command: c\nenvironment: azureml:e:1\nidentity: {type: aml_token, client_id: c}", "identity: client_id is for type managed only"},
 		{commandDoc + "command: c\nenvironment: azureml:e:1\noutputs: {x: {path_on_compute: p}}", "outputs.x: unknown field \"path_on_compute\""},
+		{commandDoc + "command: c\nenvironment: azureml:e:1\ntags: {a: 1}", "tags.a: want a text"},
+		{commandDoc + "command: c\nenvironment: azureml:e:1\nproperties: {a: true}", "properties.a: want a text"},
+		{commandDoc + "command: c\nenvironment: azureml:e:1\nidentity: {type: managed, msi_resource_id: x}", "identity: unknown field \"msi_resource_id\""},
+		{commandDoc + "command: c\nenvironment: azureml:e:1\nservices: {x: {job_service_type: ssh}}", "services.x: unknown field \"job_service_type\""},
+		{commandDoc + "command: c\nenvironment: azureml:e:1\nservices: {x: {type: ssh, nodes: ALL}}", "services.x.nodes: \"ALL\" is not a value"},
+		{commandDoc + "command: c\nenvironment: azureml:e:1\nservices: {x: {type: TensorBoard, log_dir: a}}", "services.x: log_dir is for type tensor_board only"},
+		{commandDoc + "command: c\nenvironment: azureml:e:1\nqueue_settings: {priority: 1}", "queue_settings.priority: \"1\" is not a value"},
+		{commandDoc + "command: c\nenvironment: azureml:e:1\ncode: git+https://a.example/b", "code: a job cannot take its code from"},
+		{commandDoc + "command: c\nenvironment: azureml:e:1\ncode: azureml://registries/r/codes/c/versions/1", "code: a job cannot take its code from"},
+		{sweepDoc + "search_space: {x: {type: choice, values: [[1]]}}", "search_space.x.values.0: want a text, a number or a map, not a list"},
+		{sweepDoc + "search_space: {x: {type: choice}}\nsampling_algorithm: {type: grid, seed: 3}", "sampling_algorithm: seed is for type random only"},
+		{sweepDoc + "search_space: {x: {type: choice}}\nparent_job_name: x", "unknown field \"parent_job_name\""},
+		{"type: pipeline\njobs: {}\nqueue_settings: {job_tier: spot}", "unknown field \"queue_settings\""},
 		{sweepDoc, "search_space: is missing"},
 		{sweepDoc + "search_space: {x: {type: gauss}}", "search_space.x.type: there is no such distribution"},
 		{sweepDoc + "search_space: {x: {type: uniform, min_value: 1}}", "search_space.x.max_value: is missing"},
@@ -134,6 +146,16 @@ func TestScoringScript(t *testing.T) {
 		}, a.Body)
 		if got := bad.Error(); got != tt.want {
 			t.Errorf("%v: got %q, want %q", tt.files, got, tt.want)
+		}
+	}
+}
+
+// TestStepsOnly: what runs only as a step of a pipeline is no job.
+func TestStepsOnly(t *testing.T) {
+	for _, typ := range []string{"import", "parallel", "data_transfer"} {
+		v := kind.Identify(readYAML(t, commandDoc+"type: "+typ), "")
+		if want := "a job of type " + typ + " does not run by itself: write it as a step of a pipeline, below jobs"; v.Variant != nil || v.Doubt != want {
+			t.Errorf("%s: got %+v", typ, v)
 		}
 	}
 }

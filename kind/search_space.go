@@ -45,7 +45,7 @@ func spaceRows(name string, params []string) []Field {
 		f := Field{YAML: p, As: Num{}, Required: true}
 		switch p {
 		case "values":
-			f.As = List{Of: choiceValue{}}
+			f.As, f.Required = List{Of: choiceValue{}}, false
 		case "upper":
 			f.As = Int{}
 		}
@@ -69,7 +69,11 @@ func (SearchSpace) Check(c *Checker, v *asset.Value) *asset.Value {
 		c.in("type", func() { c.Badf(v, "bad_value", "one of "+strings.Join(names, ", "), "there is no such distribution") })
 		return nil
 	}
-	return c.object(v, spaceRows(name, params), nil, false)
+	got := c.object(v, spaceRows(name, params), nil, false)
+	if name == "choice" && got.Get("values").IsNull() {
+		got.Set("values", asset.NewList())
+	}
+	return got
 }
 
 // Encode makes the list.
@@ -144,7 +148,7 @@ func (t choiceValue) each(v *asset.Value, f func(*asset.Value) *asset.Value) *as
 }
 
 func (t choiceValue) Check(c *Checker, v *asset.Value) *asset.Value {
-	if v.Type() == asset.Bool {
+	if v.Type() == asset.Bool || v.Type() == asset.List {
 		c.Badf(v, "wrong_type", quoteHint(v), "want a text, a number or a map, not a %s", v.Type())
 		return nil
 	}
