@@ -19,6 +19,7 @@ var job = &Table{
 	Remove:     Archive,
 	Promotable: true,
 	Once:       true,
+	ExactType:  true,
 	Apart:      true,
 	Doc:        "One run: of a command, a sweep, a pipeline, a Spark program, or a training that Azure carries out.",
 	Variants:   slices.Concat([]*Variant{commandJob, sweepJob, pipelineJob, sparkJob}, automlJobs(), []*Variant{finetuningJob, distillationJob}),

@@ -21,7 +21,7 @@ var pipelineJob = &Variant{
 	Fields: []Field{
 		jobProperties, jobCompute, jobIdentityRow, jobServicesRow, jobOutputsRow,
 		{YAML: "inputs", REST: "properties.inputs", As: pipelineInputs, Change: Once, Doc: "What the steps can bind to: values, which are sent as texts, and data."},
-		{YAML: "component", REST: "properties.componentId", As: Ref{To: "component", Inline: true, File: true, Path: true, Default: true, Type: "pipeline"}, Change: Once, Doc: "A pipeline component that is run; not together with jobs."},
+		{YAML: "component", REST: "properties.componentId", As: Ref{To: "component", Inline: true, File: true, Path: true, Default: true, Type: "pipeline", Apart: true}, Change: Once, Doc: "A pipeline component that is run; not together with jobs."},
 		{YAML: "jobs", REST: "properties.jobs", As: pipelineSteps, Change: Once, Doc: "The steps, by name."},
 		{YAML: "settings", REST: "properties.settings", As: pipelineSettings, Change: Once, Doc: "What holds for all steps."},
 	},
@@ -42,16 +42,46 @@ var pipelineSettings = Object{Open: true, Fields: []Field{
 
 // completePipeline completes the steps. Each must know where it runs.
 func completePipeline(c *Checker, v *asset.Value) {
+	takePipeline(v, v.Get("component"))
 	for name, item := range v.Get("inputs").Entries() {
 		if path := item.Get("path"); isBinding(path) {
 			v.Get("inputs").Set(name, path)
 		}
 	}
 	completeSteps(c, v)
+	if def := v.Get("component"); def.Type() == asset.Map {
+		inferOptional(c, def)
+	}
 	if v.Get("compute").IsNull() && v.GetPath("settings", "default_compute").IsNull() {
 		c.in("jobs", func() { checkComputes(c, v.Get("jobs")) })
 		c.in("component", func() { checkComputes(c, v.GetPath("component", "jobs")) })
 	}
+}
+
+// takePipeline completes a job by the component that it names and that stands in
+// a file: it has the ports of the component and no others.
+func takePipeline(v, def *asset.Value) {
+	if def.Type() != asset.Map {
+		return
+	}
+	inputs := asset.NewMap().At(v.Get("inputs").Pos())
+	for name, decl := range def.Get("inputs").Entries() {
+		if item := v.Get("inputs").Get(name); item != nil {
+			inputs.Set(name, item)
+		} else if text := decl.Get("default"); text != nil {
+			inputs.Set(name, text)
+		}
+	}
+	setOrDelete(v, "inputs", inputs)
+	outputs := asset.NewMap().At(v.Get("outputs").Pos())
+	for name := range def.Get("outputs").Entries() {
+		item := v.Get("outputs").Get(name)
+		if item == nil {
+			item = asset.NewMap().At(v.Pos()).Set("type", asset.NewString("uri_folder"))
+		}
+		outputs.Set(name, item)
+	}
+	setOrDelete(v, "outputs", outputs)
 }
 
 // checkComputes looks for steps that no compute is said for, in the pipelines
@@ -72,6 +102,9 @@ func checkComputes(c *Checker, jobs *asset.Value) {
 
 func checkPipelineJob(c *Checker, v *asset.Value) {
 	finishJob(c, v)
+	for name, item := range v.Get("outputs").Entries() {
+		c.in("outputs", func() { c.in(name, func() { checkOutputName(c, item) }) })
+	}
 	jobs, ref := v.Get("jobs"), v.Get("component")
 	switch {
 	case jobs.Len() > 0 && ref != nil:

@@ -80,6 +80,9 @@ type Ref struct {
 	// Type is the only type that an inline asset may have, and the one that it
 	// has if it names none; "" for any.
 	Type string
+	// Apart says that the asset must stand in a file of its own and not in the
+	// file that refers to it.
+	Apart bool
 	// Home refuses assets of registries.
 	Home bool
 	// Parented says that the reference names the asset that contains the other
@@ -217,6 +220,8 @@ func (r Ref) parseShort(short string, t *Table) (ref Reference, bad string) {
 			ref.Name, ref.Version = name, version
 		} else if name, label, ok := strings.Cut(short, "@"); ok {
 			ref.Name, ref.Label = name, label
+		} else if r.To == "environment" && strings.HasPrefix(short, "AzureML-") {
+			return ref, "" // one of Microsoft's, which the service finds
 		} else if r.Default {
 			ref.Label = "default"
 		} else {
@@ -242,8 +247,8 @@ func hasFold(list []string, s string) bool {
 // normal form, in which name, version and, unless it is the first of the
 // kind, the type that says the variant are still members.
 func (r Ref) Check(c *Checker, v *asset.Value) *asset.Value {
-	if v.Type() == asset.Map && r.Inline {
-		return r.checkInline(c, v)
+	if v.Type() == asset.Map && r.Inline && !r.Apart {
+		return r.CheckInline(c, v)
 	}
 	if v.Type() != asset.String {
 		c.Badf(v, "wrong_type", r.hint(), "want a reference to %s, not %s", aKind(r.To), sort(v))
@@ -257,6 +262,9 @@ func (r Ref) Check(c *Checker, v *asset.Value) *asset.Value {
 	switch {
 	case ref.Form == File:
 		return asset.NewString("file:" + ref.Text)
+	case ref.Form == Expression && r.To == "environment":
+		c.Badf(v, "bad_reference", r.hint(), "an expression cannot stand for an environment")
+		return nil
 	case ref.Form == Registry && r.Home:
 		c.Badf(v, "bad_reference", r.hint(), "%q is of a registry, which cannot be named here", v.Str())
 		return nil
@@ -276,7 +284,9 @@ func (r Ref) Spell(ref Reference, text string) string {
 	return ref.String()
 }
 
-func (r Ref) checkInline(c *Checker, v *asset.Value) *asset.Value {
+// CheckInline brings an asset that stands inside another, or in a file that the
+// other names, to its normal form.
+func (r Ref) CheckInline(c *Checker, v *asset.Value) *asset.Value {
 	if r.Inlined != nil {
 		v = r.Inlined(v)
 	}
@@ -484,7 +494,7 @@ type Local struct {
 	// Ignore, if not nil, are the lines that hold in place of those of the
 	// ignore file in the folder.
 	Ignore []string
-	// Slash ends the URI of a folder with a slash.
+	// Slash ends the URI with a slash: the type says that it is a folder.
 	Slash bool
 	// Long writes the datastore URI in its long form, with the workspace.
 	Long bool

@@ -88,7 +88,7 @@ func (w *work) filing(t kind.Filer, s kind.Site) *asset.Value {
 // file reads an asset that is named by its file: a map, with what it names
 // itself.
 func (w *work) file(t kind.Ref, s kind.Site, name string) *asset.Value {
-	got := w.included(asset.NewString(name).At(s.Value.Pos()), string(t.To), t.Check, func(inner *asset.Value) *asset.Value {
+	got := w.included(asset.NewString(name).At(s.Value.Pos()), string(t.To), t.CheckInline, func(inner *asset.Value) *asset.Value {
 		return w.include(kind.PickVariant(t.To, inner), inner, s.Path)
 	})
 	if got == nil {
