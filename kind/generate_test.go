@@ -263,11 +263,11 @@ func (g generator) network() *asset.Value {
 
 func (g generator) entries(m Map) *asset.Value {
 	v := asset.NewMap()
-	keys := []string{"key_0", "key_1", "key_2"}
-	if strings.Contains(m.Keys, "|") {
-		keys = strings.Split(m.Keys, "|") // a choice of words
-	}
-	for _, key := range keys[:g.count(len(keys))] {
+	for i := range g.count(3) {
+		key := "key_" + strconv.Itoa(i)
+		if m.Keys != "" && !matches(m.Keys, key) {
+			key = g.pick(strings.Split(m.Keys, "|"))
+		}
 		if item := g.value(m.Of); item != nil {
 			v.Set(key, item)
 		}
