@@ -79,7 +79,7 @@ func (t *Table) Schema() map[string]any {
 
 // Schema is the JSON Schema of the variant, without the $schema of its own.
 func (v *Variant) Schema() map[string]any {
-	s := objectSchema(v.all, v.table.Lax)
+	s := objectSchema(v.all, v.Open != "" || v.Lax || v.table.Lax)
 	props := s["properties"].(map[string]any)
 	required, _ := s["required"].([]any)
 	props["$schema"] = map[string]any{"type": "string"}
@@ -88,7 +88,7 @@ func (v *Variant) Schema() map[string]any {
 		required = append(required, "name")
 	}
 	if v.table.Versioned {
-		props["version"] = map[string]any{"type": []any{"string", "number", "boolean", "null"}}
+		props["version"] = map[string]any{"type": []any{"string", "number", "boolean"}}
 	}
 	if v.table.NeedVersion {
 		props["version"] = map[string]any{"type": "string", "minLength": 1, "not": map[string]any{"const": "auto"}}
@@ -99,7 +99,7 @@ func (v *Variant) Schema() map[string]any {
 		required = append(required, v.table.ParentKey)
 	}
 	if len(v.Types) > 0 {
-		typ := Enum{}
+		typ := Enum{Exact: v.table.ExactType}
 		for _, name := range v.Types {
 			typ.Words = append(typ.Words, [2]string{name, name})
 		}

@@ -24,6 +24,15 @@ func inner(t Type) (types []Type, rows []Field) {
 	case metrics:
 		return nil, t.Fields
 	case lowerKeys:
+	case snaked:
+		return nil, t.Fields
+	case bound:
+		return []Type{t.Of}, nil
+	case steps:
+		return []Type{t.Of}, nil
+	case jsonList:
+		return []Type{t.Of}, nil
+	case specConf:
 		return []Type{t.Of}, nil
 	case Map:
 		return []Type{t.Of}, nil
