@@ -96,7 +96,7 @@ func (c *Checker) typeOf(doc *asset.Value, t *Table) {
 		if t.NeedType {
 			c.Problems.Hintf(doc.Pos(), "missing_field", "one of "+strings.Join(names, ", "), "type is missing")
 		}
-	case v.Type() == asset.String && slices.ContainsFunc(names, func(n string) bool { return squash(n) == squash(v.Str()) }):
+	case v.Type() == asset.String && slices.ContainsFunc(names, func(n string) bool { return n == v.Str() || !t.ExactType && squash(n) == squash(v.Str()) }):
 	default:
 		hint := problem.DidYouMean(v.Text(), names)
 		if hint == "" {
@@ -182,14 +182,21 @@ var compiled sync.Map
 func (c *Checker) version(v *asset.Value) (version string, auto bool) {
 	switch v.Type() {
 	case asset.Null:
+		if v != nil {
+			c.Problems.Hintf(v.Pos(), "no_value", "write a value, or remove the key", "version has no value")
+		}
 		return "", true
 	case asset.String, asset.Int, asset.Float, asset.Bool:
 		version = v.Text()
+	case asset.Time:
+		if version = v.Text(); !c.variant.table.DateVersion {
+			c.Problems.Hintf(v.Pos(), "wrong_type", "put it in quotes", "a version is a text or a number, not a %s", v.Type())
+		}
 	default:
 		c.Problems.Hintf(v.Pos(), "wrong_type", "put it in quotes", "a version is a text or a number, not a %s", v.Type())
 		return "", true
 	}
-	if version == "auto" {
+	if version == "auto" || version == "" {
 		return "", true
 	}
 	if !c.Literals && !matches(`[A-Za-z0-9._-]+`, version) {
@@ -225,6 +232,19 @@ func (c *Checker) object(doc *asset.Value, rows []Field, skip []string, open boo
 	return out
 }
 
+// idle are the keys of a map that have no row, with a warning for each: they
+// mean nothing to the reference client.
+func (c *Checker) idle(v *asset.Value, rows []Field) []string {
+	var keys []string
+	for key, item := range v.Entries() {
+		if fieldOf(rows, key) == nil {
+			keys = append(keys, key)
+			c.warn(item.Pos(), "unknown_field", "remove it, or correct its name", "%q means nothing here and is not sent", key)
+		}
+	}
+	return keys
+}
+
 func (c *Checker) unknown(key string, item *asset.Value, rows []Field, skip []string) {
 	var known []string
 	for _, f := range rows {
@@ -250,7 +270,9 @@ func (c *Checker) row(f *Field, doc, out *asset.Value) {
 	case f.Made && !v.IsNull():
 		c.Badf(v, "unknown_field", "remove it", "unknown field %q", f.YAML)
 	case v.IsNull():
-		if f.Required {
+		if v != nil {
+			c.Badf(v, "no_value", "write a value, or remove the key", "has no value")
+		} else if f.Required {
 			c.Badf(doc, "missing_field", "add "+f.YAML+": "+f.As.Describe(), "is missing")
 		}
 	case f.Secret && !c.Literals && !isSecretRef(v):

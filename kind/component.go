@@ -2,6 +2,7 @@ package kind
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"mlsync.dev/mlsync/asset"
@@ -17,19 +18,22 @@ const anonymousComponent = "azureml_anonymous"
 // component is a step that pipelines are made of. What it does is fixed with
 // its version; its texts and tags are not (recorded 2026-03).
 var component = &Table{
-	Kind:       "component",
-	Plural:     "components",
-	Collection: "components",
-	Versioned:  true,
-	Anonymous:  anonymousComponent,
-	Names:      NameRule{Pattern: `[a-z][a-z\d_]{0,254}`, Text: "use 1 to 255 lower-case letters, digits and underscores, the first a letter"},
-	Tags:       "properties.tags",
-	Remove:     Archive,
-	Promotable: true,
-	Renames:    true,
-	LabelPath:  true,
-	System:     func(id asset.ID) bool { return id.Name == anonymousComponent },
-	Doc:        "A step of pipelines, with declared inputs and outputs.",
+	Kind:        "component",
+	Plural:      "components",
+	Collection:  "components",
+	Versioned:   true,
+	Anonymous:   anonymousComponent,
+	Names:       NameRule{Pattern: `[a-z][a-z\d_]{0,254}`, Text: "use 1 to 255 lower-case letters, digits and underscores, the first a letter"},
+	Tags:        "properties.tags",
+	Remove:      Archive,
+	Promotable:  true,
+	Renames:     true,
+	LabelPath:   true,
+	ExactType:   true,
+	DateVersion: true,
+	Apart:       true,
+	System:      func(id asset.ID) bool { return id.Name == anonymousComponent },
+	Doc:         "A step of pipelines, with declared inputs and outputs.",
 	Variants: []*Variant{
 		commandComponent, pipelineComponent, parallelComponent, sparkComponent, automlComponent, importComponent,
 		copyComponent, transferInComponent, transferOutComponent,
@@ -37,7 +41,7 @@ var component = &Table{
 	Fields: []Field{
 		{YAML: "display_name", REST: spec + "display_name", As: Str{}, Doc: "The name that is shown."},
 		{YAML: "description", REST: spec + "description", As: Str{}, Doc: "What it does. The service keeps the text in the specification only."},
-		{YAML: "tags", REST: "properties.tags", As: Tags, Doc: "Tags of the version."},
+		{YAML: "tags", REST: "properties.tags", As: Map{Of: Str{}, Owned: true, Drop: Tags.Drop}, Doc: "Tags of the version."},
 		{YAML: "id", As: Str{}, ReadOnly: true, Doc: "Set by Azure."},
 		{YAML: "creation_context", As: Any{}, ReadOnly: true, Doc: "Set by Azure."},
 		{YAML: "latest_version", As: Str{}, ReadOnly: true, Doc: "Set by Azure."},
@@ -68,11 +72,12 @@ var commandComponent = func() *Variant {
 		Field{YAML: "command", REST: spec + "command", As: Str{}, Required: true, Change: NewVersion, Doc: "The command line. ${{inputs.x}} and the like are filled in, and $[[ ]] is left out if an optional input in it has no value."},
 		Field{YAML: "code", REST: spec + "code", As: componentCode, Change: NewVersion, Doc: "The folder that the command runs in, an address, or a code asset."},
 		includes,
-		Field{YAML: "environment", REST: spec + "environment", As: Ref{To: "environment", Inline: true, File: true, Prefix: true, Default: true}, Required: true, Change: NewVersion, Doc: "What the command runs in."},
+		Field{YAML: "environment", REST: spec + "environment", As: Ref{To: "environment", Inline: true, File: true, Prefix: true}, Required: true, Change: NewVersion, Doc: "What the command runs in."},
 		Field{YAML: "distribution", REST: spec + "distribution", As: spelled(distribution), Change: NewVersion, Doc: "How the processes are spread over the machines."},
 		Field{YAML: "resources", REST: spec + "resources", As: specResources, Change: NewVersion, Doc: "The machines."},
 		Field{YAML: "queue_settings", REST: spec + "queue_settings", As: specQueue, Change: NewVersion, Doc: "How a run is queued on serverless compute."},
-		Field{YAML: "properties", REST: "properties.properties", As: Tags, Change: Append, Doc: "Properties may be added, not changed or removed."},
+		Field{YAML: "properties", REST: "properties.properties", As: specProperties, Change: Append, Doc: "Properties may be added, not changed or removed."},
+		Field{YAML: "environment_variables", As: Any{}, Change: Once, Doc: "Read and not sent: a step may have some."},
 	)
 	v.Doc = "A command, with the environment that it runs in."
 	v.Tell = tellCommandComponent
@@ -91,14 +96,32 @@ var componentCode = Local{What: Code, Asset: "code", Prefix: true, Component: tr
 
 var includes = Field{YAML: "additional_includes", As: List{Of: Str{}}, Change: Once, Doc: "Files and folders that are put into the folder of the code before it is uploaded."}
 
+// specProperties are texts on the version, and stand in the specification as
+// they are written.
+var specProperties = Map{Of: shown{}, Owned: true, Drop: Tags.Drop}
+
+// shown is any value, which is sent as the text that Python makes of it.
+type shown struct{ Any }
+
+// Encode makes the text.
+func (shown) Encode(e *Encoder, v *asset.Value) *asset.Value {
+	return pythonText{}.Encode(e, pythonText{}.Check(nil, v))
+}
+
+// Equal compares the texts.
+func (shown) Equal(want, live *asset.Value) bool {
+	return pythonText{}.Check(nil, want).Text() == pythonText{}.Check(nil, live).Text()
+}
+
 // specQueue is sent as it is written.
 var specQueue = spelled(Object{Fields: queueSettings.Fields})
 
-// specResources are sent as they are written, with unknown members.
-var specResources = Object{Open: true, Fields: []Field{
+// specResources are sent as they are written. What the reference client does
+// not know it leaves out, the properties too.
+var specResources = Object{Lax: true, Fields: []Field{
 	{YAML: "instance_count", REST: "instance_count", As: Int{}, Change: NewVersion, Service: asset.NewInt(1), Doc: "How many machines."},
 	{YAML: "instance_type", REST: "instance_type", As: Fold{}, Change: NewVersion, Doc: "The size of the machines."},
-	{YAML: "properties", REST: "properties", As: Map{Of: Any{}}, Change: NewVersion, Doc: "Further properties, as the compute wants them."},
+	{YAML: "properties", As: Map{Of: Any{}}, Change: Once, Doc: "Read and not sent: a step may have some."},
 	{YAML: "shm_size", REST: "shm_size", As: Str{}, Change: NewVersion, Doc: "The shared memory of the container, such as 4g."},
 	{YAML: "docker_args", REST: "docker_args", As: dockerArgs, Change: NewVersion, Doc: "Arguments of docker run: one text or a list."},
 	{YAML: "locations", REST: "locations", As: List{Of: Str{}}, Change: NewVersion, Doc: "Regions that a run may go to."},
@@ -112,8 +135,8 @@ func tellCommandComponent(doc *asset.Value) bool {
 		!tellCommandJob(doc) && (doc.Get("type").IsNull() || typeIs(doc, "command"))
 }
 
-// usedPort finds what a command names of inputs and outputs.
-var usedPort = regexp.MustCompile(`\$\{\{\s*(inputs|outputs)\.([A-Za-z0-9_]+)`)
+// usedExpression finds the expressions in a command.
+var usedExpression = regexp.MustCompile(`\$\{\{\s*(\S*?)\s*\}\}`)
 
 func checkComponent(c *Checker, v *asset.Value) {
 	for _, key := range []string{"inputs", "outputs"} {
@@ -124,24 +147,34 @@ func checkComponent(c *Checker, v *asset.Value) {
 			c.warn(item.Pos(), "unknown_field", "remove it, or correct its name", "%s is no field of a %s component; it is sent as it is", key, c.variant.Name)
 		}
 	}
+	if more := v.Get("additional_includes"); more.Len() > 0 && !v.Has("code") {
+		v.Set("code", asset.NewString(NoCode).At(more.Pos()))
+	}
 }
+
+// NoCode stands for the code of a component that has additional_includes only.
+const NoCode = "additional_includes:"
 
 // checkExpressions looks whether the component has what its command names.
 func checkExpressions(c *Checker, v *asset.Value) {
 	command := v.Get("command")
-	for _, m := range usedPort.FindAllStringSubmatch(command.Str(), -1) {
-		if !hasPort(v.Get(m[1]), m[2]) {
+	for _, m := range usedExpression.FindAllStringSubmatch(command.Str(), -1) {
+		if head, name, _ := strings.Cut(m[1], "."); !knows(c.variant, v, head, name) {
 			c.in("command", func() {
-				c.Badf(command, "missing_input", "declare it, or correct the name", "the component has no %s %q", strings.TrimSuffix(m[1], "s"), m[2])
+				c.Badf(command, "missing_input", "declare it, or correct the name", "the component has no %s", m[1])
 			})
 		}
 	}
 }
 
-// hasPort reports whether there is a port, or a group of ports, of the name.
-func hasPort(ports *asset.Value, name string) bool {
-	for key := range ports.Entries() {
-		if key == name || strings.HasPrefix(key, name+".") {
+// knows reports whether a component has what an expression names: a port, a
+// group of ports or what is inside a port, or a field of its own.
+func knows(variant *Variant, v *asset.Value, head, name string) bool {
+	if head != "inputs" && head != "outputs" || name == "" {
+		return name == "" && (variant.Field(head) != nil || slices.Contains(variant.heads(), head))
+	}
+	for key := range v.Get(head).Entries() {
+		if name == key || strings.HasPrefix(key, name+".") || strings.HasPrefix(name, key+".") {
 			return true
 		}
 	}
@@ -161,6 +194,16 @@ func componentToREST(e *Encoder, v, rest *asset.Value) {
 			if !e.auto && e.id.Version != "" {
 				doc.Set("version", asset.NewString(e.id.Version))
 			}
+		}
+	}
+	for _, key := range []string{"additional_includes", "properties"} {
+		if item := v.Get(key); item.Len() > 0 {
+			doc.Set(key, item)
+		}
+	}
+	for _, key := range []string{"inputs", "outputs", "resources", "distribution", "queue_settings"} {
+		if item := doc.Get(key); item.Type() == asset.Map && item.Len() == 0 {
+			doc.Delete(key)
 		}
 	}
 	if text := v.Get("description"); text != nil {

@@ -11,6 +11,9 @@ type Object struct {
 	Fields []Field
 	// Open keeps keys that have no row, unchanged.
 	Open bool
+	// Lax takes keys that have no row and leaves them out, as the reference
+	// client does.
+	Lax bool
 	// AnyCase lets keys be written in snake or camel case.
 	AnyCase bool
 	// After looks at what rows cannot say; v is the normal form.
@@ -31,7 +34,11 @@ func (o Object) Check(c *Checker, v *asset.Value) *asset.Value {
 	if o.AnyCase {
 		v = snakeKeys(o.Fields, v)
 	}
-	out := c.object(v, o.Fields, nil, o.Open)
+	var idle []string
+	if o.Lax {
+		idle = c.idle(v, o.Fields)
+	}
+	out := c.object(v, o.Fields, idle, o.Open)
 	if o.After != nil {
 		o.After(c, out)
 	}
@@ -87,7 +94,7 @@ func (o Object) Decode(d *Decoder, rest *asset.Value) *asset.Value {
 	return v
 }
 
-func (o Object) Schema() map[string]any { return objectSchema(o.Fields, o.Open || o.AnyCase) }
+func (o Object) Schema() map[string]any { return objectSchema(o.Fields, o.Open || o.AnyCase || o.Lax) }
 func (o Object) Describe() string       { return "map" }
 
 func (o Object) Children(v *asset.Value, visit func(Child)) { children(o.Fields, v, visit) }
@@ -143,9 +150,11 @@ func (m Map) Check(c *Checker, v *asset.Value) *asset.Value {
 			case m.Keys != "" && !matches(m.Keys, key):
 				c.Badf(item, "bad_name", "it must match "+m.Keys, "%q cannot be a name here", key)
 			case item.IsNull():
-				if m.Nulls {
-					out.Set(key, asset.NewNull().At(item.Pos()))
+				if !m.Nulls {
+					c.Badf(item, "no_value", "write a value, or remove the key", "has no value")
+					return
 				}
+				out.Set(key, asset.NewNull().At(item.Pos()))
 			default:
 				if got := m.Of.Check(c, item); got != nil {
 					out.Set(key, got.At(item.Pos()))

@@ -18,6 +18,7 @@ var job = &Table{
 	Remove:     Archive,
 	Promotable: true,
 	Once:       true,
+	Apart:      true,
 	Doc:        "One run of a command, or a sweep of runs over hyperparameters.",
 	Variants:   []*Variant{commandJob, sweepJob, pipelineJob},
 	Fields: []Field{

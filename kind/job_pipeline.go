@@ -14,7 +14,7 @@ var pipelineJob = &Variant{
 	Const:    []Const{{REST: "properties.jobType", Text: "Pipeline"}},
 	Tell:     func(doc *asset.Value) bool { return tellPipeline(doc) && !doc.Has("version") },
 	Doc:      "One run of several steps, which pass data to each other.",
-	Whole:    completeSteps,
+	Whole:    completePipeline,
 	ToREST:   pipelineToREST,
 	FromREST: jobFromREST,
 	Check:    checkPipelineJob,
@@ -37,6 +37,31 @@ var pipelineSettings = Object{Open: true, Fields: []Field{
 	{YAML: "continue_on_step_failure", REST: "continue_on_step_failure", As: Bool{}, Change: Once, Doc: "Other steps go on when one failed."},
 	{YAML: "force_rerun", REST: "force_rerun", As: Bool{}, Change: Once, Doc: "No result of an earlier run is used again."},
 }}
+
+// completePipeline completes the steps. Each must know where it runs.
+func completePipeline(c *Checker, v *asset.Value) {
+	completeSteps(c, v)
+	if v.Get("compute").IsNull() && v.GetPath("settings", "default_compute").IsNull() {
+		c.in("jobs", func() { checkComputes(c, v.Get("jobs")) })
+		c.in("component", func() { checkComputes(c, v.GetPath("component", "jobs")) })
+	}
+}
+
+// checkComputes looks for steps that no compute is said for, in the pipelines
+// that are steps as well.
+func checkComputes(c *Checker, jobs *asset.Value) {
+	for name, node := range jobs.Entries() {
+		typ := squash(node.Get("type").Text())
+		c.in(name, func() {
+			switch {
+			case typ == "pipeline":
+				checkComputes(c, node.GetPath("component", "jobs"))
+			case node.Get("compute").IsNull() && (typ != "spark" || node.Get("resources").IsNull()):
+				c.Badf(node, "missing_field", "write compute: here, or for the whole pipeline", "the step has no compute")
+			}
+		})
+	}
+}
 
 func checkPipelineJob(c *Checker, v *asset.Value) {
 	finishJob(c, v)

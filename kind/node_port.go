@@ -60,7 +60,6 @@ func bindingInput(tag string) Object {
 			{YAML: "mode", REST: "mode", As: inputModes, Change: Once, Doc: "How it is seen."},
 			{YAML: "type", As: portTypes, Change: Once, Doc: "What the path leads to; known where it comes from."},
 		},
-		After: func(_ *Checker, v *asset.Value) { fold(v, "type") },
 		ToREST: func(_ *Encoder, _, rest *asset.Value) {
 			rest.Set(tag, asset.NewString("literal"))
 		},
@@ -168,7 +167,7 @@ var (
 			{YAML: "path", REST: "value", As: Str{}, Required: true, Change: Once, Doc: "A binding, such as ${{parent.outputs.x}}."},
 			{YAML: "type", As: portTypes, Change: Once, Doc: "What the step writes."}, outputMode, outputName, outputVersion,
 		},
-		After:  func(c *Checker, v *asset.Value) { fold(v, "type"); checkOutputName(c, v) },
+		After:  checkOutputName,
 		ToREST: func(_ *Encoder, _, rest *asset.Value) { rest.Set("type", asset.NewString("literal")) },
 	}
 	stepOutput = Object{

@@ -13,6 +13,8 @@ import (
 type pipe struct {
 	*Checker
 	inputs, outputs, jobs *asset.Value
+	// chain are the ports that are being followed, each bound to the next.
+	chain []string
 }
 
 // completeSteps completes the steps of a pipeline, job or component: once the
@@ -197,6 +199,13 @@ func (p *pipe) ofStep(at *asset.Value, path []string) string {
 	case v.Type() == asset.Map && v.Get("type") != nil:
 		return v.Get("type").Text()
 	case isBinding(v):
+		port := strings.Join(path, ".")
+		if slices.Contains(p.chain, port) {
+			p.Badf(at, "cycle", "bind it to something else", "%s is bound to itself", port)
+			return unknown
+		}
+		p.chain = append(p.chain, port)
+		defer func() { p.chain = p.chain[:len(p.chain)-1] }()
 		typ, _ := p.source(at, v.Str())
 		return typ
 	}

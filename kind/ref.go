@@ -95,9 +95,8 @@ func (r Ref) Parse(text string, s Scope) (ref Reference, bad string) {
 		}
 		return Reference{Form: File, Text: strings.TrimPrefix(text, "file:")}, ""
 	}
-	text = strings.TrimPrefix(strings.TrimPrefix(text, "azureml:azureml:"), "")
-	if strings.HasPrefix(text, "//") { // the rest of azureml:azureml://…
-		text = "azureml:" + text
+	if rest, twice := strings.CutPrefix(text, "azureml:azureml:"); twice {
+		text = "azureml:" + rest
 	}
 	if m := registryURI.FindStringSubmatch(text); m != nil {
 		ref = Reference{Form: Registry, Registry: m[1], Name: m[3], Text: text}
@@ -395,11 +394,21 @@ func (l Local) Check(c *Checker, v *asset.Value) *asset.Value {
 	if v.Type() == asset.Map && l.Inline {
 		return v
 	}
-	if v.Type() != asset.String || v.Str() == "" {
+	text := v.Str()
+	if l.Component && text == "" && v.Type() == asset.String {
+		text = "." // the folder of the file, as for the reference client
+	}
+	if text == "" {
 		c.Badf(v, "wrong_type", quoteHint(v), "want a path or an address, not %s", sort(v))
 		return nil
 	}
-	return asset.NewString(v.Str())
+	if l.Component && l.IsRemote(text) {
+		if ref, bad := (Ref{To: l.Asset}).Parse(text, Scope{}); bad != "" || ref.Form != Short && ref.Form != Registry && ref.Form != ARM {
+			c.Badf(v, "bad_reference", "write a path of the repository, or a code asset", "%q is no code that a component can have", text)
+			return nil
+		}
+	}
+	return asset.NewString(text)
 }
 
 func (l Local) Encode(e *Encoder, v *asset.Value) *asset.Value {

@@ -12,7 +12,7 @@ import (
 func spelled(t Type) Type {
 	switch t := t.(type) {
 	case Object:
-		return Object{Fields: spelledRows(t.Fields, ""), Open: t.Open, AnyCase: t.AnyCase, After: t.After}
+		return Object{Fields: spelledRows(t.Fields, ""), Open: t.Open, Lax: t.Lax, AnyCase: t.AnyCase, After: t.After}
 	case Map:
 		t.Of = spelled(t.Of)
 		return t

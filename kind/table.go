@@ -24,6 +24,8 @@ type Table struct {
 	// VersionMax is the most characters that the service takes for a version;
 	// 0 if none is known.
 	VersionMax int
+	// DateVersion takes a date for a version.
+	DateVersion bool
 	// Anonymous is the name under which inline assets of this kind are
 	// registered; "" if the kind is never written inline.
 	Anonymous string
@@ -64,8 +66,12 @@ type Table struct {
 	// of Fields.
 	Variants []*Variant
 	Fields   []Field
-	// NeedType says that a file must name its type.
-	NeedType bool
+	// NeedType says that a file must name its type, ExactType that the type
+	// has one spelling only.
+	NeedType, ExactType bool
+	// Apart says that the variants are kinds of their own to the reference
+	// client (job/command).
+	Apart bool
 	// Doc is one sentence for the reference docs.
 	Doc string
 }
@@ -210,8 +216,8 @@ func (v *Variant) Table() *Table { return v.table }
 // FullName is kind or kind/variant for kinds whose variants are kinds of
 // their own to the reference client (job/command).
 func (v *Variant) FullName() string {
-	if v.table.Once && v.Name != "" {
-		return string(v.table.Kind) + "/" + v.Name
+	if v.table.Apart && len(v.Types) > 0 {
+		return string(v.table.Kind) + "/" + v.Types[0]
 	}
 	return string(v.table.Kind)
 }

@@ -244,7 +244,11 @@ func (Fold) Equal(a, b *asset.Value) bool { return strings.EqualFold(a.Text(), b
 
 // Enum is one of a few words. Words maps the YAML spelling, which is the
 // normal form, to what is sent.
-type Enum struct{ Words [][2]string }
+type Enum struct {
+	Words [][2]string
+	// Exact takes the YAML spelling only.
+	Exact bool
+}
 
 // Words makes an Enum of YAML and REST spellings by turns.
 func Words(pairs ...string) Enum {
@@ -278,7 +282,7 @@ func (e Enum) find(s string) (word [2]string, ok bool) {
 
 func (e Enum) Check(c *Checker, v *asset.Value) *asset.Value {
 	if v.IsScalar() {
-		if w, ok := e.find(v.Text()); ok {
+		if w, ok := e.find(v.Text()); ok && (!e.Exact || w[0] == v.Str()) {
 			return asset.NewString(w[0])
 		}
 	}
@@ -314,6 +318,9 @@ func (e Enum) Decode(_ *Decoder, v *asset.Value) *asset.Value {
 }
 
 func (e Enum) Schema() map[string]any {
+	if e.Exact {
+		return map[string]any{"enum": toAny(e.names())}
+	}
 	var alts []string
 	for _, w := range e.Words {
 		alts = append(alts, spellings(w[0]))

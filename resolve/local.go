@@ -24,6 +24,12 @@ func (w *work) local(t kind.Local, s kind.Site) *asset.Value {
 		return s.Value
 	}
 	text := s.Value.Str()
+	if text == kind.NoCode && t.Includes != "" {
+		if c := w.open(t, s, ""); c != nil {
+			return w.code(s, c)
+		}
+		return s.Value
+	}
 	if t.IsRemote(text) {
 		if t.Asset != "" && strings.HasPrefix(text, "azureml:") {
 			return w.ref(kind.Ref{To: t.Asset}, s)
@@ -57,6 +63,10 @@ func (w *work) local(t kind.Local, s kind.Site) *asset.Value {
 	return w.upload(t, s, c)
 }
 
+// mergedCode is the name of a folder that is put together of the code and
+// additional_includes, as the reference client calls it.
+const mergedCode = "code_with_additional_includes"
+
 // hashed is content with the hashes that were needed so far.
 type hashed struct {
 	*content.Content
@@ -79,6 +89,7 @@ func (w *work) open(t kind.Local, s kind.Site, full string) *hashed {
 		h = &hashed{}
 		opt := content.Options{Cache: w.in.Cache, Component: t.Component}
 		if len(more) > 0 {
+			opt.RootName = mergedCode
 			h.Content, h.err = content.Merge(w.ctx, w.in.FS, full, path.Dir(s.Value.Pos().File), more, opt)
 		} else {
 			h.Content, h.err = content.Open(w.ctx, w.in.FS, full, opt)

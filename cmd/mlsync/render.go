@@ -177,6 +177,9 @@ func registrations(want *resolve.Want, a *asset.Asset) int {
 }
 
 func renderUpload(u resolve.Upload) renderedUpload {
+	if u.Content.Merged {
+		return renderedUpload{"<merged>/" + u.Content.Base, u.Content.Base, map[string]string{"kind": "content-202208", "sha256": u.Hash}}
+	}
 	if u.Code {
 		return renderedUpload{u.Content.Path, u.Content.Base, map[string]string{"kind": "content-202208", "sha256": u.Hash}}
 	}

@@ -52,6 +52,8 @@ type Content struct {
 	// of the directory that a symlink to it leads to, as Microsoft's client
 	// has it.
 	Base string
+	// Merged says that the directory was put together by Merge.
+	Merged bool
 	// Files are the files that count, in the order of the lower-cased Rel.
 	Files []File
 

@@ -26,7 +26,7 @@ import (
 // ErrConflict. The rules of component code apply in any case.
 func Merge(ctx context.Context, fsys fs.FS, code, dir string, includes []string, opt Options) (*Content, error) {
 	m := &merger{tree: &fsTree{fsys: fsys}, opt: opt, out: newFolder("")}
-	c := &Content{IsDir: true, cache: opt.Cache}
+	c := &Content{IsDir: true, Merged: true, cache: opt.Cache}
 	root, err := m.code(ctx, c, code, dir)
 	if err != nil {
 		return nil, err
@@ -46,6 +46,7 @@ type merger struct {
 	opt   Options
 	out   *folder
 	taken map[string]*node // entries of the code directory
+	home  string           // where the code directory is
 	depth int
 }
 
@@ -69,7 +70,7 @@ func (m *merger) code(ctx context.Context, c *Content, code, dir string) (*scope
 	if code != "" && !n.dir {
 		// The client skips the ignore file for a single file of code.
 		root := &scope{base: path.Dir(at), rules: &rules{}}
-		m.taken[n.name] = n
+		m.taken[n.name], m.home = n, path.Dir(n.at)
 		return root, m.copy(ctx, n, at, m.out, path.Base(at), root)
 	}
 	if !n.dir {
@@ -87,6 +88,7 @@ func (m *merger) code(ctx context.Context, c *Content, code, dir string) (*scope
 	if err != nil {
 		return nil, err
 	}
+	m.home = n.at
 	for _, k := range children {
 		m.taken[k.name] = k
 	}
@@ -110,7 +112,7 @@ func (m *merger) include(ctx context.Context, root *scope, name string) error {
 	if n.at == "." {
 		return fmt.Errorf("the root of the repository cannot be included: %w", fs.ErrInvalid)
 	}
-	if t := m.taken[n.name]; t != nil && t.at != n.at {
+	if t := m.taken[n.name]; t != nil && (t.at != n.at || t.at == path.Join(m.home, n.name)) {
 		return fmt.Errorf("%s: %w", n.name, ErrConflict)
 	}
 	return m.copy(ctx, n, at, m.out, n.name, root)
