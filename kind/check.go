@@ -18,7 +18,9 @@ type Checker struct {
 	// Literals allows secrets in clear, for render, which shows what other
 	// clients would send.
 	Literals bool
-	variant  *Variant
+	// Part says that what is completed is a part of another asset.
+	Part    bool
+	variant *Variant
 	id       asset.ID // of the asset that is being read
 	path     []string
 }

@@ -19,7 +19,8 @@ var pipelineJob = &Variant{
 	FromREST: jobFromREST,
 	Check:    checkPipelineJob,
 	Fields: []Field{
-		{YAML: "component", REST: "properties.componentId", As: Ref{To: "component", Inline: true, File: true, Path: true, Default: true}, Change: Once, Doc: "A pipeline component that is run; not together with jobs."},
+		{YAML: "inputs", REST: "properties.inputs", As: pipelineInputs, Change: Once, Doc: "What the steps can bind to: values, which are sent as texts, and data."},
+		{YAML: "component", REST: "properties.componentId", As: Ref{To: "component", Inline: true, File: true, Path: true, Default: true, Type: "pipeline"}, Change: Once, Doc: "A pipeline component that is run; not together with jobs."},
 		{YAML: "jobs", REST: "properties.jobs", As: pipelineSteps, Change: Once, Doc: "The steps, by name."},
 		{YAML: "settings", REST: "properties.settings", As: pipelineSettings, Change: Once, Doc: "What holds for all steps."},
 	},
@@ -40,6 +41,11 @@ var pipelineSettings = Object{Open: true, Fields: []Field{
 
 // completePipeline completes the steps. Each must know where it runs.
 func completePipeline(c *Checker, v *asset.Value) {
+	for name, item := range v.Get("inputs").Entries() {
+		if path := item.Get("path"); isBinding(path) {
+			v.Get("inputs").Set(name, path)
+		}
+	}
 	completeSteps(c, v)
 	if v.Get("compute").IsNull() && v.GetPath("settings", "default_compute").IsNull() {
 		c.in("jobs", func() { checkComputes(c, v.Get("jobs")) })
@@ -113,7 +119,9 @@ var pipelineComponent = func() *Variant {
 	v.Tell = func(doc *asset.Value) bool { return tellPipeline(doc) && doc.Has("version") }
 	v.Whole = func(c *Checker, body *asset.Value) {
 		completeSteps(c, body)
-		inferOptional(c, body)
+		if !c.Part { // else once the inputs that are given to it are looked at
+			inferOptional(c, body)
+		}
 	}
 	return v
 }()

@@ -130,12 +130,14 @@ var stepForms = []stepForm{
 	{typ: "data_transfer", task: "export_data", ref: "component", named: transferStep("export_data", "sink")},
 }
 
+const stepOutputsDoc = "Where the outputs go; a binding such as ${{parent.outputs.x}} gives one to the pipeline."
+
 // stepHead are the rows of every step.
 func stepHead(typ string) []Field {
 	return []Field{
 		{YAML: "type", REST: "type", As: specWords(typ), Change: Once, Doc: "What the step is; command if not given."},
 		{YAML: "inputs", REST: "inputs", As: stepInputs, Change: Once, Doc: "Values, data, or bindings such as ${{parent.inputs.x}} and ${{parent.jobs.a.outputs.x}}."},
-		{YAML: "outputs", REST: "outputs", As: stepOutputs, Change: Once, Doc: "Where the outputs go; a binding such as ${{parent.outputs.x}} gives one to the pipeline."},
+		{YAML: "outputs", REST: "outputs", As: stepOutputs, Change: Once, Doc: stepOutputsDoc},
 		{YAML: "display_name", REST: "display_name", As: Str{}, Change: Once, Doc: "The name that is shown."},
 		{YAML: "description", As: Str{}, Change: Once, Doc: "What the step does; a part of an inline component."},
 		{YAML: "tags", REST: "tags", As: Map{Of: Text{}, Nulls: true}, Change: Once, Doc: "Tags of the step."},
@@ -148,20 +150,21 @@ func stepHead(typ string) []Field {
 var stepCompute = Field{YAML: "compute", REST: "computeId", As: bound{Ref{To: "compute", Bare: true, Keep: []string{"local"}}}, Change: Once, Doc: "Where it runs; the default of the pipeline if not given."}
 
 // stepComponent names a component of the workspace, of a registry or of a file.
-func stepComponent(key, rest string) Field {
-	return Field{YAML: key, REST: rest, As: Ref{To: "component", Inline: true, File: true, Path: true, Default: true}, Required: true, Change: Once, Doc: "The component: a reference, the path of a file, or the component itself."}
+func stepComponent(key, rest, typ string) Field {
+	ref := Ref{To: "component", Inline: true, File: true, Path: true, Type: typ, Home: key == "trial"}
+	return Field{YAML: key, REST: rest, As: ref, Required: true, Change: Once, Doc: "The component: a reference, the path of a file, or the component itself."}
 }
 
 // namedStep is a step that names its component; unknown fields are passed on.
 func namedStep(typ string, fields ...Field) Object {
-	rows := append(bindable(stepHead(typ)), stepComponent("component", "componentId"))
+	rows := append(bindable(stepHead(typ)), stepComponent("component", "componentId", typ))
 	rows = append(rows, stepCompute)
 	return Object{Open: true, Fields: append(rows, bindable(fields)...), After: finishStep(typ)}
 }
 
 // inlineStep is a step that holds what runs.
 func inlineStep(typ string, fields ...Field) *Object {
-	rows := append(stepHead(typ), stepCompute,
+	rows := append(overlay(stepHead(typ), []Field{{YAML: "outputs", REST: "outputs", As: inlineOutputs, Change: Once, Doc: stepOutputsDoc}}), stepCompute,
 		Field{YAML: "experiment_name", As: Str{}, Change: Once, Doc: "Read and not sent: the pipeline has one."},
 		Field{YAML: "id", As: Str{}, ReadOnly: true, Doc: "Set by Azure."},
 		Field{YAML: "status", As: Str{}, ReadOnly: true, Doc: "Set by Azure."},
@@ -219,7 +222,7 @@ var commandInline = append(commandStepFields[1:],
 )
 
 var sweepStep = func() Object {
-	rows := append(bindable(stepHead("sweep")), stepComponent("trial", "trial.componentId"), stepCompute)
+	rows := append(bindable(stepHead("sweep")), stepComponent("trial", "trial.componentId", "command"), stepCompute)
 	rows = append(rows, bindable([]Field{
 		{YAML: "search_space", REST: "search_space", As: Map{Of: spelledSpace{}}, Required: true, Change: Once, Doc: "The hyperparameters, by the name of an input."},
 		{YAML: "sampling_algorithm", REST: "sampling_algorithm", As: samplingShort{spelled(samplingAlgorithm.Object).(Object)}, Change: Once, Doc: "How values are chosen: random, grid, bayesian, or a map."},

@@ -1,10 +1,14 @@
 package kind
 
 import (
+	"regexp"
 	"strings"
 
 	"mlsync.dev/mlsync/asset"
 )
+
+// oldBinding is a binding as the first releases wrote it.
+var oldBinding = regexp.MustCompile(`^\$\{\{(inputs|outputs|jobs)\..*\}\}$`)
 
 // literal is a value of an input. Its normal form keeps the sort of the
 // scalar, by which the reference client tells the type of an input that is
@@ -18,9 +22,15 @@ func (l literal) tag() string {
 	return "jobInputType"
 }
 
-func (literal) Check(c *Checker, v *asset.Value) *asset.Value {
+// Check takes what a file may hold in a map as well. Expressions of the first
+// releases are refused.
+func (l literal) Check(c *Checker, v *asset.Value) *asset.Value {
 	if item := v.Get("value"); item != nil && v.Len() == 1 {
 		v = item
+	}
+	if l.Snake && oldBinding.MatchString(v.Str()) {
+		c.Badf(v, "old_expression", "write ${{parent."+strings.TrimPrefix(v.Str(), "${{"), "%q was the form of the first releases", v.Str())
+		return nil
 	}
 	if !v.IsScalar() || v.Type() == asset.Time {
 		c.Badf(v, "wrong_type", quoteHint(v), "want a text or a number, not a %s", v.Type())
@@ -52,12 +62,17 @@ func (literal) Schema() map[string]any {
 
 func (literal) Describe() string { return "text or number" }
 
-// bindingInput passes a binding on with a mode: a literal on the wire.
+// bindingInput passes a binding on with a mode: a literal on the wire. Inputs of
+// the pipeline itself lose the mode.
 func bindingInput(tag string) Object {
+	mode := "mode"
+	if tag == "jobInputType" {
+		mode = ""
+	}
 	return Object{
 		Fields: []Field{
 			{YAML: "path", REST: "value", As: Str{}, Required: true, Change: Once, Doc: "A binding, such as ${{parent.inputs.x}}."},
-			{YAML: "mode", REST: "mode", As: inputModes, Change: Once, Doc: "How it is seen."},
+			{YAML: "mode", REST: mode, As: inputModes, Change: Once, Doc: "How it is seen."},
 			{YAML: "type", As: portTypes, Change: Once, Doc: "What the path leads to; known where it comes from."},
 		},
 		ToREST: func(_ *Encoder, _, rest *asset.Value) {
@@ -67,10 +82,10 @@ func bindingInput(tag string) Object {
 }
 
 // pipelineInputs are the inputs of a pipeline job.
-var pipelineInputs = Map{Keys: portPath, Nulls: true, Of: inputPick("jobInputType", [3]Type{folderInput, fileInput, modelInput})}
+var pipelineInputs = Map{Keys: portPath, Of: inputPick("jobInputType", [3]Type{folderInput, fileInput, modelInput})}
 
 // stepInputs are the inputs of a step.
-var stepInputs = Map{Nulls: true, Of: inputPick("job_input_type", [3]Type{
+var stepInputs = Map{Of: inputPick("job_input_type", [3]Type{
 	stepData(Local{What: Upload, Asset: "data", Remote: remoteInput, Slash: true}),
 	stepData(Local{What: Upload, Asset: "data", Remote: remoteInput}),
 	stepData(Local{What: Upload, Asset: "model", Remote: remoteInput}),
@@ -129,33 +144,70 @@ func stepData(path Local) Object {
 
 // stepOutputs are the outputs of a step. One without content is only there so
 // that others can bind to it.
-var stepOutputs = Map{Keys: portName, Nulls: true, Of: Pick{
-	Name: "an output, or a binding such as ${{parent.outputs.x}}",
-	Of: func(v *asset.Value) Type {
-		switch {
-		case v.Type() == asset.String:
-			return outputBinding
-		case v.Type() != asset.Map:
-			return nil
-		case isBinding(v.Get("path")):
-			return boundOutput
-		}
-		return stepOutput
-	},
-	OfREST: func(rest *asset.Value) Type {
-		switch {
-		case !strings.EqualFold(rest.Get("type").Text(), "literal"):
+var stepOutputs = Map{Keys: portName, Nulls: true, Of: outputPick(outputBinding)}
+
+// inlineOutputs are those of a step that holds what runs: a text that is no
+// binding is a path.
+var inlineOutputs = Map{Keys: portName, Nulls: true, Of: outputPick(outputText)}
+
+func outputPick(text Type) Pick {
+	return Pick{
+		Name: "an output, or a binding such as ${{parent.outputs.x}}",
+		Of: func(v *asset.Value) Type {
+			switch {
+			case v.Type() == asset.String:
+				return text
+			case v.Type() != asset.Map:
+				return nil
+			case toOutput(v.Get("path").Str()):
+				return boundOutput
+			}
 			return stepOutput
-		case rest.Len() > 2:
-			return boundOutput
-		}
-		return outputBinding
-	},
-	All: []Type{outputBinding, boundOutput, stepOutput},
-}}
+		},
+		OfREST: func(rest *asset.Value) Type {
+			switch {
+			case !strings.EqualFold(rest.Get("type").Text(), "literal"):
+				return stepOutput
+			case rest.Len() > 2:
+				return boundOutput
+			}
+			return text
+		},
+		All: []Type{text, boundOutput, stepOutput},
+	}
+}
+
+// toOutput reports whether a text binds to an output of the pipeline.
+func toOutput(text string) bool {
+	m := parentBinding.FindStringSubmatch(text)
+	return m != nil && m[1] == "outputs"
+}
+
+// outputAddress is the text of an output: a binding. Other expressions are
+// paths, and so is any text if Path is set.
+type outputAddress struct {
+	Wrap
+	Path bool
+}
+
+// Check refuses what cannot be bound to.
+func (o outputAddress) Check(c *Checker, v *asset.Value) *asset.Value {
+	switch text := v.Str(); {
+	case oldBinding.MatchString(text):
+		c.Badf(v, "old_expression", "write ${{parent."+strings.TrimPrefix(text, "${{"), "%q was the form of the first releases", text)
+		return nil
+	case !o.Path && !isBinding(v):
+		c.Badf(v, "bad_reference", "write ${{parent.outputs.x}}, or a map with a path", "%q is no binding to an output of the pipeline", text)
+		return nil
+	}
+	return asset.NewString(v.Str())
+}
 
 // outputBinding is a binding alone.
-var outputBinding = Wrap{Of: Str{}, REST: "value", Const: []Const{{REST: "type", Text: "literal"}}}
+var (
+	outputBinding = outputAddress{Wrap: Wrap{Of: Str{}, REST: "value", Const: []Const{{REST: "type", Text: "literal"}}}}
+	outputText    = outputAddress{Wrap: outputBinding.Wrap, Path: true}
+)
 
 var (
 	outputName    = Field{YAML: "name", REST: "name", As: Str{}, Change: Once, Doc: "The data or model asset that the step makes of it."}

@@ -95,7 +95,7 @@ func portOf(typ, mode string) *asset.Value {
 // input declares what the value of an input is.
 func (p *pipe) input(v *asset.Value) *asset.Value {
 	switch {
-	case parentBinding.MatchString(v.Str()):
+	case parentBinding.MatchString(v.Str()) && !toOutput(v.Str()):
 		typ, mode := p.source(v, v.Str())
 		return portOf(typ, mode)
 	case v.Type() == asset.Map:
@@ -124,9 +124,11 @@ func (p *pipe) output(v *asset.Value) *asset.Value {
 			typ = "uri_folder"
 		}
 		return portOf(typ, v.Get("mode").Text())
-	case isBinding(v):
+	case toOutput(v.Str()):
 		typ, mode := p.source(v, v.Str())
 		return portOf(typ, mode)
+	case v.Type() == asset.String:
+		return portOf("string", "")
 	}
 	return portOf("uri_folder", "")
 }
@@ -198,7 +200,7 @@ func (p *pipe) ofStep(at *asset.Value, path []string) string {
 	switch v := ports.Get(path[2]); {
 	case v.Type() == asset.Map && v.Get("type") != nil:
 		return v.Get("type").Text()
-	case isBinding(v):
+	case parentBinding.MatchString(v.Str()):
 		port := strings.Join(path, ".")
 		if slices.Contains(p.chain, port) {
 			p.Badf(at, "cycle", "bind it to something else", "%s is bound to itself", port)
@@ -227,6 +229,8 @@ func (p *pipe) take(form *stepForm, node, def *asset.Value) {
 			node.Delete(key)
 		}
 		inherit(node, def, "entry", "py_files", "jars", "files", "archives", "args")
+	case "pipeline":
+		inferOptional(p.Checker, def)
 	case "data_transfer":
 		inherit(node, def, "data_copy_mode")
 	}
@@ -256,6 +260,11 @@ func (p *pipe) fit(form *stepForm, node, def *asset.Value) {
 					p.Badf(node, "missing_input", "add inputs: {"+name+": …}", "%s is required by the component", name)
 				})
 			}
+			continue
+		case v.IsScalar() && !isParameter(decl) && (v.Type() != asset.String || v.Str() == ""):
+			p.in("inputs", func() {
+				p.in(name, func() { p.Badf(v, "wrong_type", "write a path or an address", "%s is no %s", sort(v), decl.Get("type").Text()) })
+			})
 			continue
 		case v.Type() == asset.String && !isParameter(decl) && !strings.Contains(v.Str(), "${{"):
 			v = asset.NewMap().At(v.Pos()).Set("type", decl.Get("type")).Set("path", v)
@@ -299,12 +308,14 @@ func (p *pipe) finish(form *stepForm, node *asset.Value) {
 		switch path := v.Get("path"); {
 		case v.IsNull():
 			continue
+		case v.Type() == asset.String && !toOutput(v.Str()):
+			v = asset.NewMap().At(v.Pos()).Set("type", asset.NewString("uri_folder")).Set("path", v)
 		case v.Get("mode").Str() == "mount":
 			v.Set("mode", asset.NewString("rw_mount").At(v.Get("mode").Pos()))
-		case isBinding(path) && v.Get("mode").IsNull() && v.Get("name").IsNull():
+		case toOutput(path.Str()) && v.Get("mode").IsNull() && v.Get("name").IsNull():
 			v = path
 		}
-		if isBinding(v.Get("path")) {
+		if toOutput(v.Get("path").Str()) {
 			v.Delete("type")
 		}
 		outputs.Set(name, v)

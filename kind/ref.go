@@ -73,6 +73,11 @@ type Ref struct {
 	Object bool
 	// NameOnly sends the bare name (batch default deployment).
 	NameOnly bool
+	// Type is the only type that an inline asset may have, and the one that it
+	// has if it names none; "" for any.
+	Type string
+	// Home refuses assets of registries.
+	Home bool
 	// Siblings says that the asset referred to is contained in the same
 	// parent as, or in, the asset that refers.
 	Siblings bool
@@ -190,16 +195,32 @@ func (r Ref) Check(c *Checker, v *asset.Value) *asset.Value {
 		c.Badf(v, "bad_reference", r.hint(), "%q does not refer to %s: %s", v.Str(), aKind(r.To), bad)
 		return nil
 	}
-	if ref.Form == File {
+	switch {
+	case ref.Form == File:
 		return asset.NewString("file:" + ref.Text)
+	case ref.Form == Registry && r.Home:
+		c.Badf(v, "bad_reference", r.hint(), "%q is of a registry, which cannot be named here", v.Str())
+		return nil
 	}
 	return asset.NewString(ref.String())
 }
 
 func (r Ref) checkInline(c *Checker, v *asset.Value) *asset.Value {
+	switch typ := v.Get("type"); {
+	case r.Type == "":
+	case typ.IsNull():
+		v = v.Clone().Set("type", asset.NewString(r.Type).At(v.Pos()))
+	case squash(typ.Text()) != squash(r.Type):
+		c.Badf(typ, "bad_value", "name a "+string(r.To)+" of type "+r.Type, "a %s of type %s cannot stand here", r.To, typ.Text())
+		return nil
+	}
 	variant, _ := Of(r.To).pick(v)
 	if variant == nil {
 		c.Badf(v, "unknown_kind", "name one with azureml:", "this is not %s", aKind(r.To))
+		return nil
+	}
+	if typ := v.Get("type"); !typ.IsNull() && len(variant.Types) > 0 && squash(variant.Types[0]) != squash(typ.Text()) {
+		c.Badf(typ, "unknown_kind", "say what it does, such as task:", "this is no %s of type %s", r.To, typ.Text())
 		return nil
 	}
 	body := variant.ReadInline(c, v)

@@ -63,7 +63,7 @@ type Table struct {
 	// System reports assets that nobody wrote: the service makes them.
 	System func(asset.ID) bool
 	// Variants are the forms of the kind. Fields of the variant come on top
-	// of Fields.
+	// of Fields, or in their place.
 	Variants []*Variant
 	Fields   []Field
 	// NeedType says that a file must name its type, ExactType that the type
@@ -268,10 +268,24 @@ func link(tables []*Table) []*Table {
 	for _, t := range tables {
 		for _, v := range t.Variants {
 			v.table = t
-			v.all = slices.Concat(t.Fields, v.Fields)
+			v.all = overlay(t.Fields, v.Fields)
 		}
 	}
 	return tables
+}
+
+// overlay are the rows of a kind with those of a variant, which replace rows of
+// the same key.
+func overlay(rows, own []Field) []Field {
+	out := slices.Clone(rows)
+	for _, f := range own {
+		if i := slices.IndexFunc(out[:len(rows)], func(g Field) bool { return g.YAML == f.YAML }); i >= 0 {
+			out[i] = f
+			continue
+		}
+		out = append(out, f)
+	}
+	return out
 }
 
 func splitPath(dotted string) []string { return strings.Split(dotted, ".") }

@@ -22,7 +22,7 @@ func (w *work) include(v *kind.Variant, body *asset.Value, at []string) *asset.V
 		switch {
 		case !ok:
 		case s.Value.Type() == asset.Map:
-			return w.whole(kind.PickVariant(t.To, s.Value), s.Value)
+			return w.whole(kind.PickVariant(t.To, s.Value), s.Value, true)
 		case s.Value.Type() == asset.String:
 			if ref, bad := t.Parse(s.Value.Str(), w.in.Scope); bad == "" && ref.Form == kind.File {
 				s.Path = append(slices.Clone(at), s.Path...)
@@ -31,7 +31,7 @@ func (w *work) include(v *kind.Variant, body *asset.Value, at []string) *asset.V
 		}
 		return s.Value
 	})
-	return w.whole(v, out)
+	return w.whole(v, out, len(at) > 0)
 }
 
 // holdsParts reports whether assets of the variant may hold others, or the
@@ -45,12 +45,13 @@ func (w *work) holdsParts(v *kind.Variant) bool {
 	return holds
 }
 
-// whole completes a body whose parts are all there.
-func (w *work) whole(v *kind.Variant, body *asset.Value) *asset.Value {
+// whole completes a body whose parts are all there; part says that it is one of
+// another asset.
+func (w *work) whole(v *kind.Variant, body *asset.Value, part bool) *asset.Value {
 	if v == nil || v.Whole == nil {
 		return body
 	}
-	c := &kind.Checker{Literals: w.in.Literals}
+	c := &kind.Checker{Literals: w.in.Literals, Part: part}
 	body = body.Clone()
 	v.Whole(c, body)
 	w.problems.Append(c.Problems)
