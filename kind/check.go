@@ -21,8 +21,8 @@ type Checker struct {
 	// Part says that what is completed is a part of another asset.
 	Part    bool
 	variant *Variant
-	id       asset.ID // of the asset that is being read
-	path     []string
+	id      asset.ID // of the asset that is being read
+	path    []string
 }
 
 // Variant is the variant that is being checked.
@@ -68,7 +68,7 @@ func (v *Variant) Read(c *Checker, doc *asset.Value) *asset.Asset {
 	}
 	c.id = a.ID
 	c.typeOf(doc, t)
-	a.Body = c.object(doc, v.all, v.heads(), v.Open != "")
+	a.Body = v.body(c, doc)
 	if v.Check != nil {
 		v.Check(c, a.Body)
 	}
@@ -81,11 +81,20 @@ func (v *Variant) ReadInline(c *Checker, doc *asset.Value) *asset.Value {
 	c.variant = v
 	defer func() { c.variant = outer }()
 	c.typeOf(doc, v.table)
-	body := c.object(doc, v.all, v.heads(), v.Open != "")
+	body := v.body(c, doc)
 	if v.Check != nil {
 		v.Check(c, body)
 	}
 	return body
+}
+
+// body checks the fields of a document.
+func (v *Variant) body(c *Checker, doc *asset.Value) *asset.Value {
+	heads := v.heads()
+	if v.Lax {
+		heads = append(heads, c.idle(doc, v.all, heads...)...)
+	}
+	return c.object(doc, v.all, heads, v.Open != "")
 }
 
 // typeOf looks at the field type, which has chosen the variant already.
@@ -95,7 +104,7 @@ func (c *Checker) typeOf(doc *asset.Value, t *Table) {
 	switch {
 	case len(names) == 0:
 	case v.IsNull():
-		if t.NeedType {
+		if t.NeedType || t.ExactType && c.variant != t.Variants[0] {
 			c.Problems.Hintf(doc.Pos(), "missing_field", "one of "+strings.Join(names, ", "), "type is missing")
 		}
 	case v.Type() == asset.String && slices.ContainsFunc(names, func(n string) bool { return n == v.Str() || !t.ExactType && squash(n) == squash(v.Str()) }):
@@ -236,10 +245,10 @@ func (c *Checker) object(doc *asset.Value, rows []Field, skip []string, open boo
 
 // idle are the keys of a map that have no row, with a warning for each: they
 // mean nothing to the reference client.
-func (c *Checker) idle(v *asset.Value, rows []Field) []string {
+func (c *Checker) idle(v *asset.Value, rows []Field, known ...string) []string {
 	var keys []string
 	for key, item := range v.Entries() {
-		if fieldOf(rows, key) == nil {
+		if fieldOf(rows, key) == nil && !slices.Contains(known, key) {
 			keys = append(keys, key)
 			c.warn(item.Pos(), "unknown_field", "remove it, or correct its name", "%q means nothing here and is not sent", key)
 		}

@@ -42,6 +42,7 @@ var component = &Table{
 		{YAML: "display_name", REST: spec + "display_name", As: Str{}, Doc: "The name that is shown."},
 		{YAML: "description", REST: spec + "description", As: Str{}, Doc: "What it does. The service keeps the text in the specification only."},
 		{YAML: "tags", REST: "properties.tags", As: Map{Of: Str{}, Owned: true, Drop: Tags.Drop}, Doc: "Tags of the version."},
+		{YAML: "properties", REST: "properties.properties", As: specProperties, Change: Append, Doc: "Properties may be added, not changed or removed."},
 		{YAML: "id", As: Str{}, ReadOnly: true, Doc: "Set by Azure."},
 		{YAML: "creation_context", As: Any{}, ReadOnly: true, Doc: "Set by Azure."},
 		{YAML: "latest_version", As: Str{}, ReadOnly: true, Doc: "Set by Azure."},
@@ -73,14 +74,14 @@ var commandComponent = func() *Variant {
 		Field{YAML: "code", REST: spec + "code", As: componentCode, Change: NewVersion, Doc: "The folder that the command runs in, an address, or a code asset."},
 		includes,
 		Field{YAML: "environment", REST: spec + "environment", As: Ref{To: "environment", Inline: true, File: true, Prefix: true}, Required: true, Change: NewVersion, Doc: "What the command runs in."},
-		Field{YAML: "distribution", REST: spec + "distribution", As: spelled(distribution), Change: NewVersion, Doc: "How the processes are spread over the machines."},
+		Field{YAML: "distribution", REST: spec + "distribution", As: laxPick(spelled(distribution).(Pick)), Change: NewVersion, Doc: "How the processes are spread over the machines."},
 		Field{YAML: "resources", REST: spec + "resources", As: specResources, Change: NewVersion, Doc: "The machines."},
 		Field{YAML: "queue_settings", REST: spec + "queue_settings", As: specQueue, Change: NewVersion, Doc: "How a run is queued on serverless compute."},
-		Field{YAML: "properties", REST: "properties.properties", As: specProperties, Change: Append, Doc: "Properties may be added, not changed or removed."},
 		Field{YAML: "environment_variables", As: Any{}, Change: Once, Doc: "Read and not sent: a step may have some."},
 	)
 	v.Doc = "A command, with the environment that it runs in."
 	v.Tell = tellCommandComponent
+	v.ToREST = programToREST
 	v.Live = func(rest *asset.Value) bool {
 		return rest.GetPath("properties", "componentSpec", "command").Str() != "import"
 	}
@@ -96,8 +97,8 @@ var componentCode = Local{What: Code, Asset: "code", Prefix: true, Component: tr
 
 var includes = Field{YAML: "additional_includes", As: List{Of: Str{}}, Change: Once, Doc: "Files and folders that are put into the folder of the code before it is uploaded."}
 
-// specProperties are texts on the version, and stand in the specification as
-// they are written.
+// specProperties are texts on the version. Those of commands and Spark programs
+// stand in the specification as well, as they are written.
 var specProperties = Map{Of: shown{}, Owned: true, Drop: Tags.Drop}
 
 // shown is any value, which is sent as the text that Python makes of it.
@@ -196,12 +197,10 @@ func componentToREST(e *Encoder, v, rest *asset.Value) {
 			}
 		}
 	}
-	for _, key := range []string{"additional_includes", "properties"} {
-		if item := v.Get(key); item.Len() > 0 {
-			doc.Set(key, item)
-		}
+	if more := v.Get("additional_includes"); more.Len() > 0 {
+		doc.Set("additional_includes", more)
 	}
-	for _, key := range []string{"inputs", "outputs", "resources", "distribution", "queue_settings"} {
+	for _, key := range []string{"inputs", "outputs", "resources", "distribution", "queue_settings", "retry_settings", "conf"} {
 		if item := doc.Get(key); item.Type() == asset.Map && item.Len() == 0 {
 			doc.Delete(key)
 		}
@@ -217,6 +216,14 @@ func componentToREST(e *Encoder, v, rest *asset.Value) {
 	}
 	if !props.Has("isAnonymous") {
 		props.Set("isAnonymous", asset.NewBool(false))
+	}
+}
+
+// programToREST is componentToREST for components that hold a program.
+func programToREST(e *Encoder, v, rest *asset.Value) {
+	componentToREST(e, v, rest)
+	if props := v.Get("properties"); props.Len() > 0 {
+		rest.SetPath(props, "properties", "componentSpec", "properties")
 	}
 }
 

@@ -2,9 +2,11 @@ package kind
 
 import (
 	"encoding/json"
+	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode/utf16"
 
 	"mlsync.dev/mlsync/asset"
 )
@@ -22,6 +24,7 @@ var parallelComponent = func() *Variant {
 		deterministic, specInputs(componentInputs), specOutputs(outputsOf(false)),
 		{YAML: "resources", REST: spec + "resources", As: specResources, Change: NewVersion, Doc: "The machines."},
 	}, spelledRows(parallelFields, spec)...)...)
+	v.Open, v.Lax = "", true
 	v.Doc = "A script that is run over mini batches of data, in parallel."
 	v.Tell = func(doc *asset.Value) bool { return typeIs(doc, "parallel") && hasAll(doc, "task", "name") }
 	return v
@@ -37,20 +40,20 @@ var parallelFields = []Field{
 	{YAML: "max_concurrency_per_instance", REST: "max_concurrency_per_instance", As: Int{}, Change: NewVersion, Service: asset.NewInt(1), Doc: "Processes on one machine."},
 	{YAML: "error_threshold", REST: "error_threshold", As: Int{}, Change: NewVersion, Service: asset.NewInt(-1), Doc: "Items that may fail; -1 for any number."},
 	{YAML: "mini_batch_error_threshold", REST: "mini_batch_error_threshold", As: Int{}, Change: NewVersion, Service: asset.NewInt(-1), Doc: "Mini batches that may fail; -1 for any number."},
-	{YAML: "logging_level", REST: "logging_level", As: specWords("INFO", "DEBUG", "WARNING"), Change: NewVersion, Doc: "How much is logged."},
+	{YAML: "logging_level", REST: "logging_level", As: exactWords("INFO", "DEBUG", "WARNING"), Change: NewVersion, Doc: "How much is logged."},
 }
 
-var parallelTask = Object{Open: true, Fields: []Field{
+var parallelTask = Object{Lax: true, Fields: []Field{
 	{YAML: "type", REST: "type", As: specWords("run_function", "model", "function"), Required: true, Change: NewVersion, Doc: "What the task is."},
 	{YAML: "code", REST: "code", As: Local{What: Code, Asset: "code", Prefix: true, Component: true}, Change: NewVersion, Doc: "The folder of the entry script."},
 	{YAML: "entry_script", REST: "entry_script", As: Str{}, Change: NewVersion, Doc: "The script, relative to the code."},
 	{YAML: "program_arguments", REST: "program_arguments", As: Str{}, Change: NewVersion, Doc: "Arguments of the script."},
 	{YAML: "model", REST: "model", As: Str{}, Change: NewVersion, Doc: "The model, of a task of type model."},
 	{YAML: "append_row_to", REST: "append_row_to", As: Str{}, Change: NewVersion, Doc: "The output that collects the rows that the script returns."},
-	{YAML: "environment", REST: "environment", As: Ref{To: "environment", Inline: true, File: true, Prefix: true, Default: true}, Required: true, Change: NewVersion, Doc: "What the script runs in."},
+	{YAML: "environment", REST: "environment", As: Ref{To: "environment", Inline: true, File: true, Prefix: true}, Required: true, Change: NewVersion, Doc: "What the script runs in."},
 }}
 
-var parallelRetry = Object{Open: true, Fields: []Field{
+var parallelRetry = Object{Lax: true, Fields: []Field{
 	{YAML: "timeout", REST: "timeout", As: bound{Int{}}, Change: NewVersion, Doc: "Seconds that a mini batch may take."},
 	{YAML: "max_retries", REST: "max_retries", As: bound{Int{}}, Change: NewVersion, Doc: "How often it is tried again."},
 }}
@@ -59,7 +62,7 @@ var parallelRetry = Object{Open: true, Fields: []Field{
 // plain number: as a text in a component, as a number in a step.
 type batchSize struct{ Number bool }
 
-var batchPattern = regexp.MustCompile(`^\d+([kKmMgG][bB])*$`)
+var batchPattern = regexp.MustCompile(`^\d+([kKmMgG][bB])?$`)
 
 // Check brings 10kb to 10240.
 func (b batchSize) Check(c *Checker, v *asset.Value) *asset.Value {
@@ -111,17 +114,37 @@ func (batchSize) Describe() string { return "number, or size such as 10kb, in qu
 type jsonList struct{ List }
 
 func (l jsonList) Encode(e *Encoder, v *asset.Value) *asset.Value {
-	if v.Type() != asset.List {
+	if v.Type() != asset.List || v.Len() == 0 {
 		return plain(v)
 	}
 	var parts []string
 	for _, item := range v.Items() {
-		text, err := json.Marshal(item.Text())
-		if err == nil {
-			parts = append(parts, string(text))
-		}
+		parts = append(parts, asciiJSON(item.Text()))
 	}
 	return asset.NewString("[" + strings.Join(parts, ", ") + "]")
+}
+
+// asciiJSON is a JSON text of ASCII characters only, as Python writes it.
+func asciiJSON(s string) string {
+	var text strings.Builder
+	enc := json.NewEncoder(&text)
+	enc.SetEscapeHTML(false)
+	if enc.Encode(s) != nil {
+		return `""`
+	}
+	var out strings.Builder
+	for _, r := range strings.TrimSuffix(text.String(), "\n") {
+		switch {
+		case r < 0x7f:
+			out.WriteRune(r)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			fmt.Fprintf(&out, `\u%04x\u%04x`, high, low)
+		default:
+			fmt.Fprintf(&out, `\u%04x`, r)
+		}
+	}
+	return out.String()
 }
 
 func (l jsonList) Decode(d *Decoder, v *asset.Value) *asset.Value {
@@ -138,6 +161,14 @@ func (l jsonList) Decode(d *Decoder, v *asset.Value) *asset.Value {
 var sparkComponent = func() *Variant {
 	v := componentVariant("spark", "sparkComponent", append([]Field{deterministic, specInputs(componentInputs), specOutputs(outputsOf(false))}, sparkFields(spec)...)...)
 	v.Fields = append(v.Fields, includes)
+	for _, pair := range confKeys {
+		v.Fields = append(v.Fields, Field{YAML: pair[0], As: Any{}, Change: Once, Doc: "A short name of " + pair[1] + " in conf, which goes before it."})
+	}
+	v.Check = func(c *Checker, body *asset.Value) {
+		checkComponent(c, body)
+		liftConf(body)
+	}
+	v.ToREST = programToREST
 	v.Doc = "A Spark program."
 	v.Tell = func(doc *asset.Value) bool { return typeIs(doc, "spark") && hasAll(doc, "entry", "name", "version") }
 	return v
@@ -155,8 +186,25 @@ func sparkFields(at string) []Field {
 		{YAML: "archives", REST: at + "archives", As: List{Of: Str{}}, Change: NewVersion, Doc: "Archives that every worker unpacks."},
 		{YAML: "conf", REST: at + "conf", As: specConf{Map{Of: Any{}}}, Change: NewVersion, Doc: "Settings of Spark, such as spark.driver.cores."},
 		{YAML: "args", REST: at + "args", As: Str{}, Change: NewVersion, Doc: "Arguments of the program."},
-		{YAML: "environment", REST: at + "environment", As: Ref{To: "environment", Inline: true, File: true, Prefix: true, Default: true}, Change: NewVersion, Doc: "What the program runs in; conda packages only."},
-		{YAML: "properties", REST: "properties.properties", As: Tags, Change: Append, Doc: "Properties may be added, not changed or removed."},
+		{YAML: "environment", REST: at + "environment", As: Ref{To: "environment", Inline: true, File: true, Prefix: true}, Change: NewVersion, Doc: "What the program runs in; conda packages only."},
+	}
+}
+
+// liftConf moves settings of Spark that stand beside conf into it.
+func liftConf(v *asset.Value) {
+	conf := v.Get("conf")
+	if conf == nil {
+		conf = asset.NewMap().At(v.Pos())
+	}
+	for _, pair := range confKeys {
+		item := v.Get(pair[0])
+		if n, ok := item.Float64(); item != nil && !conf.Has(pair[1]) && item.Text() != "" && item.Text() != "False" && (!ok || n != 0) {
+			conf.Set(pair[1], item)
+		}
+		v.Delete(pair[0])
+	}
+	if conf.Len() > 0 {
+		v.Set("conf", conf)
 	}
 }
 
@@ -221,6 +269,7 @@ var automlComponent = func() *Variant {
 	v := componentVariant("automl", "", deterministic,
 		Field{YAML: "task", REST: spec + "task", As: specWords("classification", "regression", "forecasting", "image_classification", "image_classification_multilabel", "image_object_detection", "image_instance_segmentation", "text_classification", "text_classification_multilabel", "text_ner"), Required: true, Change: NewVersion, Doc: "The task of automated machine learning."},
 		specInputs(componentInputs), specOutputs(outputsOf(false)))
+	v.Open, v.Lax = "", true
 	v.Doc = "A task of automated machine learning."
 	v.Tell = func(doc *asset.Value) bool { return typeIs(doc, "automl") && hasAll(doc, "task", "name", "version") }
 	return v

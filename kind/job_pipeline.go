@@ -142,7 +142,7 @@ func inferOptional(c *Checker, v *asset.Value) {
 				text = item.Get("path").Str()
 			}
 			input, whole := strings.CutPrefix(strings.TrimSuffix(text, "}}"), "${{parent.inputs.")
-			if !whole {
+			if !whole || strings.Contains(input, ".") { // a part of a group
 				continue
 			}
 			bound[input] = true

@@ -263,7 +263,9 @@ func (p *pipe) fit(form *stepForm, node, def *asset.Value) {
 			continue
 		case v.IsScalar() && !isParameter(decl) && (v.Type() != asset.String || v.Str() == ""):
 			p.in("inputs", func() {
-				p.in(name, func() { p.Badf(v, "wrong_type", "write a path or an address", "%s is no %s", sort(v), decl.Get("type").Text()) })
+				p.in(name, func() {
+					p.Badf(v, "wrong_type", "write a path or an address", "%s is no %s", sort(v), decl.Get("type").Text())
+				})
 			})
 			continue
 		case v.Type() == asset.String && !isParameter(decl) && !strings.Contains(v.Str(), "${{"):

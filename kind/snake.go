@@ -40,6 +40,26 @@ func spelled(t Type) Type {
 	return t
 }
 
+// laxPick is p with alternatives that leave out what they do not know.
+func laxPick(p Pick) Pick {
+	of := p.Of
+	p.Of = func(v *asset.Value) Type {
+		if o, ok := of(v).(Object); ok {
+			o.Lax = true
+			return o
+		}
+		return of(v)
+	}
+	p.All = append([]Type(nil), p.All...)
+	for i, t := range p.All {
+		if o, ok := t.(Object); ok {
+			o.Lax = true
+			p.All[i] = o
+		}
+	}
+	return p
+}
+
 func spelledOrNil(t Type) Type {
 	if t == nil {
 		return nil

@@ -130,6 +130,8 @@ type Variant struct {
 	// Open is the path of the REST body that unknown fields of a file are
 	// sent in, unchanged; "" refuses them.
 	Open string
+	// Lax takes unknown fields and leaves them out.
+	Lax bool
 	// Ignore are members at Open that mean nothing to us: the service or its
 	// clients make them.
 	Ignore []string
