@@ -281,6 +281,9 @@ func (c *Checker) row(f *Field, doc, out *asset.Value) {
 	case f.Made && !v.IsNull():
 		c.Badf(v, "unknown_field", "remove it", "unknown field %q", f.YAML)
 	case v.IsNull():
+		if v != nil && f.Nullable {
+			return
+		}
 		if v != nil {
 			c.Badf(v, "no_value", "write a value, or remove the key", "has no value")
 		} else if f.Required {

@@ -160,7 +160,7 @@ const NoCode = "additional_includes:"
 func checkExpressions(c *Checker, v *asset.Value) {
 	command := v.Get("command")
 	for _, m := range usedExpression.FindAllStringSubmatch(command.Str(), -1) {
-		if head, name, _ := strings.Cut(m[1], "."); !knows(c.variant, v, head, name) {
+		if head, name, _ := strings.Cut(m[1], "."); !knows(v, head, name) {
 			c.in("command", func() {
 				c.Badf(command, "missing_input", "declare it, or correct the name", "the component has no %s", m[1])
 			})
@@ -168,11 +168,14 @@ func checkExpressions(c *Checker, v *asset.Value) {
 	}
 }
 
+// ownWords are what a command may name of its component besides ports.
+var ownWords = []string{"name", "version", "type", "display_name", "description", "tags", "inputs", "outputs", "command", "code", "environment", "distribution", "resources", "properties", "is_deterministic", "id"}
+
 // knows reports whether a component has what an expression names: a port, a
 // group of ports or what is inside a port, or a field of its own.
-func knows(variant *Variant, v *asset.Value, head, name string) bool {
+func knows(v *asset.Value, head, name string) bool {
 	if head != "inputs" && head != "outputs" || name == "" {
-		return name == "" && (variant.Field(head) != nil || slices.Contains(variant.heads(), head))
+		return name == "" && slices.Contains(ownWords, head)
 	}
 	for key := range v.Get(head).Entries() {
 		if name == key || strings.HasPrefix(key, name+".") || strings.HasPrefix(name, key+".") {

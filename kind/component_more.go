@@ -186,7 +186,7 @@ func sparkFields(at string) []Field {
 		{YAML: "archives", REST: at + "archives", As: List{Of: Str{}}, Change: NewVersion, Doc: "Archives that every worker unpacks."},
 		{YAML: "conf", REST: at + "conf", As: specConf{Map{Of: Any{}}}, Change: NewVersion, Doc: "Settings of Spark, such as spark.driver.cores."},
 		{YAML: "args", REST: at + "args", As: Str{}, Change: NewVersion, Doc: "Arguments of the program."},
-		{YAML: "environment", REST: at + "environment", As: Ref{To: "environment", Inline: true, File: true, Prefix: true}, Change: NewVersion, Doc: "What the program runs in; conda packages only."},
+		{YAML: "environment", REST: at + "environment", As: Ref{To: "environment", Inline: true, File: true, Prefix: true}, Nullable: true, Change: NewVersion, Doc: "What the program runs in; conda packages only."},
 	}
 }
 
@@ -310,7 +310,7 @@ var (
 func transferComponent(task, doc string, fields ...Field) *Variant {
 	v := componentVariant("data_transfer", "", append([]Field{
 		deterministic,
-		{YAML: "task", REST: spec + "task", As: specWords(task), Required: true, Change: NewVersion, Doc: doc},
+		{YAML: "task", REST: spec + "task", As: exactWords(task), Required: true, Change: NewVersion, Doc: doc},
 	}, fields...)...)
 	v.Name, v.Doc = task, doc
 	v.When = func(doc *asset.Value) bool { return squash(doc.Get("task").Text()) == squash(task) }
@@ -320,13 +320,7 @@ func transferComponent(task, doc string, fields ...Field) *Variant {
 	}
 	v.Check = func(c *Checker, body *asset.Value) {
 		checkComponent(c, body)
-		ends := map[string]string{"copy_data": "outputs", "import_data": "outputs", "export_data": "inputs"}
-		names := map[string]string{"import_data": "sink", "export_data": "source"}
-		key := ends[task]
-		ports := body.Get(key)
-		if ports != nil && (ports.Len() != 1 || names[task] != "" && !ports.Has(names[task])) {
-			c.in(key, func() { c.Badf(ports, "bad_value", "declare one", "%s has one of %s: %s", task, key, names[task]) })
-		}
+		checkTransferPorts(c, task, body)
 	}
 	return v
 }

@@ -18,6 +18,7 @@ var job = &Table{
 	Remove:     Archive,
 	Promotable: true,
 	Once:       true,
+	ExactType:  true,
 	Apart:      true,
 	Doc:        "One run of a command, or a sweep of runs over hyperparameters.",
 	Variants:   []*Variant{commandJob, sweepJob, pipelineJob},
@@ -25,8 +26,8 @@ var job = &Table{
 		{YAML: "display_name", REST: "properties.displayName", As: Str{}, Doc: "The name that is shown; the name of the job if not given."},
 		{YAML: "description", REST: "properties.description", As: Str{}, Doc: "What it is for."},
 		{YAML: "experiment_name", REST: "properties.experimentName", As: Str{}, Change: Once, Service: asset.NewString("Default"), Doc: "The experiment that the run belongs to."},
-		{YAML: "tags", REST: "properties.tags", As: Tags, Doc: "Tags of the run."},
-		{YAML: "properties", REST: "properties.properties", As: Tags, Change: Append, Doc: "Properties may be added, not changed or removed."},
+		{YAML: "tags", REST: "properties.tags", As: jobTags, Doc: "Tags of the run."},
+		{YAML: "properties", REST: "properties.properties", As: jobTags, Change: Append, Doc: "Properties may be added, not changed or removed."},
 		{YAML: "compute", REST: "properties.computeId", As: Ref{To: "compute", Bare: true, Keep: []string{"local", "serverless"}}, Change: Once, Doc: "Where it runs; serverless if not given."},
 		{YAML: "identity", REST: "properties.identity", As: jobIdentity, Change: Once, Doc: "Who the run acts as."},
 		{YAML: "services", REST: "properties.services", As: jobServices, Change: Once, Doc: "Ways into the running job."},
@@ -40,6 +41,9 @@ var job = &Table{
 		{YAML: "creation_context", As: Any{}, ReadOnly: true, Doc: "Set by Azure."},
 	},
 }
+
+// jobTags are texts, and keys without one.
+var jobTags = Map{Of: Str{}, Nulls: true, Owned: true, Drop: Tags.Drop}
 
 var jobIdentity = Object{
 	After: func(c *Checker, v *asset.Value) {

@@ -45,7 +45,7 @@ func commandFields(at string) []Field {
 		{YAML: "command", REST: at + "command", As: Str{}, Required: true, Change: Once, Doc: "The command line; ${{inputs.x}} and the like are filled in."},
 		{YAML: "code", REST: at + "codeId", As: Local{What: Code, Asset: "code"}, Change: Once, Doc: "The folder that the command runs in, an address, or a code asset."},
 		{YAML: "environment", REST: at + "environmentId", As: Ref{To: "environment", Inline: true, File: true}, Required: true, Change: Once, Doc: "What the command runs in."},
-		{YAML: "environment_variables", REST: at + "environmentVariables", As: Map{Of: Text{}}, Change: Once, Doc: "Variables of the process, sent as texts."},
+		{YAML: "environment_variables", REST: at + "environmentVariables", As: Map{Of: Text{}, Nulls: true}, Change: Once, Doc: "Variables of the process, sent as texts."},
 		{YAML: "distribution", REST: at + "distribution", As: distribution, Change: Once, Doc: "How the processes are spread over the machines."},
 		{YAML: "resources", REST: at + "resources", As: jobResources, Change: Once, Doc: "The machines."},
 	}

@@ -18,9 +18,11 @@ var pipelineJob = &Variant{
 	ToREST:   pipelineToREST,
 	FromREST: jobFromREST,
 	Check:    checkPipelineJob,
+	Without:  []string{"parent_job_name", "queue_settings"},
 	Fields: []Field{
+		{YAML: "compute", REST: "properties.computeId", As: Ref{To: "compute", Bare: true, Keep: []string{"local"}, Names: []string{"serverless"}}, Change: Once, Doc: "Where steps run that name no compute."},
 		{YAML: "inputs", REST: "properties.inputs", As: pipelineInputs, Change: Once, Doc: "What the steps can bind to: values, which are sent as texts, and data."},
-		{YAML: "component", REST: "properties.componentId", As: Ref{To: "component", Inline: true, File: true, Path: true, Default: true, Type: "pipeline"}, Change: Once, Doc: "A pipeline component that is run; not together with jobs."},
+		{YAML: "component", REST: "properties.componentId", As: Ref{To: "component", Inline: true, File: true, Path: true, Default: true, Type: "pipeline", Apart: true}, Change: Once, Doc: "A pipeline component that is run; not together with jobs."},
 		{YAML: "jobs", REST: "properties.jobs", As: pipelineSteps, Change: Once, Doc: "The steps, by name."},
 		{YAML: "settings", REST: "properties.settings", As: pipelineSettings, Change: Once, Doc: "What holds for all steps."},
 	},
@@ -33,7 +35,7 @@ func tellPipeline(doc *asset.Value) bool {
 
 // pipelineSettings are sent as they are written, with unknown members.
 var pipelineSettings = Object{Open: true, Fields: []Field{
-	{YAML: "default_compute", REST: "default_compute", As: Ref{To: "compute", Keep: []string{"serverless"}}, Change: Once, Doc: "Where steps run that name no compute; serverless if not given."},
+	{YAML: "default_compute", REST: "default_compute", As: Ref{To: "compute", Names: []string{"serverless"}}, Change: Once, Doc: "Where steps run that name no compute; serverless if not given."},
 	{YAML: "default_datastore", REST: "default_datastore", As: Ref{To: "datastore"}, Change: Once, Doc: "Where the outputs of steps are kept."},
 	{YAML: "continue_on_step_failure", REST: "continue_on_step_failure", As: Bool{}, Change: Once, Doc: "Other steps go on when one failed."},
 	{YAML: "force_rerun", REST: "force_rerun", As: Bool{}, Change: Once, Doc: "No result of an earlier run is used again."},
@@ -41,16 +43,46 @@ var pipelineSettings = Object{Open: true, Fields: []Field{
 
 // completePipeline completes the steps. Each must know where it runs.
 func completePipeline(c *Checker, v *asset.Value) {
+	takePipeline(v, v.Get("component"))
 	for name, item := range v.Get("inputs").Entries() {
 		if path := item.Get("path"); isBinding(path) {
 			v.Get("inputs").Set(name, path)
 		}
 	}
 	completeSteps(c, v)
+	if def := v.Get("component"); def.Type() == asset.Map {
+		inferOptional(c, def)
+	}
 	if v.Get("compute").IsNull() && v.GetPath("settings", "default_compute").IsNull() {
 		c.in("jobs", func() { checkComputes(c, v.Get("jobs")) })
 		c.in("component", func() { checkComputes(c, v.GetPath("component", "jobs")) })
 	}
+}
+
+// takePipeline completes a job by the component that it names and that stands in
+// a file: it has the ports of the component and no others.
+func takePipeline(v, def *asset.Value) {
+	if def.Type() != asset.Map {
+		return
+	}
+	inputs := asset.NewMap().At(v.Get("inputs").Pos())
+	for name, decl := range def.Get("inputs").Entries() {
+		if item := v.Get("inputs").Get(name); item != nil {
+			inputs.Set(name, item)
+		} else if text := decl.Get("default"); text != nil {
+			inputs.Set(name, text)
+		}
+	}
+	setOrDelete(v, "inputs", inputs)
+	outputs := asset.NewMap().At(v.Get("outputs").Pos())
+	for name := range def.Get("outputs").Entries() {
+		item := v.Get("outputs").Get(name)
+		if item == nil {
+			item = asset.NewMap().At(v.Pos()).Set("type", asset.NewString("uri_folder"))
+		}
+		outputs.Set(name, item)
+	}
+	setOrDelete(v, "outputs", outputs)
 }
 
 // checkComputes looks for steps that no compute is said for, in the pipelines
@@ -71,6 +103,9 @@ func checkComputes(c *Checker, jobs *asset.Value) {
 
 func checkPipelineJob(c *Checker, v *asset.Value) {
 	finishJob(c, v)
+	for name, item := range v.Get("outputs").Entries() {
+		c.in("outputs", func() { c.in(name, func() { checkOutputName(c, item) }) })
+	}
 	jobs, ref := v.Get("jobs"), v.Get("component")
 	switch {
 	case jobs.Len() > 0 && ref != nil:

@@ -1,6 +1,9 @@
 package kind
 
 import (
+	"slices"
+	"strings"
+
 	"mlsync.dev/mlsync/asset"
 )
 
@@ -83,9 +86,16 @@ type stepForm struct {
 	ref    string
 	named  Type
 	inline *Object
+	// whole says that an inline step needs no component of its own.
+	whole bool
 	// lifted are the rows of the inline form that go into the component, kept
 	// are those that stay in the step as well.
 	lifted, kept []string
+	// bound are lifted rows that may hold a binding to the pipeline, dropped
+	// rows that neither the component nor the step has in the end.
+	bound, dropped []string
+	// check looks at the component that is made of an inline step.
+	check func(c *Checker, def *asset.Value)
 }
 
 func stepOf(typ, task string) *stepForm {
@@ -115,19 +125,20 @@ func allSteps() []Type {
 
 var stepForms = []stepForm{
 	{typ: "command", ref: "component", named: namedStep("command", commandStepFields...), inline: inlineStep("command", commandInline...),
-		lifted: []string{"command", "code", "environment", "description", "tags", "resources", "distribution"}, kept: []string{"tags", "resources", "distribution"}},
+		lifted: []string{"command", "code", "environment", "description", "tags", "resources", "distribution"}, kept: []string{"tags", "resources", "distribution"}, bound: []string{"tags", "command", "code", "environment", "description"}, check: checkExpressions},
 	{typ: "sweep", ref: "trial", named: sweepStep},
 	{typ: "parallel", ref: "component", named: namedStep("parallel", parallelStepFields...), inline: inlineStep("parallel", parallelInline...),
 		lifted: []string{"task", "mini_batch_size", "partition_keys", "logging_level", "max_concurrency_per_instance", "error_threshold", "mini_batch_error_threshold", "retry_settings", "resources", "input_data"},
-		kept:   []string{"task", "mini_batch_size", "partition_keys", "logging_level", "max_concurrency_per_instance", "error_threshold", "mini_batch_error_threshold", "retry_settings", "resources", "input_data"}},
+		kept:   []string{"task", "mini_batch_size", "partition_keys", "logging_level", "max_concurrency_per_instance", "error_threshold", "mini_batch_error_threshold", "retry_settings", "resources", "input_data"},
+		bound:  []string{"retry_settings"}, dropped: []string{"display_name", "tags"}},
 	{typ: "spark", ref: "component", named: namedStep("spark", sparkStepFields...), inline: inlineStep("spark", sparkInline...),
 		lifted: []string{"code", "entry", "py_files", "jars", "files", "archives", "conf", "args", "environment", "description", "tags", "properties"},
 		kept:   []string{"entry", "py_files", "jars", "files", "archives", "conf", "args", "tags", "properties"}},
-	{typ: "pipeline", ref: "component", named: namedStep("pipeline")},
+	{typ: "pipeline", ref: "component", named: namedStep("pipeline", idleRow("settings"))},
 	{typ: "data_transfer", task: "copy_data", ref: "component", named: namedStep("data_transfer", copyStepFields...), inline: inlineStep("data_transfer", copyStepFields...),
-		lifted: []string{"task", "data_copy_mode", "description", "tags"}, kept: []string{"task", "data_copy_mode", "tags"}},
-	{typ: "data_transfer", task: "import_data", ref: "component", named: transferStep("import_data", "source")},
-	{typ: "data_transfer", task: "export_data", ref: "component", named: transferStep("export_data", "sink")},
+		lifted: []string{"task", "data_copy_mode", "description", "tags"}, kept: []string{"task", "data_copy_mode", "tags"}, check: checkCopy},
+	{typ: "data_transfer", task: "import_data", ref: "component", named: transferStep("import_data"), inline: inlineTransfer("import_data"), whole: true},
+	{typ: "data_transfer", task: "export_data", ref: "component", named: transferStep("export_data"), inline: inlineTransfer("export_data"), whole: true},
 }
 
 const stepOutputsDoc = "Where the outputs go; a binding such as ${{parent.outputs.x}} gives one to the pipeline."
@@ -140,14 +151,29 @@ func stepHead(typ string) []Field {
 		{YAML: "outputs", REST: "outputs", As: stepOutputs, Change: Once, Doc: stepOutputsDoc},
 		{YAML: "display_name", REST: "display_name", As: Str{}, Change: Once, Doc: "The name that is shown."},
 		{YAML: "description", As: Str{}, Change: Once, Doc: "What the step does; a part of an inline component."},
-		{YAML: "tags", REST: "tags", As: Map{Of: Text{}, Nulls: true}, Change: Once, Doc: "Tags of the step."},
-		{YAML: "properties", REST: "properties", As: Map{Of: Text{}, Nulls: true}, Change: Once, Doc: "Properties of the step."},
-		{YAML: "comment", REST: "comment", As: Str{}, Change: Once, Doc: "A remark that is shown beside the step."},
+		{YAML: "tags", REST: "tags", As: Map{Of: Str{}, Nulls: true}, Change: Once, Doc: "Tags of the step."},
+		{YAML: "properties", REST: "properties", As: Map{Of: Str{}, Nulls: true}, Change: Once, Doc: "Properties of the step."},
 		{YAML: "name", As: Str{}, Change: Once, Doc: "The step is called as its key says."},
 	}
 }
 
-var stepCompute = Field{YAML: "compute", REST: "computeId", As: bound{Ref{To: "compute", Bare: true, Keep: []string{"local"}}}, Change: Once, Doc: "Where it runs; the default of the pipeline if not given."}
+// namedHead are the further rows of steps that name their component. Texts that
+// only the step has are passed on as they are.
+var namedHead = []Field{
+	{YAML: "display_name", REST: "display_name", As: Any{}, Nullable: true, Change: Once, Doc: "The name that is shown."},
+	{YAML: "description", As: Any{}, Nullable: true, Change: Once, Doc: "Read and not sent."},
+	{YAML: "tags", REST: "tags", As: Map{Of: Any{}, Nulls: true}, Nullable: true, Change: Once, Doc: "Tags of the step."},
+	{YAML: "comment", REST: "comment", As: Str{}, Change: Once, Doc: "A remark that is shown beside the step."},
+	{YAML: "name", As: Any{}, Nullable: true, Change: Once, Doc: "The step is called as its key says."},
+	idleRow("experiment_name"), idleRow("id"), idleRow("status"), idleRow("log_files"), idleRow("creation_context"), idleRow("$schema"),
+}
+
+// idleRow is a field that a step may have and that means nothing.
+func idleRow(key string) Field {
+	return Field{YAML: key, As: Any{}, Nullable: true, Change: Once, Doc: "Read and not sent."}
+}
+
+var stepCompute = Field{YAML: "compute", REST: "computeId", As: bound{Ref{To: "compute", Bare: true}}, Change: Once, Doc: "Where it runs; the default of the pipeline if not given."}
 
 // stepComponent names a component of the workspace, of a registry or of a file.
 func stepComponent(key, rest, typ string) Field {
@@ -157,8 +183,7 @@ func stepComponent(key, rest, typ string) Field {
 
 // namedStep is a step that names its component; unknown fields are passed on.
 func namedStep(typ string, fields ...Field) Object {
-	rows := append(bindable(stepHead(typ)), stepComponent("component", "componentId", typ))
-	rows = append(rows, stepCompute)
+	rows := append(bindable(overlay(stepHead(typ), namedHead)), stepComponent("component", "componentId", typ), stepCompute)
 	return Object{Open: true, Fields: append(rows, bindable(fields)...), After: finishStep(typ)}
 }
 
@@ -166,6 +191,7 @@ func namedStep(typ string, fields ...Field) Object {
 func inlineStep(typ string, fields ...Field) *Object {
 	rows := append(overlay(stepHead(typ), []Field{{YAML: "outputs", REST: "outputs", As: inlineOutputs, Change: Once, Doc: stepOutputsDoc}}), stepCompute,
 		Field{YAML: "experiment_name", As: Str{}, Change: Once, Doc: "Read and not sent: the pipeline has one."},
+		idleRow("$schema"),
 		Field{YAML: "id", As: Str{}, ReadOnly: true, Doc: "Set by Azure."},
 		Field{YAML: "status", As: Str{}, ReadOnly: true, Doc: "Set by Azure."},
 		Field{YAML: "log_files", As: Any{}, ReadOnly: true, Doc: "Set by Azure."},
@@ -187,8 +213,22 @@ var (
 	stepResources    = Field{YAML: "resources", REST: "resources", As: snaked{Object: jobResources}, Change: Once, Doc: "The machines."}
 	stepDistribution = Field{YAML: "distribution", REST: "distribution", As: snakedPick(distribution), Change: Once, Doc: "How the processes are spread over the machines."}
 	stepQueue        = Field{YAML: "queue_settings", REST: "queue_settings", As: snaked{Object: queueSettings}, Change: Once, Doc: "How the step is queued on serverless compute."}
-	stepServices     = Field{YAML: "services", REST: "services", As: Map{Drop: jobServices.Drop, Of: snaked{Object: jobServices.Of.(Object), Inner: []string{"nodes"}}}, Change: Once, Doc: "Ways into the running step."}
+	stepServices     = Field{YAML: "services", REST: "services", As: Map{Drop: jobServices.Drop, Of: snaked{Object: stepService(), Inner: []string{"nodes"}}}, Change: Once, Doc: "Ways into the running step."}
 )
+
+// stepService is a service of a step: one that is custom says so by saying
+// nothing.
+func stepService() Object {
+	o := jobServices.Of.(Object)
+	o.Fields = slices.DeleteFunc(slices.Clone(o.Fields), func(f Field) bool { return f.YAML == "job_service_type" })
+	o.ToREST = func(_ *Encoder, v, rest *asset.Value) {
+		if v.Get("type").Str() == "custom" {
+			rest.Delete("jobServiceType")
+		}
+	}
+	o.FromREST = func(_ *Decoder, _, v *asset.Value) { setDefault(v, "type", "custom") }
+	return o
+}
 
 func snakedPick(p Pick) Pick {
 	of, ofREST := p.Of, p.OfREST
@@ -208,24 +248,24 @@ func snakedPick(p Pick) Pick {
 }
 
 var commandStepFields = []Field{
-	{YAML: "environment", As: Ref{To: "environment", Inline: true, File: true, Default: true}, Change: Once, Doc: "Read and not sent: the component has one."},
+	idleRow("environment"), idleRow("command"), idleRow("code"), idleRow("parent_job_name"), idleRow("is_deterministic"),
 	stepVariables, stepResources, stepDistribution,
 	{YAML: "limits", REST: "limits", As: snaked{Object: commandLimits}, Change: Once, Doc: "When the step is stopped."},
 	stepIdentity, stepServices, stepQueue,
 }
 
-var commandInline = append(commandStepFields[1:],
+var commandInline = append(append([]Field(nil), commandStepFields[5:]...),
 	Field{YAML: "command", As: Str{}, Required: true, Change: Once, Doc: "The command line."},
 	Field{YAML: "code", As: Local{What: Code, Asset: "code", Component: true}, Change: Once, Doc: "The folder that the command runs in."},
-	Field{YAML: "environment", As: Ref{To: "environment", Inline: true, File: true, Default: true}, Change: Once, Doc: "What the command runs in."},
+	Field{YAML: "environment", As: Ref{To: "environment", Inline: true, File: true}, Change: Once, Doc: "What the command runs in."},
 	Field{YAML: "parent_job_name", As: Str{}, Change: Once, Doc: "Read and not sent."},
 )
 
 var sweepStep = func() Object {
-	rows := append(bindable(stepHead("sweep")), stepComponent("trial", "trial.componentId", "command"), stepCompute)
+	rows := append(bindable(overlay(stepHead("sweep"), namedHead)), stepComponent("trial", "trial.componentId", "command"), stepCompute)
 	rows = append(rows, bindable([]Field{
 		{YAML: "search_space", REST: "search_space", As: Map{Of: spelledSpace{}}, Required: true, Change: Once, Doc: "The hyperparameters, by the name of an input."},
-		{YAML: "sampling_algorithm", REST: "sampling_algorithm", As: samplingShort{spelled(samplingAlgorithm.Object).(Object)}, Change: Once, Doc: "How values are chosen: random, grid, bayesian, or a map."},
+		{YAML: "sampling_algorithm", REST: "sampling_algorithm", As: samplingShort, Change: Once, Doc: "How values are chosen: random, grid, bayesian, or a map."},
 		{YAML: "objective", REST: "objective", Required: true, Change: Once, As: spelled(sweepObjective), Doc: "What the sweep is after."},
 		{YAML: "early_termination", REST: "early_termination", As: stepTermination, Change: Once, Doc: "When a run that does badly is stopped."},
 		{YAML: "limits", REST: "limits", As: spelled(Object{Fields: sweepLimits.Fields}), Required: true, Change: Once, Doc: "How many runs, and how long."},
@@ -242,8 +282,7 @@ var parallelStepFields = append([]Field{
 	stepResources, stepIdentity,
 }, onceRows(parallelFields, "mini_batch_size")...)
 
-var parallelInline = append(append([]Field(nil), bindable(parallelStepFields)...),
-	Field{YAML: "environment", As: Ref{To: "environment", Inline: true, File: true, Default: true}, Change: Once, Doc: "Read and not sent: the task has one."})
+var parallelInline = bindable(parallelStepFields)
 
 // onceRows are rows of a component as those of a step, without one of them.
 func onceRows(rows []Field, but string) []Field {
@@ -265,21 +304,52 @@ var sparkStepFields = []Field{
 	{YAML: "files", REST: "files", As: List{Of: Str{}}, Change: Once, Doc: "Files that every worker gets."},
 	{YAML: "archives", REST: "archives", As: List{Of: Str{}}, Change: Once, Doc: "Archives that every worker unpacks."},
 	{YAML: "args", REST: "args", As: Str{}, Change: Once, Doc: "Arguments of the program."},
-	{YAML: "resources", REST: "resources", As: sparkMachines, Change: Once, Doc: "Serverless machines; not together with compute."},
+	{YAML: "resources", REST: "resources", As: sparkMachines(true), Change: Once, Doc: "Serverless machines; not together with compute."},
 	stepIdentity,
 }
 
-var sparkInline = append(append([]Field(nil), sparkStepFields...),
+var sparkInline = append(overlay(sparkStepFields, []Field{
+	{YAML: "resources", REST: "resources", As: sparkMachines(false), Change: Once, Doc: "Serverless machines; not together with compute."},
+	{YAML: "entry", REST: "entry", As: stepEntry, Required: true, Change: Once, Doc: "The script, or the class of a jar."},
+}),
 	Field{YAML: "code", As: Local{What: Code, Asset: "code", Component: true}, Change: Once, Doc: "The folder of the program."},
-	Field{YAML: "environment", As: Ref{To: "environment", Inline: true, File: true, Default: true}, Change: Once, Doc: "What the program runs in."},
+	Field{YAML: "environment", As: Ref{To: "environment", Inline: true, File: true}, Change: Once, Doc: "What the program runs in."},
 	Field{YAML: "services", As: Any{}, Change: Once, Doc: "Read and not sent."},
 )
 
-// sparkMachines are serverless machines of a step.
-var sparkMachines = Obj(
-	Field{YAML: "instance_type", REST: "instance_type", As: specWords("standard_e4s_v3", "standard_e8s_v3", "standard_e16s_v3", "standard_e32s_v3", "standard_e64s_v3"), Required: true, Change: Once, Doc: "The size of the machines."},
-	Field{YAML: "runtime_version", REST: "runtime_version", As: Text{}, Required: true, Change: Once, Doc: "The version of Spark."},
-)
+// sparkMachines are serverless machines of a step. lower makes the letters of
+// their size small.
+func sparkMachines(lower bool) Object {
+	sizes := specWords("standard_e4s_v3", "standard_e8s_v3", "standard_e16s_v3", "standard_e32s_v3", "standard_e64s_v3")
+	return Obj(
+		Field{YAML: "instance_type", REST: "instance_type", As: bound{sizeOf{sizes, lower}}, Required: true, Change: Once, Doc: "The size of the machines."},
+		Field{YAML: "runtime_version", REST: "runtime_version", As: Text{}, Required: true, Change: Once, Doc: "The version of Spark."},
+	)
+}
+
+// sizeOf is a size of machines out of a list, kept as it is written.
+type sizeOf struct {
+	Enum
+	// Lower makes the letters small.
+	Lower bool
+}
+
+// Check keeps the letters, unless they are to be small.
+func (s sizeOf) Check(c *Checker, v *asset.Value) *asset.Value {
+	got := s.Enum.Check(c, v)
+	if got == nil || s.Lower {
+		return got
+	}
+	return asset.NewString(v.Text())
+}
+
+// Encode sends what is written.
+func (s sizeOf) Encode(e *Encoder, v *asset.Value) *asset.Value { return e.text(v) }
+
+// Equal compares without case.
+func (s sizeOf) Equal(want, live *asset.Value) bool {
+	return strings.EqualFold(want.Text(), live.Text())
+}
 
 // stepEntry carries the sort of the entry on the wire.
 var stepEntry = Object{
@@ -302,13 +372,26 @@ var copyStepFields = []Field{
 	{YAML: "data_copy_mode", REST: "data_copy_mode", As: specWords("merge_with_overwrite", "fail_if_conflict"), Change: Once, Doc: "What happens to what is there already."},
 }
 
-// transferStep is a step that brings data in or out. Microsoft has a component
-// for each, which is taken if none is named.
-func transferStep(task, end string) Object {
-	rows := append(bindable(stepHead("data_transfer")), stepCompute,
-		Field{YAML: "component", REST: "componentId", As: Ref{To: "component", Default: true}, Change: Once, Doc: "The component; Microsoft's own if not given."},
-		Field{YAML: "task", REST: "task", As: specWords(task), Required: true, Change: Once, Doc: "Data is brought in, or out."},
-		Field{YAML: end, REST: end, As: externalData, Required: true, Change: Once, Doc: "The database or file system."},
-	)
-	return Object{Open: true, Fields: rows, After: func(c *Checker, v *asset.Value) { finishTransfer(c, v, end) }}
+// transferRows are the rows of a step that brings data in or out.
+func transferRows(task string) []Field {
+	end := transferEnds[task].end
+	return []Field{
+		{YAML: "task", REST: "task", As: specWords(task), Required: true, Change: Once, Doc: "Data is brought in, or out."},
+		{YAML: end, REST: end, As: externalData, Required: true, Change: Once, Doc: "The database or file system."},
+	}
+}
+
+// transferStep is a step that brings data in or out by a component of its own.
+func transferStep(task string) Object {
+	rows := append(bindable(overlay(stepHead("data_transfer"), namedHead)), stepCompute,
+		Field{YAML: "component", REST: "componentId", As: Ref{To: "component"}, Change: Once, Doc: "The component; Microsoft's own if not given."})
+	return Object{Open: true, Fields: append(rows, transferRows(task)...), After: checkTransfer}
+}
+
+// inlineTransfer is such a step without a component: Microsoft has one for
+// each, which is taken.
+func inlineTransfer(task string) *Object {
+	o := inlineStep("data_transfer", transferRows(task)...)
+	o.After = checkTransfer
+	return o
 }

@@ -31,7 +31,7 @@ func completeSteps(c *Checker, v *asset.Value) {
 
 // step completes one step.
 func (p *pipe) step(form *stepForm, node *asset.Value) {
-	if form.inline != nil && !node.Has(form.ref) {
+	if form.inline != nil && !form.whole && !node.Has(form.ref) {
 		p.lift(form, node)
 	} else if def := node.Get(form.ref); def.Type() == asset.Map {
 		p.take(form, node, def)
@@ -43,7 +43,7 @@ func (p *pipe) step(form *stepForm, node *asset.Value) {
 func (p *pipe) lift(form *stepForm, node *asset.Value) {
 	def := asset.NewMap().At(node.Pos())
 	for _, key := range form.lifted {
-		if item := node.Get(key); item != nil && !hasBinding(item) {
+		if item := node.Get(key); item != nil && (!hasBinding(item) || slices.Contains(form.bound, key)) {
 			def.Set(key, item)
 		}
 		if !slices.Contains(form.kept, key) {
@@ -58,6 +58,12 @@ func (p *pipe) lift(form *stepForm, node *asset.Value) {
 	}
 	if ports := p.declare(node.Get("outputs"), p.output); ports.Len() > 0 {
 		def.Set("outputs", ports)
+	}
+	for _, key := range form.dropped {
+		node.Delete(key)
+	}
+	if form.check != nil {
+		form.check(p.Checker, def)
 	}
 	node.Set(form.ref, def)
 }
@@ -232,7 +238,9 @@ func (p *pipe) take(form *stepForm, node, def *asset.Value) {
 	case "pipeline":
 		inferOptional(p.Checker, def)
 	case "data_transfer":
-		inherit(node, def, "data_copy_mode")
+		if mode := def.Get("data_copy_mode"); mode != nil {
+			node.Set("data_copy_mode", mode)
+		}
 	}
 }
 
@@ -325,46 +333,9 @@ func (p *pipe) finish(form *stepForm, node *asset.Value) {
 	setOrDelete(node, "outputs", outputs)
 	switch {
 	case form.typ == "spark":
+		p.checkSpark(form, node)
 		finishSpark(node)
 	case form.typ == "parallel" && node.Get(form.ref).Type() == asset.Map && node.Get("mini_batch_size").IsNull():
 		node.Set("mini_batch_size", asset.NewString("0"))
 	}
-}
-
-// finishSpark fills in what the reference client does of a Spark step.
-func finishSpark(node *asset.Value) {
-	conf := node.Get("conf")
-	least := conf.Get("spark.dynamicAllocation.minExecutors")
-	if conf.Get("spark.executor.instances").IsNull() && strings.EqualFold(conf.Get("spark.dynamicAllocation.enabled").Text(), "true") && !least.IsNull() {
-		conf = conf.Clone()
-		node.Set("conf", conf.Set("spark.executor.instances", least))
-	}
-	if !node.Get("identity").IsNull() {
-		return
-	}
-	switch {
-	case !node.Get("compute").IsNull():
-		node.Set("identity", asset.NewMap().Set("type", asset.NewString("managed")))
-	case !node.Get("resources").IsNull():
-		node.Set("identity", asset.NewMap().Set("type", asset.NewString("user_identity")))
-	}
-}
-
-// finishTransfer gives a step that brings data in or out its component.
-func finishTransfer(c *Checker, v *asset.Value, end string) {
-	finishStep("data_transfer")(c, v)
-	if !v.Get("component").IsNull() {
-		return
-	}
-	name := map[string]string{"source": "import_data_", "sink": "export_data_"}[end]
-	switch typ := squash(v.GetPath(end, "type").Str()); {
-	case typ == "database":
-		name += "database"
-	case end == "source":
-		name += "file_system"
-	default:
-		c.Badf(v, "bad_value", "write type: database", "%s: data can be brought to a database only", end)
-		return
-	}
-	v.Set("component", asset.NewString("azureml://registries/azureml/components/"+name+"/versions/0.0.1").At(v.Pos()))
 }

@@ -69,6 +69,8 @@ type Ref struct {
 	Bare bool
 	// Keep are words with a meaning of their own, sent as they are.
 	Keep []string
+	// Names are plain words that name the assets so called.
+	Names []string
 	// Object sends {"referenceType":"Id","assetId":…} (batch deployments).
 	Object bool
 	// NameOnly sends the bare name (batch default deployment).
@@ -76,6 +78,9 @@ type Ref struct {
 	// Type is the only type that an inline asset may have, and the one that it
 	// has if it names none; "" for any.
 	Type string
+	// Apart says that the asset must stand in a file of its own and not in the
+	// file that refers to it.
+	Apart bool
 	// Home refuses assets of registries.
 	Home bool
 	// Siblings says that the asset referred to is contained in the same
@@ -94,6 +99,8 @@ func (r Ref) Parse(text string, s Scope) (ref Reference, bad string) {
 		return Reference{Form: Expression, Text: text}, ""
 	case hasFold(r.Keep, text):
 		return Reference{Form: Keep, Text: text}, ""
+	case hasFold(r.Names, text):
+		return Reference{Form: Short, Name: strings.ToLower(text)}, ""
 	case strings.HasPrefix(text, "file:"):
 		if !r.File {
 			return ref, "a file cannot be named here"
@@ -158,6 +165,8 @@ func (r Ref) parseShort(short string, t *Table) (ref Reference, bad string) {
 			ref.Name, ref.Version = name, version
 		} else if name, label, ok := strings.Cut(short, "@"); ok {
 			ref.Name, ref.Label = name, label
+		} else if r.To == "environment" && strings.HasPrefix(short, "AzureML-") {
+			return ref, "" // one of Microsoft's, which the service finds
 		} else if r.Default {
 			ref.Label = "default"
 		} else {
@@ -183,8 +192,8 @@ func hasFold(list []string, s string) bool {
 // normal form, in which name, version and, unless it is the first of the
 // kind, the type that says the variant are still members.
 func (r Ref) Check(c *Checker, v *asset.Value) *asset.Value {
-	if v.Type() == asset.Map && r.Inline {
-		return r.checkInline(c, v)
+	if v.Type() == asset.Map && r.Inline && !r.Apart {
+		return r.CheckInline(c, v)
 	}
 	if v.Type() != asset.String {
 		c.Badf(v, "wrong_type", r.hint(), "want a reference to %s, not %s", aKind(r.To), sort(v))
@@ -198,6 +207,9 @@ func (r Ref) Check(c *Checker, v *asset.Value) *asset.Value {
 	switch {
 	case ref.Form == File:
 		return asset.NewString("file:" + ref.Text)
+	case ref.Form == Expression && r.To == "environment":
+		c.Badf(v, "bad_reference", r.hint(), "an expression cannot stand for an environment")
+		return nil
 	case ref.Form == Registry && r.Home:
 		c.Badf(v, "bad_reference", r.hint(), "%q is of a registry, which cannot be named here", v.Str())
 		return nil
@@ -205,7 +217,9 @@ func (r Ref) Check(c *Checker, v *asset.Value) *asset.Value {
 	return asset.NewString(ref.String())
 }
 
-func (r Ref) checkInline(c *Checker, v *asset.Value) *asset.Value {
+// CheckInline brings an asset that stands inside another, or in a file that the
+// other names, to its normal form.
+func (r Ref) CheckInline(c *Checker, v *asset.Value) *asset.Value {
 	switch typ := v.Get("type"); {
 	case r.Type == "":
 	case typ.IsNull():
@@ -382,7 +396,7 @@ type Local struct {
 	// Asset is the kind of asset that azureml:NAME:VERSION refers to here;
 	// "" if the field cannot refer to one.
 	Asset asset.Kind
-	// Slash ends the URI of a folder with a slash.
+	// Slash ends the URI with a slash: the type says that it is a folder.
 	Slash bool
 	// Long writes the datastore URI in its long form, with the workspace.
 	Long bool

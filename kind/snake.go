@@ -20,7 +20,7 @@ func spelled(t Type) Type {
 		t.Of = spelled(t.Of)
 		return t
 	case Enum:
-		var e Enum
+		e := Enum{Exact: t.Exact}
 		for _, w := range t.Words {
 			e.Words = append(e.Words, [2]string{w[0], w[0]})
 		}
@@ -205,7 +205,7 @@ func (b bound) With(_ *asset.Value, _ string, part *asset.Value) *asset.Value { 
 func bindable(rows []Field) []Field {
 	out := make([]Field, len(rows))
 	for i, f := range rows {
-		if !contains([]string{"type", "inputs", "outputs", "component", "trial"}, f.YAML) {
+		if !contains([]string{"type", "inputs", "outputs", "component", "trial", "partition_keys", "tags", "display_name"}, f.YAML) {
 			f.As = bound{bindableType(f.As)}
 		}
 		out[i] = f

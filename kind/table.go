@@ -121,6 +121,8 @@ type Variant struct {
 	// Preview reads the form of the 2020 preview; nil if there was none.
 	Preview *Preview
 	Fields  []Field
+	// Without are rows of the kind that the variant does not have.
+	Without []string
 	// Check looks at what rows cannot say; v is the normal form.
 	Check func(c *Checker, v *asset.Value)
 	// Whole completes the normal form once the files that it refers to have
@@ -186,6 +188,8 @@ type Field struct {
 	As Type
 	// Required fields must be in the file.
 	Required bool
+	// Nullable fields may have no value, which is the same as not being there.
+	Nullable bool
 	// ReadOnly fields may stand in a file and mean nothing.
 	ReadOnly bool
 	// Made fields are filled in by the variant's Whole and never written.
@@ -270,7 +274,7 @@ func link(tables []*Table) []*Table {
 	for _, t := range tables {
 		for _, v := range t.Variants {
 			v.table = t
-			v.all = overlay(t.Fields, v.Fields)
+			v.all = slices.DeleteFunc(overlay(t.Fields, v.Fields), func(f Field) bool { return slices.Contains(v.Without, f.YAML) })
 		}
 	}
 	return tables

@@ -78,7 +78,7 @@ func (w *work) file(t kind.Ref, s kind.Site, name string) *asset.Value {
 		return s.Value
 	}
 	c := &kind.Checker{Literals: w.in.Literals}
-	inner := t.Check(c, doc)
+	inner := t.CheckInline(c, doc)
 	w.problems.Append(c.Problems)
 	if inner == nil || len(c.Problems.Errors()) > 0 {
 		return s.Value

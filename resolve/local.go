@@ -192,7 +192,7 @@ func (w *work) upload(t kind.Local, s kind.Site, c *hashed) *asset.Value {
 		case Present:
 		}
 		uri = d.Protocol + "://" + d.Account + ".blob." + d.Endpoint + "/" + d.Container + "/" + blob + "/"
-	} else if t.Slash && c.IsDir {
+	} else if t.Slash {
 		uri += "/"
 	}
 	w.uploads = append(w.uploads, Upload{Path: s.Dotted(), Content: c.Content, Datastore: store, Hash: c.object, URI: uri})

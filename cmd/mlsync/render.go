@@ -170,10 +170,23 @@ func registrations(want *resolve.Want, a *asset.Asset) int {
 			})
 		}
 		if holds {
-			n++
+			n += max(1, uses(want, other))
 		}
 	}
 	return max(1, n)
+}
+
+// uses counts the steps that run a component.
+func uses(want *resolve.Want, component *asset.Asset) int {
+	n := 0
+	for _, a := range want.Set.All() {
+		kind.Walk(a, func(s kind.Site) {
+			if s.Value.Str() == "azureml:"+component.ID.Name+":"+component.ID.Version {
+				n++
+			}
+		})
+	}
+	return n
 }
 
 func renderUpload(u resolve.Upload) renderedUpload {
