@@ -124,6 +124,9 @@ func (l jsonList) Encode(e *Encoder, v *asset.Value) *asset.Value {
 	return asset.NewString("[" + strings.Join(parts, ", ") + "]")
 }
 
+// Equal compares the items.
+func (l jsonList) Equal(want, live *asset.Value) bool { return SameValue(l.List, want, live) }
+
 // asciiJSON is a JSON text of ASCII characters only, as Python writes it.
 func asciiJSON(s string) string {
 	var text strings.Builder
@@ -161,10 +164,11 @@ func (l jsonList) Decode(d *Decoder, v *asset.Value) *asset.Value {
 var sparkComponent = func() *Variant {
 	v := componentVariant("spark", "sparkComponent", append([]Field{deterministic, specInputs(componentInputs), specOutputs(outputsOf(false))}, sparkFields(spec)...)...)
 	v.Fields = append(v.Fields, includes)
-	for _, pair := range confKeys {
-		v.Fields = append(v.Fields, Field{YAML: pair[0], As: Any{}, Change: Once, Doc: "A short name of " + pair[1] + " in conf, which goes before it."})
-	}
+	v.Fields = append(v.Fields, confShorts()...)
 	v.Check = func(c *Checker, body *asset.Value) {
+		if body.Get("code") == nil {
+			body.Set("code", asset.NewString(".").At(body.Pos()))
+		}
 		checkComponent(c, body)
 		liftConf(body)
 	}

@@ -2,6 +2,7 @@ package kind
 
 import (
 	"strconv"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -120,8 +121,12 @@ func (g generator) network() *asset.Value {
 func (g generator) entries(m Map) *asset.Value {
 	v := asset.NewMap()
 	for i := range g.count(3) {
+		key := "key_" + strconv.Itoa(i)
+		if m.Keys != "" && !matches(m.Keys, key) {
+			key = g.pick(strings.Split(m.Keys, "|"))
+		}
 		if item := g.value(m.Of); item != nil {
-			v.Set("key_"+strconv.Itoa(i), item)
+			v.Set(key, item)
 		}
 	}
 	return v

@@ -76,6 +76,13 @@ func read(t *testing.T, doc *asset.Value) *asset.Asset {
 	if err := bad.Err(); err != nil {
 		t.Fatalf("problems:\n%v", err)
 	}
+	if v := kind.VariantOf(a); v.Whole != nil {
+		c := &kind.Checker{}
+		v.Whole(c, a.Body)
+		if err := c.Problems.Err(); err != nil {
+			t.Fatalf("problems of the whole:\n%v", err)
+		}
+	}
 	return a
 }
 

@@ -49,6 +49,7 @@ func completePipeline(c *Checker, v *asset.Value) {
 			v.Get("inputs").Set(name, path)
 		}
 	}
+	defer func() { plainInputs(v.Get("inputs")) }()
 	completeSteps(c, v)
 	if def := v.Get("component"); def.Type() == asset.Map {
 		inferOptional(c, def)
@@ -56,6 +57,15 @@ func completePipeline(c *Checker, v *asset.Value) {
 	if v.Get("compute").IsNull() && v.GetPath("settings", "default_compute").IsNull() {
 		c.in("jobs", func() { checkComputes(c, v.Get("jobs")) })
 		c.in("component", func() { checkComputes(c, v.GetPath("component", "jobs")) })
+	}
+}
+
+// plainInputs makes texts of values, once the steps have looked at their sorts.
+func plainInputs(inputs *asset.Value) {
+	for name, item := range inputs.Entries() {
+		if item.IsScalar() {
+			inputs.Set(name, asset.NewString(item.Text()).At(item.Pos()))
+		}
 	}
 }
 

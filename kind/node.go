@@ -30,6 +30,9 @@ func (s steps) Encode(e *Encoder, v *asset.Value) *asset.Value {
 	return rest
 }
 
+// Equal compares what want mentions.
+func (s steps) Equal(want, live *asset.Value) bool { return sameMap(s.Map, want, live) }
+
 // withoutEmpty leaves out what has no value and maps without entries.
 func withoutEmpty(v *asset.Value) *asset.Value {
 	switch v.Type() {
@@ -131,9 +134,10 @@ var stepForms = []stepForm{
 		lifted: []string{"task", "mini_batch_size", "partition_keys", "logging_level", "max_concurrency_per_instance", "error_threshold", "mini_batch_error_threshold", "retry_settings", "resources", "input_data"},
 		kept:   []string{"task", "mini_batch_size", "partition_keys", "logging_level", "max_concurrency_per_instance", "error_threshold", "mini_batch_error_threshold", "retry_settings", "resources", "input_data"},
 		bound:  []string{"retry_settings"}, dropped: []string{"display_name", "tags"}},
-	{typ: "spark", ref: "component", named: namedStep("spark", sparkStepFields...), inline: inlineStep("spark", sparkInline...),
+	{typ: "spark", ref: "component", named: namedStep("spark", append(confShorts(), append(sparkStepFields, idleRow("environment"), idleRow("code"))...)...), inline: inlineStep("spark", sparkInline...),
 		lifted: []string{"code", "entry", "py_files", "jars", "files", "archives", "conf", "args", "environment", "description", "tags", "properties"},
-		kept:   []string{"entry", "py_files", "jars", "files", "archives", "conf", "args", "tags", "properties"}},
+		kept:   []string{"entry", "py_files", "jars", "files", "archives", "conf", "args", "tags", "properties"},
+		bound:  []string{"code", "entry", "py_files", "jars", "files", "archives", "conf", "args", "environment", "description", "tags", "properties"}},
 	{typ: "pipeline", ref: "component", named: namedStep("pipeline", idleRow("settings"))},
 	{typ: "data_transfer", task: "copy_data", ref: "component", named: namedStep("data_transfer", copyStepFields...), inline: inlineStep("data_transfer", copyStepFields...),
 		lifted: []string{"task", "data_copy_mode", "description", "tags"}, kept: []string{"task", "data_copy_mode", "tags"}, check: checkCopy},
@@ -306,6 +310,15 @@ var sparkStepFields = []Field{
 	{YAML: "args", REST: "args", As: Str{}, Change: Once, Doc: "Arguments of the program."},
 	{YAML: "resources", REST: "resources", As: sparkMachines(true), Change: Once, Doc: "Serverless machines; not together with compute."},
 	stepIdentity,
+}
+
+// confShorts are rows of settings of Spark that may stand beside conf.
+func confShorts() []Field {
+	var out []Field
+	for _, pair := range confKeys {
+		out = append(out, Field{YAML: pair[0], As: Any{}, Change: Once, Doc: "A short name of " + pair[1] + " in conf, which goes before it."})
+	}
+	return out
 }
 
 var sparkInline = append(overlay(sparkStepFields, []Field{

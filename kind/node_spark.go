@@ -1,19 +1,54 @@
 package kind
 
 import (
+	"slices"
 	"strings"
 
 	"mlsync.dev/mlsync/asset"
 )
 
-// finishSpark fills in what the reference client does of a Spark step.
-func finishSpark(node *asset.Value) {
+// prepareSpark completes what a Spark step holds before a component is made of
+// it: the code is the folder of the file if none is named.
+func prepareSpark(node *asset.Value) {
+	liftConf(node)
+	fillExecutors(node)
+	if node.Get("code") == nil {
+		node.Set("code", asset.NewString(".").At(node.Pos()))
+	}
+}
+
+// fillExecutors begins dynamic allocation with the least number of executors.
+func fillExecutors(node *asset.Value) {
 	conf := node.Get("conf")
 	least := conf.Get("spark.dynamicAllocation.minExecutors")
 	if conf.Get("spark.executor.instances").IsNull() && strings.EqualFold(conf.Get("spark.dynamicAllocation.enabled").Text(), "true") && !least.IsNull() {
 		conf = conf.Clone()
 		node.Set("conf", conf.Set("spark.executor.instances", least))
 	}
+}
+
+// inheritConf gives a step the settings of its component: all of them, or those
+// of the machines that it does not say itself.
+func inheritConf(node, def *asset.Value) {
+	whole := node.Get("conf") == nil
+	liftConf(node)
+	conf := node.Get("conf").Clone()
+	if conf == nil {
+		conf = asset.NewMap().At(node.Pos())
+	}
+	for key, item := range def.Get("conf").Entries() {
+		short := slices.ContainsFunc(confKeys, func(pair [2]string) bool { return pair[1] == key })
+		if (whole || short) && !item.IsNull() && !conf.Has(key) {
+			conf.Set(key, item)
+		}
+	}
+	setOrDelete(node, "conf", conf)
+}
+
+// finishSpark fills in what the reference client does of a Spark step.
+func finishSpark(node *asset.Value) {
+	liftConf(node)
+	fillExecutors(node)
 	if !node.Get("identity").IsNull() {
 		return
 	}

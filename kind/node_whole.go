@@ -41,6 +41,9 @@ func (p *pipe) step(form *stepForm, node *asset.Value) {
 
 // lift makes an inline component of what a step holds.
 func (p *pipe) lift(form *stepForm, node *asset.Value) {
+	if form.typ == "spark" {
+		prepareSpark(node)
+	}
 	def := asset.NewMap().At(node.Pos())
 	for _, key := range form.lifted {
 		if item := node.Get(key); item != nil && (!hasBinding(item) || slices.Contains(form.bound, key)) {
@@ -230,7 +233,7 @@ func (p *pipe) take(form *stepForm, node, def *asset.Value) {
 	case "parallel":
 		inherit(node, def, "resources", "retry_settings", "input_data", "max_concurrency_per_instance", "mini_batch_error_threshold", "mini_batch_size", "partition_keys", "task")
 	case "spark":
-		inherit(node, def, "conf")
+		inheritConf(node, def)
 		for _, key := range []string{"entry", "py_files", "jars", "files", "archives", "args"} {
 			node.Delete(key)
 		}

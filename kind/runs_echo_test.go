@@ -123,9 +123,8 @@ func echoBody(t *testing.T, text string) *asset.Value {
 // TestForeignForms: live forms that have no table are not taken for others.
 func TestForeignForms(t *testing.T) {
 	for _, tt := range []struct{ kind, path, body string }{
-		{"job", "jobs/p", `{"properties":{"jobType":"Pipeline"}}`},
+		{"job", "jobs/p", `{"properties":{"jobType":"Labeling"}}`},
 		{"job", "jobs/p", `{"properties":{"jobType":"AutoML"}}`},
-		{"batch-deployment", "batchEndpoints/e/deployments/dep", `{"properties":{"deploymentConfiguration":{"deploymentConfigurationType":"PipelineComponent"}}}`},
 		{"batch-deployment", "batchEndpoints/e/deployments/dep", `{"properties":{"properties":{"ComponentDeployment.ComponentId":"x"}}}`},
 	} {
 		a, err := kind.Of(asset.Kind(tt.kind)).FromREST(&kind.Decoder{Scope: scope}, scope.WorkspaceID()+"/"+tt.path, echoBody(t, tt.body))
