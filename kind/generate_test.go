@@ -35,6 +35,10 @@ func (g generator) document(v *Variant) *asset.Value {
 	if v.table.Versioned {
 		doc.Set("version", asset.NewString(strconv.Itoa(g.count(9))))
 	}
+	if v == copyComponent { // its ports must fit
+		folder := asset.NewMap().Set("type", asset.NewString("uri_folder"))
+		doc.Set("inputs", asset.NewMap().Set("a", folder).Set("b", folder)).Set("outputs", asset.NewMap().Set("all", folder))
+	}
 	if v.table.ParentKey != "" {
 		doc.Set(v.table.ParentKey, asset.NewString("endpoint1"))
 	}
@@ -60,8 +64,23 @@ func (g generator) rows(rows []Field) *asset.Value {
 // value draws a value of a type; nil for types that only their own tests know.
 func (g generator) value(t Type) *asset.Value {
 	switch t := t.(type) {
-	case Str, Text, Fold, pythonText, Any:
+	case Str, Text, Fold, pythonText, Any, shown, literal, logBase:
 		return g.text()
+	case literalText:
+		return asset.NewInt(int64(g.count(9)))
+	case batchSize:
+		return asset.NewString(g.pick([]string{"10", "3kb", "2MB", "1gb"}))
+	case outputAddress:
+		return asset.NewString("${{parent.outputs.out}}")
+	case bound:
+		if rapid.IntRange(0, 3).Draw(g.t, "bound") == 0 {
+			return asset.NewString("${{parent.inputs.in}}")
+		}
+		return g.value(t.Of)
+	case flag:
+		return g.value(t.Bool)
+	case sizeOf:
+		return g.value(t.Enum)
 	case armID:
 		return asset.NewString("/subscriptions/s/resourceGroups/g/providers/P/t/" + strconv.Itoa(g.count(9)))
 	case region:
@@ -94,6 +113,16 @@ func (g generator) composite(t Type) *asset.Value {
 		return g.network()
 	case credentials:
 		return g.rows(rapid.SampledFrom(t.sorts).Draw(g.t, "sort").obj.Fields)
+	case snaked:
+		return g.rows(t.Fields)
+	case jsonList:
+		return g.value(t.List)
+	case steps:
+		return g.entries(t.Map)
+	case specConf:
+		return asset.NewMap().Set("spark.driver.cores", asset.NewInt(int64(g.count(9)))).Set("spark.own", g.text())
+	case SearchSpace, spelledSpace:
+		return asset.NewMap().Set("type", asset.NewString("uniform")).Set("min_value", asset.NewFloat(0.5)).Set("max_value", asset.NewInt(int64(g.count(9))))
 	case Map:
 		return g.entries(t)
 	case flavorType:

@@ -60,6 +60,14 @@ func (r *rower) inside(at string, t Type, outer Row) {
 	switch t := t.(type) {
 	case Object:
 		r.fields(at+".", t.Fields, outer)
+	case snaked:
+		r.fields(at+".", t.Fields, outer)
+	case bound:
+		r.inside(at, t.Of, outer)
+	case steps:
+		r.inside(at, t.Map, outer)
+	case jsonList:
+		r.inside(at, t.List, outer)
 	case Shorthand:
 		r.fields(at+".", t.Fields, outer)
 	case Map:

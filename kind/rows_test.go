@@ -17,6 +17,12 @@ func TestRows(t *testing.T) {
 		{"datastore", "azure_blob", "credentials.account_key", true, false, false},
 		{"environment", "", "inference_config.scoring_route.port", false, false, false},
 		{"environment", "", "creation_context", false, true, false},
+		{"job", "pipeline", "jobs.NAME.resources.instance_count", false, false, true},
+		{"job", "pipeline", "jobs.NAME.inputs.NAME.mode", false, false, true},
+		{"job", "pipeline", "settings.default_compute", false, false, true},
+		{"component", "command", "inputs.NAME.default", false, false, false},
+		{"component", "parallel", "task.entry_script", false, false, false},
+		{"component", "pipeline", "jobs.NAME.retry_settings.timeout", false, false, true},
 	} {
 		rows := Of(asset.Kind(tc.kind)).Variant(tc.variant).Rows()
 		i := slices.IndexFunc(rows, func(r Row) bool { return r.Path == tc.path })

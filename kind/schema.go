@@ -49,8 +49,7 @@ func rowSchema(f Field) map[string]any {
 	if s["type"] != "string" && !f.Secret {
 		alts = append(alts, variable())
 	}
-	if !f.Required {
-		// An empty value is the same as an absent field.
+	if f.Nullable {
 		alts = append(alts, map[string]any{"type": "null"})
 	}
 	return map[string]any{"anyOf": alts}
@@ -80,7 +79,7 @@ func (t *Table) Schema() map[string]any {
 
 // Schema is the JSON Schema of the variant, without the $schema of its own.
 func (v *Variant) Schema() map[string]any {
-	s := objectSchema(v.all, false)
+	s := objectSchema(v.all, v.Open != "" || v.Lax)
 	props := s["properties"].(map[string]any)
 	required, _ := s["required"].([]any)
 	props["$schema"] = map[string]any{"type": "string"}
@@ -89,14 +88,14 @@ func (v *Variant) Schema() map[string]any {
 		required = append(required, "name")
 	}
 	if v.table.Versioned {
-		props["version"] = map[string]any{"type": []any{"string", "number", "boolean", "null"}}
+		props["version"] = map[string]any{"type": []any{"string", "number", "boolean"}}
 	}
 	if v.table.ParentKey != "" {
 		props[v.table.ParentKey] = map[string]any{"type": "string", "minLength": 1}
 		required = append(required, v.table.ParentKey)
 	}
 	if len(v.Types) > 0 {
-		typ := Enum{}
+		typ := Enum{Exact: v.table.ExactType}
 		for _, name := range v.Types {
 			typ.Words = append(typ.Words, [2]string{name, name})
 		}

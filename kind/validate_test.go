@@ -17,6 +17,16 @@ func inner(t Type) (types []Type, rows []Field) {
 		return nil, t.Fields
 	case Shorthand:
 		return nil, t.Fields
+	case snaked:
+		return nil, t.Fields
+	case bound:
+		return []Type{t.Of}, nil
+	case steps:
+		return []Type{t.Of}, nil
+	case jsonList:
+		return []Type{t.Of}, nil
+	case specConf:
+		return []Type{t.Of}, nil
 	case Map:
 		return []Type{t.Of}, nil
 	case flavorType:

@@ -114,6 +114,8 @@ func holdsParts(t Type) bool {
 		return slices.ContainsFunc(t.Fields, func(f Field) bool { return holdsParts(f.As) })
 	case Map:
 		return holdsParts(t.Of)
+	case steps:
+		return holdsParts(t.Of)
 	case List:
 		return holdsParts(t.Of)
 	case Pick:
