@@ -239,7 +239,7 @@ var (
 	)
 	parameterOutput = Object{Lax: true, Fields: []Field{
 		{YAML: "type", REST: "type", As: exactWords(parameterTypes...), Required: true, Change: NewVersion, Doc: "number, integer, boolean or string."},
-		{YAML: "early_available", REST: "early_available", As: Any{}, Change: NewVersion, Doc: "The value can be read before the step ends."},
+		{YAML: "early_available", REST: "early_available", As: Bool{}, Change: NewVersion, Doc: "The value can be read before the step ends."},
 		portMode, portText,
 	}}
 )

@@ -221,6 +221,9 @@ func (r Ref) Check(c *Checker, v *asset.Value) *asset.Value {
 // other names, to its normal form.
 func (r Ref) CheckInline(c *Checker, v *asset.Value) *asset.Value {
 	switch typ := v.Get("type"); {
+	case strings.Contains(v.Get("$schema").Str(), "/promptflow/"):
+		c.Badf(v, "unmanaged", "register it with Microsoft's client, and name the component", "a prompt flow: this version of mlsync does not make components of flows")
+		return nil
 	case r.Type == "":
 	case typ.IsNull():
 		v = v.Clone().Set("type", asset.NewString(r.Type).At(v.Pos()))
@@ -332,7 +335,14 @@ func (r Ref) Equal(a, b *asset.Value) bool {
 	if strings.HasPrefix(a.Text(), "/") {
 		return strings.EqualFold(a.Text(), b.Text())
 	}
-	return a.Equal(b) || r.To == environment.Kind && curated(a.Text()) == curated(b.Text())
+	if a.Equal(b) || r.To != environment.Kind {
+		return a.Equal(b)
+	}
+	want, live := curated(a.Text()), curated(b.Text())
+	if strings.HasPrefix(want, "azureml:AzureML-") && strings.Count(want, ":") == 1 && !strings.Contains(want, "@") {
+		live = live[:max(strings.LastIndexByte(live, ':'), len("azureml"))] // any version will do
+	}
+	return want == live
 }
 
 // curated is the short form of a reference to an environment of Microsoft's

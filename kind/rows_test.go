@@ -22,7 +22,7 @@ func TestRows(t *testing.T) {
 		{"job", "pipeline", "settings.default_compute", false, false, true},
 		{"component", "command", "inputs.NAME.default", false, false, false},
 		{"component", "parallel", "task.entry_script", false, false, false},
-		{"component", "pipeline", "jobs.NAME.retry_settings.timeout", false, false, true},
+		{"component", "pipeline", "jobs.NAME.retry_settings.timeout", false, false, false},
 	} {
 		rows := Of(asset.Kind(tc.kind)).Variant(tc.variant).Rows()
 		i := slices.IndexFunc(rows, func(r Row) bool { return r.Path == tc.path })
