@@ -127,7 +127,7 @@ func allSteps() []Type {
 }
 
 var stepForms = []stepForm{
-	{typ: "command", ref: "component", named: namedStep("command", commandStepFields...), inline: inlineStep("command", commandInline...),
+	{typ: "command", ref: "component", named: commandStep(), inline: inlineStep("command", commandInline...),
 		lifted: []string{"command", "code", "environment", "description", "tags", "resources", "distribution"}, kept: []string{"tags", "resources", "distribution"}, bound: []string{"tags", "command", "code", "environment", "description"}, check: checkExpressions},
 	{typ: "sweep", ref: "trial", named: sweepStep},
 	{typ: "parallel", ref: "component", named: namedStep("parallel", parallelStepFields...), inline: inlineStep("parallel", parallelInline...),
@@ -181,7 +181,7 @@ var stepCompute = Field{YAML: "compute", REST: "computeId", As: bound{Ref{To: "c
 
 // stepComponent names a component of the workspace, of a registry or of a file.
 func stepComponent(key, rest, typ string) Field {
-	ref := Ref{To: "component", Inline: true, File: true, Path: true, Type: typ, Home: key == "trial"}
+	ref := Ref{To: "component", Inline: true, File: true, Path: true, Type: typ, NeedType: typ == "parallel", Home: key == "trial"}
 	return Field{YAML: key, REST: rest, As: ref, Required: true, Change: Once, Doc: "The component: a reference, the path of a file, or the component itself."}
 }
 
@@ -256,6 +256,55 @@ var commandStepFields = []Field{
 	stepVariables, stepResources, stepDistribution,
 	{YAML: "limits", REST: "limits", As: snaked{Object: commandLimits}, Change: Once, Doc: "When the step is stopped."},
 	stepIdentity, stepServices, stepQueue,
+}
+
+// shortRows are fields of a command step that may stand beside the maps that
+// they belong to.
+var shortRows = map[string][]string{
+	"resources":      {"instance_count", "instance_type", "locations", "docker_args", "shm_size"},
+	"limits":         {"timeout"},
+	"queue_settings": {"job_tier", "priority"},
+}
+
+// commandStep is a command step that names its component.
+func commandStep() Object {
+	o := namedStep("command", commandStepFields...)
+	for _, key := range sortedKeys(shortRows) {
+		var rows []Field
+		switch t := fieldOf(o.Fields, key).As.(bound).Of.(type) {
+		case snaked:
+			rows = t.Fields
+		}
+		for _, f := range rows {
+			if slices.Contains(shortRows[key], f.YAML) {
+				f.REST, f.Doc = "", "The same as "+f.YAML+" of "+key+"."
+				o.Fields = append(o.Fields, f)
+			}
+		}
+	}
+	finish := o.After
+	o.After = func(c *Checker, v *asset.Value) {
+		finish(c, v)
+		for _, key := range sortedKeys(shortRows) {
+			liftShort(v, key)
+		}
+	}
+	return o
+}
+
+// liftShort moves short fields into the map that they belong to.
+func liftShort(v *asset.Value, key string) {
+	for _, short := range shortRows[key] {
+		item := v.Get(short)
+		if item == nil {
+			continue
+		}
+		if v.Get(key) == nil {
+			v.Set(key, asset.NewMap().At(item.Pos()))
+		}
+		v.Get(key).Set(short, item)
+		v.Delete(short)
+	}
 }
 
 var commandInline = append(append([]Field(nil), commandStepFields[5:]...),

@@ -78,6 +78,8 @@ type Ref struct {
 	// Type is the only type that an inline asset may have, and the one that it
 	// has if it names none; "" for any.
 	Type string
+	// NeedType says that it must name the type.
+	NeedType bool
 	// Apart says that the asset must stand in a file of its own and not in the
 	// file that refers to it.
 	Apart bool
@@ -225,6 +227,9 @@ func (r Ref) CheckInline(c *Checker, v *asset.Value) *asset.Value {
 		c.Badf(v, "unmanaged", "register it with Microsoft's client, and name the component", "a prompt flow: this version of mlsync does not make components of flows")
 		return nil
 	case r.Type == "":
+	case typ.IsNull() && r.NeedType:
+		c.Badf(v, "missing_field", "add type: "+r.Type, "type is missing")
+		return nil
 	case typ.IsNull():
 		v = v.Clone().Set("type", asset.NewString(r.Type).At(v.Pos()))
 	case squash(typ.Text()) != squash(r.Type):
