@@ -164,7 +164,11 @@ func (s *seeded) fill(n int) {
 	s.put(vid("compute", "cpu", ""), body["compute-cluster-quirks"])
 	s.put(vid("model", "m1", "1"), body["model-custom"])
 	s.put(vid("data", "d1", "2"), body["data-file"])
-	for _, name := range []string{"in", "out", "d1", "d3", "t"} {
+	s.put(vid("environment", "e", "2"), `{"properties":{"image":"img:3"}}`)
+	s.put(vid("compute", "gpu", ""), body["compute-cluster-quirks"])
+	s.put(vid("datastore", "store", ""), body["datastore-blob"])
+	s.put(vid("model", "start", "2"), body["model-mlflow"])
+	for _, name := range []string{"in", "out", "d1", "d3", "t", "data", "table", "file"} {
 		s.put(vid("data", name, "1"), body["data-file"])
 	}
 	for i := range max(n-60, 0) {
@@ -206,9 +210,28 @@ func (s *seeded) fill(n int) {
 	s.settled(slow...)
 	s.put(vid("online-endpoint", "ep1", ""), `{"location":"eastus","tags":{"a":"b"},"identity":{"type":"SystemAssigned"},"properties":{"authMode":"Key","traffic":{"blue":90,"green":10}}}`)
 	s.settled(vid("online-endpoint", "ep1", ""))
+	s.components(body)
 	for name, b := range body {
 		if strings.HasPrefix(name, "job-") {
 			s.put(vid("job", name, ""), b)
+		}
+	}
+}
+
+// components seeds all components, those that hold others last.
+func (s *seeded) components(body map[string]string) {
+	s.t.Helper()
+	for _, whole := range []bool{false, true} {
+		for name, b := range body {
+			if !strings.HasPrefix(name, "component-") || (name == "component-pipeline") != whole {
+				continue
+			}
+			v, err := asset.ParseJSON([]byte(b))
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			spec := v.GetPath("properties", "componentSpec")
+			s.put(vid("component", spec.Get("name").Str(), spec.Get("version").Str()), b)
 		}
 	}
 }
