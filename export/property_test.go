@@ -102,11 +102,17 @@ func served(t kind.Type, v *asset.Value) *asset.Value {
 	return out
 }
 
-// valid reports whether a file may hold the body: some fields need others.
+// valid reports whether a file may hold the body: some fields need others, and
+// some mean something where they are not (the code of a Spark program).
 func valid(a *asset.Asset, body *asset.Value) bool {
 	a.Body = body
 	c := &kind.Checker{Literals: true}
-	kind.VariantOf(a).Read(c, tree.Document(a))
+	got := kind.VariantOf(a).Read(c, tree.Document(a))
+	for key := range got.Body.Entries() {
+		if !body.Has(key) {
+			return false
+		}
+	}
 	return len(c.Problems.Errors()) == 0
 }
 

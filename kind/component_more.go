@@ -304,12 +304,19 @@ var (
 		specInputs(Map{Keys: portPath, Of: dataInput}), specOutputs(outputsOf(false)))
 	transferInComponent = transferComponent("import_data", "Data comes from a database or file system.",
 		Field{YAML: "source", REST: spec + "source", As: transferEnd, Required: true, Change: NewVersion, Doc: "Where the data comes from."},
-		specOutputs(Map{Of: Obj(Field{YAML: "type", REST: "type", As: specWords("mltable", "uri_folder"), Required: true, Change: NewVersion, Doc: "mltable from a database, uri_folder from a file system."})}))
+		importedOutputs)
 	transferOutComponent = transferComponent("export_data", "Data goes to a database or file system.",
 		specInputs(Map{Of: Obj(Field{YAML: "type", REST: "type", As: specWords("uri_folder", "uri_file"), Required: true, Change: NewVersion, Doc: "uri_file to a database, uri_folder to a file system."})}),
 		Field{YAML: "sink", REST: spec + "sink", As: transferEnd, Required: true, Change: NewVersion, Doc: "Where the data goes."})
 	transferEnd = Obj(Field{YAML: "type", REST: "type", As: specWords("file_system", "database"), Required: true, Change: NewVersion, Doc: "What it is."})
 )
+
+// importedOutputs are the outputs of an import: a table if the file is silent.
+var importedOutputs = func() Field {
+	f := specOutputs(Map{Of: Obj(Field{YAML: "type", REST: "type", As: specWords("mltable", "uri_folder"), Required: true, Change: NewVersion, Doc: "mltable from a database, uri_folder from a file system."})})
+	f.Send = asset.NewMap().Set("sink", asset.NewMap().Set("type", asset.NewString("mltable")))
+	return f
+}()
 
 func transferComponent(task, doc string, fields ...Field) *Variant {
 	v := componentVariant("data_transfer", "", append([]Field{

@@ -75,10 +75,6 @@ func checkTransferPorts(c *Checker, task string, body *asset.Value) {
 		c.Badf(item, "unknown_field", "remove it", "%s has no %s", task, other)
 	}
 	ports := body.Get(ends.ports)
-	if task == "import_data" && ports.Len() == 0 {
-		body.Set("outputs", asset.NewMap().At(body.Pos()).Set("sink", asset.NewMap().Set("type", asset.NewString("mltable"))))
-		return
-	}
 	if ports != nil && (ports.Len() != 1 || !ports.Has(ends.port)) {
 		c.Badf(ports, "bad_value", "declare one, called "+ends.port, "%s has one of %s", task, ends.ports)
 	}
