@@ -349,7 +349,7 @@ func TestEveryVariantRoundTrips(t *testing.T) {
 			}
 			t.Run(string(table.Kind)+"/"+v.Name, func(t *testing.T) {
 				good := 0
-				rapid.Check(t, func(rt *rapid.T) {
+				law := func(rt *rapid.T) {
 					doc := generator{rt}.document(v)
 					c := &Checker{}
 					a := v.Read(c, doc)
@@ -359,6 +359,11 @@ func TestEveryVariantRoundTrips(t *testing.T) {
 					if a.ID.Name == "" || a.Body == nil {
 						rt.Fatalf("no problem and no asset: %s", doc.Canonical())
 					}
+					if v.Whole != nil {
+						if v.Whole(c, a.Body); c.Problems.Err() != nil {
+							return // ports that do not fit
+						}
+					}
 					good++
 					a.Body = Rewrite(a, func(s Site) *asset.Value {
 						if ref, ok := s.Type.(Ref); ok && s.Value.Type() == asset.Map {
@@ -367,7 +372,12 @@ func TestEveryVariantRoundTrips(t *testing.T) {
 						return s.Value
 					})
 					roundTrip(rt, doc.Text(), a)
-				})
+				}
+				for range 20 { // until something is drawn: rows of some variants seldom go together
+					if rapid.Check(t, law); good > 0 {
+						break
+					}
+				}
 				if good == 0 {
 					t.Error("no document without problems was drawn")
 				}

@@ -225,22 +225,8 @@ var (
 	stepResources    = Field{YAML: "resources", REST: "resources", As: snaked{Object: jobResources}, Change: Once, Doc: "The machines."}
 	stepDistribution = Field{YAML: "distribution", REST: "distribution", As: snakedPick(distribution), Change: Once, Doc: "How the processes are spread over the machines."}
 	stepQueue        = Field{YAML: "queue_settings", REST: "queue_settings", As: snaked{Object: queueSettings}, Change: Once, Doc: "How the step is queued on serverless compute."}
-	stepServices     = Field{YAML: "services", REST: "services", As: Map{Drop: jobServices.Drop, Of: snaked{Object: stepService(), Inner: []string{"nodes"}}}, Change: Once, Doc: "Ways into the running step."}
+	stepServices     = Field{YAML: "services", REST: "services", As: Map{Drop: jobServices.Drop, Of: snaked{Object: jobServices.Of.(Object), Inner: []string{"nodes"}}}, Change: Once, Doc: "Ways into the running step."}
 )
-
-// stepService is a service of a step: one that is custom says so by saying
-// nothing.
-func stepService() Object {
-	o := jobServices.Of.(Object)
-	o.Fields = slices.DeleteFunc(slices.Clone(o.Fields), func(f Field) bool { return f.YAML == "job_service_type" })
-	o.ToREST = func(_ *Encoder, v, rest *asset.Value) {
-		if v.Get("type").Str() == "custom" {
-			rest.Delete("jobServiceType")
-		}
-	}
-	o.FromREST = func(_ *Decoder, _, v *asset.Value) { setDefault(v, "type", "custom") }
-	return o
-}
 
 func snakedPick(p Pick) Pick {
 	of, ofREST := p.Of, p.OfREST

@@ -12,9 +12,13 @@ import (
 
 // stepSamples are the samples of components and pipelines, by file.
 func stepSamples(t *testing.T) map[string]*asset.Value {
+	return samples(t, "component-*.yml", "job-pipeline*.yml")
+}
+
+func samples(t *testing.T, patterns ...string) map[string]*asset.Value {
 	t.Helper()
 	out := map[string]*asset.Value{}
-	for _, pattern := range []string{"component-*.yml", "job-pipeline*.yml"} {
+	for _, pattern := range patterns {
 		files, err := filepath.Glob("testdata/runs/" + pattern)
 		if err != nil || len(files) == 0 {
 			t.Fatalf("no samples %s: %v", pattern, err)
@@ -31,11 +35,11 @@ func stepSamples(t *testing.T) map[string]*asset.Value {
 }
 
 // TestEveryRowOfStepsIsUsed fails for rows of components and pipelines that no
-// sample uses. Components of all types share their rows, and steps share those
-// of components.
+// sample uses. Components of all types share their rows, steps share those of
+// components, and those of automated machine learning those of its jobs.
 func TestEveryRowOfStepsIsUsed(t *testing.T) {
 	used := map[string]bool{}
-	for name, doc := range stepSamples(t) {
+	for name, doc := range samples(t, "component-*.yml", "job-pipeline*.yml", "job-automl-*.yml") {
 		v := Identify(doc, "").Variant
 		if v == nil {
 			t.Fatalf("%s is not recognised", name)
