@@ -190,7 +190,7 @@ func sparkFields(at string) []Field {
 		{YAML: "archives", REST: at + "archives", As: List{Of: Str{}}, Change: NewVersion, Doc: "Archives that every worker unpacks."},
 		{YAML: "conf", REST: at + "conf", As: specConf{Map{Of: Any{}}}, Change: NewVersion, Doc: "Settings of Spark, such as spark.driver.cores."},
 		{YAML: "args", REST: at + "args", As: Str{}, Change: NewVersion, Doc: "Arguments of the program."},
-		{YAML: "environment", REST: at + "environment", As: Ref{To: "environment", Inline: true, File: true, Prefix: true}, Nullable: true, Change: NewVersion, Doc: "What the program runs in; conda packages only."},
+		{YAML: "environment", REST: at + "environment", As: Ref{To: "environment", Inline: true, File: true, Prefix: true, Inlined: sparkImage}, Nullable: true, Change: NewVersion, Doc: "What the program runs in; conda packages only."},
 	}
 }
 

@@ -106,7 +106,7 @@ func (g generator) value(t Type) *asset.Value {
 	case outputAddress:
 		return asset.NewString("${{parent.outputs.out}}")
 	case bound:
-		if rapid.IntRange(0, 3).Draw(g.t, "bound") == 0 {
+		if _, ok := t.Of.(Map); !ok && rapid.IntRange(0, 3).Draw(g.t, "bound") == 0 { // maps share their place with rows
 			return asset.NewString("${{parent.inputs.in}}")
 		}
 		return g.value(t.Of)

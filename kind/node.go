@@ -369,7 +369,7 @@ var sparkInline = append(overlay(sparkStepFields, []Field{
 	{YAML: "entry", REST: "entry", As: stepEntry, Required: true, Change: Once, Doc: "The script, or the class of a jar."},
 }),
 	Field{YAML: "code", As: Local{What: Code, Asset: "code", Component: true}, Change: Once, Doc: "The folder of the program."},
-	Field{YAML: "environment", As: Ref{To: "environment", Inline: true, File: true}, Nullable: true, Change: Once, Doc: "What the program runs in."},
+	Field{YAML: "environment", As: Ref{To: "environment", Inline: true, File: true, Inlined: sparkImage}, Nullable: true, Change: Once, Doc: "What the program runs in."},
 	Field{YAML: "services", As: Any{}, Change: Once, Doc: "Read and not sent."},
 )
 
