@@ -96,7 +96,7 @@ func (w *world) distinct(cases []corpusCase) []string {
 			w.t.Fatal(err)
 		}
 		text, more := string(data), ""
-		if placeholder.MatchString(text) || strings.Contains(c.Source, "pipelines/automl") {
+		if placeholder.MatchString(text) {
 			continue // it says itself that a name is to be filled in
 		}
 		if named := nameLine.MatchString(text); named || !strings.HasPrefix(c.Kind, "job/") {
@@ -182,6 +182,17 @@ func (w *world) stub(kind, ref string) {
 		w.put("connections/"+name, props(map[string]any{"authType": "None", "category": "Git", "target": "https://x.example"}))
 	case "datastore":
 		w.put("datastores/"+name, props(map[string]any{"datastoreType": "AzureBlob", "accountName": "a", "containerName": "c", "credentials": map[string]any{"credentialsType": "None"}}))
+	case "online-deployment":
+		endpoint, name, _ := strings.Cut(ref, "/")
+		w.put("onlineEndpoints/"+endpoint, map[string]any{"location": "eastus", "properties": map[string]any{"authMode": "Key"}})
+		collect := map[string]any{"dataCollectionMode": "Enabled", "dataId": "azureml:collected:1"}
+		w.put("onlineEndpoints/"+endpoint+"/deployments/"+name, map[string]any{
+			"location": "eastus", "sku": map[string]any{"name": "Default", "capacity": 1},
+			"properties": map[string]any{
+				"endpointComputeType": "Managed", "instanceType": "Standard_DS3_v2",
+				"dataCollector": map[string]any{"collections": map[string]any{"model_inputs": collect, "model_outputs": collect}},
+			},
+		})
 	default:
 		w.t.Errorf("no stub for %s %s", kind, ref)
 	}
