@@ -21,10 +21,14 @@ func TestCompareOfEmbedded(t *testing.T) {
 		{"git changed what a job cannot change", `{'type':'command','command':'b','environment':'azureml:e:1','inputs':{'x':'1'}}`, one, one, "create_job.command a>b git"},
 		{"live changed", one, `{'type':'command','command':'a','environment':'azureml:e:2','inputs':{'x':'1'}}`, one, "create_job.environment azureml:e:2>azureml:e:1 drift"},
 		{"what the service fills in", one, `{'type':'command','command':'a','environment':'azureml:e:1','inputs':{'x':'1'},'resources':{'instance_count':1},'experiment_name':'Default'}`, one, ""},
-		{"released", one, `{'type':'command','command':'a','environment':'azureml:e:1','inputs':{'x':'1'},'description':'d'}`,
-			`{'type':'command','command':'a','environment':'azureml:e:1','inputs':{'x':'1'},'description':'d'}`, "create_job.description d>- default"},
-		{"another form", `{'type':'sweep','objective':{'goal':'minimize'}}`, one, one,
-			"create_job {command:a,environment:azureml:e:1,inputs:{x:1},type:command}>{objective:{goal:minimize},type:sweep} git"},
+		{
+			"released", one, `{'type':'command','command':'a','environment':'azureml:e:1','inputs':{'x':'1'},'description':'d'}`,
+			`{'type':'command','command':'a','environment':'azureml:e:1','inputs':{'x':'1'},'description':'d'}`, "create_job.description d>- default",
+		},
+		{
+			"another form", `{'type':'sweep','objective':{'goal':'minimize'}}`, one, one,
+			"create_job {command:a,environment:azureml:e:1,inputs:{x:1},type:command}>{objective:{goal:minimize},type:sweep} git",
+		},
 		{"the same job", `'azureml:j'`, `'azureml:j'`, `'azureml:j'`, ""},
 		{"the same job, changed by others", `'azureml:j'`, `{'job':'azureml:j','type':'pipeline','description':'d'}`, `'azureml:j'`, ""},
 		{"another job", `'azureml:k'`, `'azureml:j'`, `'azureml:j'`, "create_job azureml:j>azureml:k git"},

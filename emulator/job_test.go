@@ -15,12 +15,21 @@ func TestJobTypes(t *testing.T) {
 		name, body, typ string
 		nulls           []string
 	}{
-		{"spark", `{"jobType":"spark","args":"-x","entry":{"sparkJobEntryType":"SparkJobPythonEntry","file":"a.py"},"conf":{"spark.driver.cores":"1"}}`,
-			"Spark", []string{"archives", "jars", "files", "pyFiles", "environmentId", "queueSettings", "componentId"}},
-		{"automl", `{"jobType":"AutoML","taskDetails":{"taskType":"Regression","targetColumnName":"y"}}`,
-			"AutoML", []string{"environmentId", "queueSettings", "resources"}},
-		{"tuned", `{"jobType":"FineTuning","fineTuningDetails":{"taskType":"chatCompletion","modelProvider":"Custom"},"properties":{"azureml.enable_distillation":"True"}}`,
-			"FineTuning", []string{"queueSettings", "resources"}},
+		{
+			"spark", `{"jobType":"spark","args":"-x","entry":{"sparkJobEntryType":"SparkJobPythonEntry","file":"a.py"},"conf":{"spark.driver.cores":"1"}}`,
+			"Spark",
+			[]string{"archives", "jars", "files", "pyFiles", "environmentId", "queueSettings", "componentId"},
+		},
+		{
+			"automl", `{"jobType":"AutoML","taskDetails":{"taskType":"Regression","targetColumnName":"y"}}`,
+			"AutoML",
+			[]string{"environmentId", "queueSettings", "resources"},
+		},
+		{
+			"tuned", `{"jobType":"FineTuning","fineTuningDetails":{"taskType":"chatCompletion","modelProvider":"Custom"},"properties":{"azureml.enable_distillation":"True"}}`,
+			"FineTuning",
+			[]string{"queueSettings", "resources"},
+		},
 	} {
 		body := s.ok(201, "PUT", wsID+"/jobs/"+tt.name, `{"properties":`+tt.body+`}`)
 		p, _ := body["properties"].(map[string]any)

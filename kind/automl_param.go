@@ -227,6 +227,7 @@ func (t spaceParam) parseValue(text string) *asset.Value {
 			return asset.NewBool(b)
 		}
 		return nil
+	case paramText, paramWord:
 	}
 	return asset.NewString(text)
 }

@@ -226,10 +226,14 @@ var sparkEntry = Object{
 
 // confKeys are settings of Spark that have a short name in the file too.
 var confKeys = [][2]string{
-	{"driver_cores", "spark.driver.cores"}, {"driver_memory", "spark.driver.memory"},
-	{"executor_cores", "spark.executor.cores"}, {"executor_memory", "spark.executor.memory"}, {"executor_instances", "spark.executor.instances"},
+	{"driver_cores", "spark.driver.cores"},
+	{"driver_memory", "spark.driver.memory"},
+	{"executor_cores", "spark.executor.cores"},
+	{"executor_memory", "spark.executor.memory"},
+	{"executor_instances", "spark.executor.instances"},
 	{"dynamic_allocation_enabled", "spark.dynamicAllocation.enabled"},
-	{"dynamic_allocation_min_executors", "spark.dynamicAllocation.minExecutors"}, {"dynamic_allocation_max_executors", "spark.dynamicAllocation.maxExecutors"},
+	{"dynamic_allocation_min_executors", "spark.dynamicAllocation.minExecutors"},
+	{"dynamic_allocation_max_executors", "spark.dynamicAllocation.maxExecutors"},
 }
 
 // specConf are settings of Spark as a component has them: texts of digits are

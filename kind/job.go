@@ -128,7 +128,9 @@ func (serviceType) Encode(e *Encoder, v *asset.Value) *asset.Value {
 	}
 	return serviceTypes.Encode(e, v)
 }
+
 func (serviceType) Decode(d *Decoder, v *asset.Value) *asset.Value { return serviceTypes.Decode(d, v) }
+
 func (serviceType) Schema() map[string]any {
 	return map[string]any{"type": "string", "examples": toAny(serviceTypes.names())}
 }

@@ -51,7 +51,8 @@ func automlJobs() []*Variant {
 			Check:    finishJob,
 			ToREST:   jobToREST,
 			FromREST: jobFromREST,
-			Fields: slices.Concat([]Field{jobProperties, jobCompute, jobIdentityRow, jobServicesRow, jobQueue, folderOutputRow,
+			Fields: slices.Concat([]Field{
+				jobProperties, jobCompute, jobIdentityRow, jobServicesRow, jobQueue, folderOutputRow,
 				{YAML: "task", REST: taskDetails + "taskType", As: taskWord{task}, Required: true, Change: Once, Doc: "What the model is for."},
 			}, task.rows(taskDetails), []Field{
 				{YAML: "log_verbosity", REST: taskDetails + "logVerbosity", As: verbosities, Change: Once, Send: asset.NewString("info"), Doc: "How much is logged."},
@@ -85,9 +86,11 @@ func (t taskWord) Check(c *Checker, v *asset.Value) *asset.Value {
 }
 
 func (t taskWord) Encode(*Encoder, *asset.Value) *asset.Value { return asset.NewString(t.task.rest) }
+
 func (t taskWord) Decode(*Decoder, *asset.Value) *asset.Value { return asset.NewString(t.task.name) }
-func (t taskWord) Schema() map[string]any                     { return map[string]any{"const": t.task.name} }
-func (t taskWord) Describe() string                           { return t.task.name }
+
+func (t taskWord) Schema() map[string]any { return map[string]any{"const": t.task.name} }
+func (t taskWord) Describe() string       { return t.task.name }
 
 var verbosities = camelWords("NotSet", "Debug", "Info", "Warning", "Error", "Critical")
 

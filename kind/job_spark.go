@@ -142,7 +142,9 @@ func (t distinctTexts) Check(c *Checker, v *asset.Value) *asset.Value {
 }
 
 func (t distinctTexts) Encode(e *Encoder, v *asset.Value) *asset.Value { return t.list().Encode(e, v) }
+
 func (t distinctTexts) Decode(d *Decoder, v *asset.Value) *asset.Value { return t.list().Decode(d, v) }
+
 func (t distinctTexts) Schema() map[string]any {
 	s := t.list().Schema()
 	s["uniqueItems"] = true

@@ -135,20 +135,28 @@ func allSteps() []Type {
 }
 
 var stepForms = append([]stepForm{
-	{typ: "command", ref: "component", named: commandStep(), inline: inlineStep("command", commandInline...),
-		lifted: []string{"command", "code", "environment", "description", "tags", "resources", "distribution"}, kept: []string{"tags", "resources", "distribution"}, bound: []string{"tags", "command", "code", "environment", "description"}, check: checkExpressions},
+	{
+		typ: "command", ref: "component", named: commandStep(), inline: inlineStep("command", commandInline...),
+		lifted: []string{"command", "code", "environment", "description", "tags", "resources", "distribution"}, kept: []string{"tags", "resources", "distribution"}, bound: []string{"tags", "command", "code", "environment", "description"}, check: checkExpressions,
+	},
 	{typ: "sweep", ref: "trial", named: sweepStep},
-	{typ: "parallel", ref: "component", named: namedStep("parallel", parallelStepFields...), inline: inlineStep("parallel", parallelInline...),
+	{
+		typ: "parallel", ref: "component", named: namedStep("parallel", parallelStepFields...), inline: inlineStep("parallel", parallelInline...),
 		lifted: []string{"task", "mini_batch_size", "partition_keys", "logging_level", "max_concurrency_per_instance", "error_threshold", "mini_batch_error_threshold", "retry_settings", "resources", "input_data"},
 		kept:   []string{"task", "mini_batch_size", "partition_keys", "logging_level", "max_concurrency_per_instance", "error_threshold", "mini_batch_error_threshold", "retry_settings", "resources", "input_data"},
-		bound:  []string{"retry_settings"}, dropped: []string{"display_name", "tags"}},
-	{typ: "spark", ref: "component", named: namedStep("spark", append(confShorts(), append(sparkStepFields, idleRow("environment"), idleRow("code"))...)...), inline: inlineStep("spark", sparkInline...),
+		bound:  []string{"retry_settings"}, dropped: []string{"display_name", "tags"},
+	},
+	{
+		typ: "spark", ref: "component", named: namedStep("spark", append(confShorts(), append(sparkStepFields, idleRow("environment"), idleRow("code"))...)...), inline: inlineStep("spark", sparkInline...),
 		lifted: []string{"code", "entry", "py_files", "jars", "files", "archives", "conf", "args", "environment", "description", "tags", "properties"},
 		kept:   []string{"entry", "py_files", "jars", "files", "archives", "conf", "args", "tags", "properties"},
-		bound:  []string{"code", "entry", "py_files", "jars", "files", "archives", "conf", "args", "environment", "description", "tags", "properties"}},
+		bound:  []string{"code", "entry", "py_files", "jars", "files", "archives", "conf", "args", "environment", "description", "tags", "properties"},
+	},
 	{typ: "pipeline", ref: "component", named: namedStep("pipeline", idleRow("settings"))},
-	{typ: "data_transfer", task: "copy_data", ref: "component", named: namedStep("data_transfer", copyStepFields...), inline: inlineStep("data_transfer", copyStepFields...),
-		lifted: []string{"task", "data_copy_mode", "description", "tags"}, kept: []string{"task", "data_copy_mode", "tags"}, check: checkCopy},
+	{
+		typ: "data_transfer", task: "copy_data", ref: "component", named: namedStep("data_transfer", copyStepFields...), inline: inlineStep("data_transfer", copyStepFields...),
+		lifted: []string{"task", "data_copy_mode", "description", "tags"}, kept: []string{"task", "data_copy_mode", "tags"}, check: checkCopy,
+	},
 	{typ: "data_transfer", task: "import_data", ref: "component", named: transferStep("import_data"), inline: inlineTransfer("import_data"), whole: true},
 	{typ: "data_transfer", task: "export_data", ref: "component", named: transferStep("export_data"), inline: inlineTransfer("export_data"), whole: true},
 }, automlSteps()...)

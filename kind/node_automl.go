@@ -296,7 +296,8 @@ func (t autoText) Check(c *Checker, v *asset.Value) *asset.Value {
 func (autoText) Encode(_ *Encoder, v *asset.Value) *asset.Value    { return v }
 func (autoText) Decode(_ *Decoder, rest *asset.Value) *asset.Value { return decodeNumber(rest) }
 func (t autoText) Schema() map[string]any                          { return autoOr{list: t.list}.Schema() }
-func (t autoText) Describe() string                                { return autoOr{list: t.list}.Describe() }
+
+func (t autoText) Describe() string { return autoOr{list: t.list}.Describe() }
 
 // snakeParams are parameters of transformers under the names of the file.
 type snakeParams struct{ transformerParams }

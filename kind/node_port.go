@@ -217,7 +217,8 @@ var (
 	boundOutput = Object{
 		Fields: []Field{
 			{YAML: "path", REST: "value", As: Str{}, Required: true, Change: Once, Doc: "A binding, such as ${{parent.outputs.x}}."},
-			{YAML: "type", As: portTypes, Change: Once, Doc: "What the step writes."}, outputMode, outputName, outputVersion,
+			{YAML: "type", As: portTypes, Change: Once, Doc: "What the step writes."},
+			outputMode, outputName, outputVersion,
 		},
 		After:  checkOutputName,
 		ToREST: func(_ *Encoder, _, rest *asset.Value) { rest.Set("type", asset.NewString("literal")) },

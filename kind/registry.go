@@ -70,8 +70,8 @@ func sendRegistry(e *Encoder, v, rest *asset.Value) {
 // readRegistry finds the registry of images in the first region.
 func readRegistry(d *Decoder, rest, v *asset.Value) {
 	for _, region := range rest.GetPath("properties", "regionDetails").Items() {
-		for _, images := range region.Get("acrDetails").Items() {
-			if got := (registryImages{}).Decode(d, images); got != nil {
+		if all := region.Get("acrDetails").Items(); len(all) > 0 {
+			if got := (registryImages{}).Decode(d, all[0]); got != nil {
 				v.Set("container_registry", got)
 			}
 			return

@@ -100,11 +100,11 @@ var (
 	customSignal = Object{
 		Fields: []Field{
 			signalType("custom", "Custom"),
-			Field{YAML: "component_id", REST: "componentId", As: Ref{To: "component", Plain: true}, Required: true, Doc: "The component that measures."},
-			Field{YAML: "input_data", REST: "inputAssets", As: Map{Of: customData}, Required: true, Doc: "The data that the component reads, by the name of its input."},
-			Field{YAML: "inputs", REST: "inputs", As: Map{Of: customInput}, Doc: "Further inputs of the component, by name."},
+			{YAML: "component_id", REST: "componentId", As: Ref{To: "component", Plain: true}, Required: true, Doc: "The component that measures."},
+			{YAML: "input_data", REST: "inputAssets", As: Map{Of: customData}, Required: true, Doc: "The data that the component reads, by the name of its input."},
+			{YAML: "inputs", REST: "inputs", As: Map{Of: customInput}, Doc: "Further inputs of the component, by name."},
 			requiredField(thresholds(List{Of: customThreshold}, "metricThresholds")),
-			Field{YAML: "connection", REST: "workspaceConnection", As: Obj(
+			{YAML: "connection", REST: "workspaceConnection", As: Obj(
 				Field{YAML: "environment_variables", REST: "environmentVariables", As: Map{Of: Str{}}, Doc: "Properties of a connection that become variables of the process: their names."},
 				Field{YAML: "secret_config", REST: "secrets", As: Map{Of: Str{}}, Doc: "Properties of a connection that become secrets of the run: their names, not their values."},
 			), Send: asset.NewMap(), Doc: "What the component gets of a connection."},
