@@ -14,6 +14,8 @@ type facts struct {
 	gen      int64 // of the newest run
 	pub      int   // of the newest commit that a run was begun for
 	held     bool
+	prune    bool // what git no longer has is removed
+	calm     bool // nothing fails any more
 	silent   bool // nothing has changed since everything was applied
 	passes   map[int]*passFacts
 	intents  map[int64]*intentFacts
@@ -27,6 +29,7 @@ type facts struct {
 	head     *commit
 	writes   int             // requests that wrote
 	allowed  map[string]bool // approvals that were ever given
+	released map[string]bool // assets whose stamp the user has changed
 }
 
 // passFacts are the facts of the pass that a process makes.
@@ -56,7 +59,7 @@ type intentFacts struct {
 func newFacts() *facts {
 	return &facts{
 		passes: map[int]*passFacts{}, intents: map[int64]*intentFacts{}, owned: map[string]bool{}, missing: map[string]int{}, made: map[string]bool{},
-		doubtful: map[string]int{}, jobs: map[string]string{}, sent: map[string]string{}, allowed: map[string]bool{},
+		doubtful: map[string]int{}, jobs: map[string]string{}, sent: map[string]string{}, allowed: map[string]bool{}, released: map[string]bool{},
 	}
 }
 
@@ -95,6 +98,9 @@ func (f *facts) learn(r *record) {
 		f.disturb(-1)
 		if r.before != nil && r.after == nil {
 			delete(f.made, r.asset)
+		}
+		if stamped(r.before) != stamped(r.after) {
+			f.released[r.asset] = true
 		}
 	case heldUp:
 		f.held = r.text == "hold"
@@ -217,8 +223,8 @@ func (f *facts) learnRead(pass *passFacts, r *record) {
 	if coll == "" {
 		return
 	}
-	if !clean {
-		pass.lists[coll] = false
+	if !clean { // what is gone holds nothing
+		pass.lists[coll] = r.status == http.StatusNotFound && r.fault == "" && strings.Contains(coll, "/")
 		return
 	}
 	var page struct {
@@ -232,7 +238,7 @@ func (f *facts) learnRead(pass *passFacts, r *record) {
 	for _, v := range page.Value {
 		pass.seen[coll+"/"+v.Name] = true
 	}
-	pass.lists[coll] = page.NextLink == "" && r.fault == ""
+	pass.lists[coll] = page.NextLink == ""
 }
 
 // collectionPath is the collection that a path is, below the workspace; "" if

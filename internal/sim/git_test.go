@@ -8,6 +8,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 )
 
 // A commit is one state of the tree.
@@ -22,7 +23,14 @@ type commit struct {
 }
 
 // complete reports whether the whole tree can be read.
-func (c *commit) complete() bool { return !c.broken && c.unread == "" }
+func (c *commit) complete() bool {
+	for _, i := range c.forest {
+		if c.unread != "" && strings.HasPrefix(i.Folder, c.unread) {
+			return false
+		}
+	}
+	return !c.broken
+}
 
 // A repo is a branch with its history.
 type repo struct {

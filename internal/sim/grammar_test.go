@@ -122,7 +122,7 @@ func ruleFor(kind string) rule {
 func (f forest) grow(rng *rand.Rand, kind string) string {
 	r := ruleFor(kind)
 	i := item{Kind: kind, Name: fmt.Sprintf("%s-%d", short(kind), rng.IntN(r.names)), Folder: "assets", Large: 1, Rev: 1}
-	if kind == "datastore" {
+	if kind == "datastore" || kind == "component" {
 		i.Name = strings.ReplaceAll(i.Name, "-", "_")
 	}
 	if r.versioned {

@@ -169,6 +169,7 @@ const rounds = 12
 func (w *world) settle() {
 	w.faults, w.crashes, w.repo.times, w.lockedVault = nil, map[int]*crash{}, 0, false
 	w.advance(all)
+	w.facts.calm = true
 	if h := w.repo.head(); h == nil || !h.complete() {
 		w.do(event{Do: "commit", Arg: "mend"})
 	}

@@ -71,10 +71,11 @@ func noUnknownDelete(f *facts, r *record) string {
 	if why := f.unseen(pass, r.asset); why != "" {
 		return why
 	}
-	if isCostly(r.asset) && !slices.Contains(pass.allow, "delete:"+id) {
+	wholesale := slices.ContainsFunc(pass.allow, func(a string) bool { return strings.HasPrefix(a, "prune:") })
+	if isCostly(r.asset) && !wholesale && !slices.Contains(pass.allow, "delete:"+id) {
 		return "deleted " + id + " without an approval"
 	}
-	if limit := max(5, len(f.owned)/10); len(pass.gone) >= limit && !pass.gone[r.asset] && !slices.ContainsFunc(pass.allow, func(a string) bool { return strings.HasPrefix(a, "prune:") }) {
+	if limit := max(5, len(f.owned)/10); len(pass.gone) >= limit && !pass.gone[r.asset] && !wholesale {
 		return fmt.Sprintf("deleted more than %d assets without an approval", limit)
 	}
 	return ""
@@ -142,7 +143,7 @@ func samePath(intent, asset string) bool {
 func orphans(f *facts, r *record) string {
 	forest := f.head.forest
 	for path := range f.made {
-		if forest.has(path) || !removable(path) {
+		if !f.prune || forest.has(path) || !removable(path) {
 			continue
 		}
 		doc := r.world.peek(path)
@@ -157,18 +158,38 @@ func orphans(f *facts, r *record) string {
 	for _, k := range forest.keys() {
 		i := forest[k]
 		path := i.path()
-		if path == "" {
+		if path == "" || f.excused(r.world, forest, i) {
 			continue
 		}
 		doc := r.world.peek(path)
 		if doc == nil {
 			return "git wants " + path + ", and it is not there"
 		}
-		if stamped(doc) != ours && f.made[path] {
+		if stamped(doc) != ours && f.made[path] && !f.released[path] {
 			return path + " lost its stamp"
 		}
 	}
 	return ""
+}
+
+// excused reports whether an item cannot be as git says, as somebody else owns
+// its asset or one that it needs.
+func (f *facts) excused(w looker, forest forest, i item) bool {
+	if path := i.path(); path != "" {
+		if owner := stamped(w.peek(path)); owner != "" && owner != ours {
+			return true
+		}
+	}
+	needs := slices.Clone(i.Uses)
+	if i.Parent != "" {
+		needs = append(needs, parentKey(i))
+	}
+	for _, k := range needs {
+		if n, ok := forest[k]; ok && f.excused(w, forest, n) {
+			return true
+		}
+	}
+	return false
 }
 
 // removable reports whether the assets of a path are taken away once git no
@@ -229,6 +250,11 @@ func newestWins(f *facts, r *record) string {
 			return fmt.Sprintf("a run begins for publication %d after one for publication %d", c.pub, f.pub)
 		}
 	}
+	if r.kind == passEnded && r.plan != nil && f.pass(r.p).commit != nil && f.pass(r.p).commit.complete() && f.calm {
+		if bad := r.plan.Problems.Errors(); len(bad) > 0 {
+			return "a tree without mistakes has problems: " + bad[0].Text
+		}
+	}
 	if r.kind != settledRec {
 		return ""
 	}
@@ -236,7 +262,9 @@ func newestWins(f *facts, r *record) string {
 		return "the newest commit was not reached: " + r.err.Error()
 	}
 	for _, k := range f.head.forest.keys() {
-		if why := f.differs(r.world, f.head.forest[k]); why != "" {
+		if i := f.head.forest[k]; f.excused(r.world, f.head.forest, i) {
+			continue
+		} else if why := f.differs(r.world, i); why != "" {
 			return "not as the newest commit says: " + why
 		}
 	}
@@ -260,7 +288,11 @@ func (f *facts) differs(w looker, i item) string {
 	if !f.made[path] || i.Kind == "data" || stamped(doc) != ours { // adopted, or reported only
 		return ""
 	}
-	if got := text(doc, "properties", "description"); !i.Mute && i.Kind != "environment" && got != i.description() {
+	got := text(doc, "properties", "description")
+	if i.Kind == "component" {
+		got = text(doc, "properties", "componentSpec", "description")
+	}
+	if !i.Mute && i.Kind != "environment" && got != i.description() {
 		return fmt.Sprintf("%s is described as %q and not %q", path, got, i.description())
 	}
 	switch i.Kind {

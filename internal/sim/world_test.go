@@ -83,6 +83,7 @@ func newWorld(t *testing.T, s schedule, dir string) *world {
 		s: s, ctx: context.Background(), begun: time.Now(), sched: newScheduler(), em: em, repo: &repo{}, db: dir + "/journal.db", facts: newFacts(),
 		procs: map[int]*process{}, crashes: map[int]*crash{}, hash: sha256.New(),
 	}
+	w.facts.prune = s.Prune
 	w.sched.before = func(o *op) bool { return w.crashes[o.p.n] != nil && w.dies(o, false) }
 	w.sched.after = func(o *op) bool {
 		for _, f := range w.later {
