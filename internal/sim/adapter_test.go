@@ -43,7 +43,13 @@ func (w *workspace) Put(ctx context.Context, in reconcile.Write) (*asset.Asset, 
 	for _, u := range in.Uploads {
 		out.Uploads = append(out.Uploads, azureml.Upload{Content: u.Content, Code: u.Code, Datastore: u.Datastore})
 	}
-	return w.ws.Put(ctx, out)
+	got, err := w.ws.Put(ctx, out)
+	var unknown *azureml.Unknown
+	var failed *azureml.OperationFailed
+	if errors.As(err, &unknown) || errors.As(err, &failed) {
+		err = fmt.Errorf("%w: %w", err, reconcile.ErrMayBe)
+	}
+	return got, err
 }
 
 func (w *workspace) Renamed(id asset.ID, arm string) { w.ws.Renamed(id, arm) }

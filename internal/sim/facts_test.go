@@ -29,6 +29,7 @@ type facts struct {
 	head     *commit
 	writes   int             // requests that wrote
 	allowed  map[string]bool // approvals that were ever given
+	removed  map[string]bool // assets that the user has deleted
 	released map[string]bool // assets whose stamp the user has changed
 }
 
@@ -59,7 +60,7 @@ type intentFacts struct {
 func newFacts() *facts {
 	return &facts{
 		passes: map[int]*passFacts{}, intents: map[int64]*intentFacts{}, owned: map[string]bool{}, missing: map[string]int{}, made: map[string]bool{},
-		doubtful: map[string]int{}, jobs: map[string]string{}, sent: map[string]string{}, allowed: map[string]bool{}, released: map[string]bool{},
+		doubtful: map[string]int{}, jobs: map[string]string{}, sent: map[string]string{}, allowed: map[string]bool{}, released: map[string]bool{}, removed: map[string]bool{},
 	}
 }
 
@@ -98,6 +99,7 @@ func (f *facts) learn(r *record) {
 		f.disturb(-1)
 		if r.before != nil && r.after == nil {
 			delete(f.made, r.asset)
+			f.removed[r.asset] = true
 		}
 		if stamped(r.before) != stamped(r.after) {
 			f.released[r.asset] = true
@@ -196,6 +198,7 @@ func (f *facts) learnRequest(r *record) {
 		delete(f.made, r.asset)
 	case created:
 		f.made[r.asset] = true
+		delete(f.removed, r.asset)
 	}
 	if r.method == http.MethodPut {
 		var sent map[string]any

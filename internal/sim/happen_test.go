@@ -215,7 +215,7 @@ func (w *world) writes() int { return w.facts.writes }
 func explain(p *plan.Plan, run plan.Run) string {
 	out := "the last plan:"
 	for _, s := range p.Steps {
-		if s.Action != plan.NoOp {
+		if s.Action != plan.NoOp || s.Code != "" {
 			out += fmt.Sprintf("\n  %s %s %s %s %s", s.Action, s.Key, s.Code, s.Why, s.Blocked)
 		}
 	}

@@ -147,7 +147,7 @@ func orphans(f *facts, r *record) string {
 			continue
 		}
 		doc := r.world.peek(path)
-		if doc == nil || isArchived(doc) || stamped(doc) != ours || r.world.archivedName(path) || r.world.usedBy(path) != "" {
+		if doc == nil || isArchived(doc) || stamped(doc) != ours || r.world.archivedName(path) || r.world.usedBy(path) != "" || r.world.holdsOthers(path) {
 			continue
 		}
 		if f.swaps > 0 && strings.Contains(path, "/versions/") {
@@ -173,10 +173,13 @@ func orphans(f *facts, r *record) string {
 }
 
 // excused reports whether an item cannot be as git says, as somebody else owns
-// its asset or one that it needs.
+// its asset or one that it needs, or the rules want its drift to be reported only.
 func (f *facts) excused(w looker, forest forest, i item) bool {
 	if path := i.path(); path != "" {
 		if owner := stamped(w.peek(path)); owner != "" && owner != ours {
+			return true
+		}
+		if i.Kind == "data" && f.removed[path] { // drift that is only reported
 			return true
 		}
 	}
@@ -216,7 +219,7 @@ func noDouble(f *facts, r *record) string {
 		return "sent the creation of " + r.asset + " again without a look at what became of it"
 	}
 	if strings.HasPrefix(r.asset, "jobs/") {
-		if r.before != nil && !archives(r) {
+		if r.before != nil && !sendsArchived(r) {
 			return "submitted a job that has run"
 		}
 		if old := f.jobs[jobKey(r.body)]; r.before == nil && old != "" && old != r.asset {
@@ -521,4 +524,10 @@ func idOf(path string) string {
 		}
 	}
 	return path
+}
+
+// sendsArchived reports whether a body says that its asset is archived.
+func sendsArchived(r *record) bool {
+	var sent map[string]any
+	return json.Unmarshal(r.body, &sent) == nil && isArchived(sent)
 }

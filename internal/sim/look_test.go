@@ -17,6 +17,8 @@ type looker interface {
 	usedBy(path string) string
 	// archivedName reports whether the name of a version is archived.
 	archivedName(path string) bool
+	// holdsOthers reports whether an endpoint holds what is not ours.
+	holdsOthers(path string) bool
 	// noVersion says that no version of a name holds what the item says.
 	noVersion(i item) string
 	// leak is a place that holds a secret and should not; "" if none does.
@@ -24,6 +26,12 @@ type looker interface {
 }
 
 func (w *world) usedBy(path string) string {
+	if seg := strings.Split(path, "/"); seg[0] == "batchEndpoints" && len(seg) == 4 {
+		endpoint := strings.Join(seg[:2], "/")
+		if text(w.peek(endpoint), "properties", "defaults", "deploymentName") == seg[3] {
+			return endpoint // it says so by the name alone
+		}
+	}
 	full := strings.ToLower(scope.WorkspaceID() + "/" + path)
 	for _, k := range slices.Sorted(maps.Keys(w.facts.made)) {
 		if k == path || strings.HasPrefix(k, path+"/") {
@@ -34,6 +42,19 @@ func (w *world) usedBy(path string) string {
 		}
 	}
 	return ""
+}
+
+func (w *world) holdsOthers(path string) bool {
+	if strings.Count(path, "/") != 1 || !strings.Contains(path, "Endpoints/") {
+		return false
+	}
+	list, _ := w.peek(path + "/deployments")["value"].([]any)
+	for _, v := range list {
+		if doc, _ := v.(map[string]any); stamped(doc) != ours {
+			return true
+		}
+	}
+	return false
 }
 
 func (w *world) noVersion(i item) string {
