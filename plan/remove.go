@@ -77,6 +77,9 @@ func (m *maker) remove(s *Step, t *kind.Table, o Owned) {
 		s.Action, s.Why = Orphan, "the target was removed from the configuration"
 	case why != "":
 		s.Action, s.Code, s.Blocked = Unknown, NotRead, why
+	case m.Observed.Partial[id.Kind] != "":
+		// It was read; but what else there is of its kind was not.
+		s.Action, s.Code, s.Blocked = Unknown, NotRead, m.Observed.Partial[id.Kind]
 	case s.Live == nil && m.Live.Known[id]:
 		s.Action, s.Code, s.Blocked = Unknown, NotRead, "it was not read again, and only what was read is removed"
 	case s.Live == nil:

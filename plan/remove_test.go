@@ -33,6 +33,9 @@ func TestRemovals(t *testing.T) {
 			w.in.Live.Assets.Remove(mustID(dat))
 			w.in.Observed.Partial = map[asset.Kind]string{"data": "403"}
 		}, "data/d:1 unknown(not_read)"},
+		{"the rest of the kind is not readable", func(w *world) {
+			w.in.Observed.Partial = map[asset.Kind]string{"data": "403"}
+		}, "data/d:1 unknown(not_read)"},
 		{"the kind was not listed", func(w *world) {
 			w.in.Live.Assets.Remove(mustID(dat))
 			delete(w.in.Live.Listed, "data")
