@@ -58,8 +58,8 @@ func (w *workspace) Delete(ctx context.Context, a *asset.Asset, note func([]byte
 	return w.ws.Delete(ctx, a, started(note), status)
 }
 
-func (w *workspace) Archive(ctx context.Context, id asset.ID) error {
-	err := w.ws.Archive(ctx, id)
+func (w *workspace) Archive(ctx context.Context, id asset.ID, with ...asset.ID) error {
+	err := w.ws.Archive(ctx, id, with...)
 	if errors.Is(err, azureml.ErrByName) {
 		err = fmt.Errorf("%w: %w", reconcile.ErrStays, err)
 	}

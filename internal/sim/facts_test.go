@@ -27,10 +27,12 @@ type facts struct {
 	sent     map[string]string // the description that we wrote last, by path
 	swaps    int
 	head     *commit
-	writes   int             // requests that wrote
-	allowed  map[string]bool // approvals that were ever given
-	removed  map[string]bool // assets that the user has deleted
-	released map[string]bool // assets whose stamp the user has changed
+	writes   int               // requests that wrote
+	allowed  map[string]bool   // approvals that were ever given
+	folders  map[string]string // where the file of a job was
+	moved    map[string]bool   // jobs whose file is elsewhere by now: it may hold another run
+	removed  map[string]bool   // assets that the user has deleted
+	released map[string]bool   // assets whose stamp the user has changed
 }
 
 // passFacts are the facts of the pass that a process makes.
@@ -41,9 +43,11 @@ type passFacts struct {
 	requests int
 	// lists are the collections that were asked for: true if every page came.
 	lists map[string]bool
-	pages map[string]bool // collections of which a page is still to come
-	seen  map[string]bool // assets that were read
-	gone  map[string]bool // assets that this pass takes away
+	pages map[string]bool   // collections of which a page is still to come
+	seen  map[string]bool   // assets that were read
+	owner map[string]string // who owned them when they were read last
+	raced map[string]bool   // assets that the user changed after they were read
+	gone  map[string]bool   // assets that this pass takes away
 	// undisturbed says that nobody else has changed anything since.
 	undisturbed bool
 	unread      bool // a read failed for good
@@ -60,13 +64,13 @@ type intentFacts struct {
 func newFacts() *facts {
 	return &facts{
 		passes: map[int]*passFacts{}, intents: map[int64]*intentFacts{}, owned: map[string]bool{}, missing: map[string]int{}, made: map[string]bool{},
-		doubtful: map[string]int{}, jobs: map[string]string{}, sent: map[string]string{}, allowed: map[string]bool{}, released: map[string]bool{}, removed: map[string]bool{},
+		doubtful: map[string]int{}, jobs: map[string]string{}, sent: map[string]string{}, allowed: map[string]bool{}, released: map[string]bool{}, removed: map[string]bool{}, folders: map[string]string{}, moved: map[string]bool{},
 	}
 }
 
 func (f *facts) pass(p int) *passFacts {
 	if f.passes[p] == nil {
-		f.passes[p] = &passFacts{lists: map[string]bool{}, pages: map[string]bool{}, seen: map[string]bool{}, gone: map[string]bool{}, undisturbed: true}
+		f.passes[p] = &passFacts{lists: map[string]bool{}, pages: map[string]bool{}, seen: map[string]bool{}, owner: map[string]string{}, raced: map[string]bool{}, gone: map[string]bool{}, undisturbed: true}
 	}
 	return f.passes[p]
 }
@@ -97,6 +101,9 @@ func (f *facts) learn(r *record) {
 		}
 	case edited:
 		f.disturb(-1)
+		for _, pass := range f.passes {
+			pass.raced[r.asset] = true
+		}
 		if r.before != nil && r.after == nil {
 			delete(f.made, r.asset)
 			f.removed[r.asset] = true
@@ -159,12 +166,30 @@ func (f *facts) learnJournal(r *record) {
 	case "observe":
 		c := f.pass(r.p).commit
 		for id := range f.owned {
+			f.follow(id, c)
 			if c != nil && c.forest.has(pathOf(id)) {
 				f.missing[id] = 0
 			} else {
 				f.missing[id]++
 			}
 		}
+	}
+}
+
+// follow notes where the file of a job is.
+func (f *facts) follow(id string, c *commit) {
+	name, ok := strings.CutPrefix(id, "job/")
+	if !ok || c == nil {
+		return
+	}
+	for _, i := range c.forest {
+		if !strings.HasSuffix(i.Kind, "-job") || !strings.HasPrefix(name, i.Name+"-") {
+			continue
+		}
+		if f.folders[id] == "" {
+			f.folders[id] = i.Folder
+		}
+		f.moved[id] = f.moved[id] || f.folders[id] != i.Folder
 	}
 }
 
@@ -216,7 +241,10 @@ func (f *facts) learnRead(pass *passFacts, r *record) {
 	clean := r.status == http.StatusOK && len(r.answer) > 0 && (r.fault == "" || r.known)
 	if r.asset != "" {
 		if clean {
-			pass.seen[r.asset] = true
+			var doc map[string]any
+			pass.seen[r.asset] = json.Unmarshal(r.answer, &doc) == nil
+			pass.owner[r.asset] = stamped(doc)
+			delete(pass.raced, r.asset)
 		}
 		if clean || r.status == http.StatusNotFound {
 			delete(f.doubtful, r.asset)
@@ -231,7 +259,7 @@ func (f *facts) learnRead(pass *passFacts, r *record) {
 		return
 	}
 	var page struct {
-		Value    []struct{ ID, Name string }
+		Value    []map[string]any
 		NextLink string
 	}
 	if json.Unmarshal(r.answer, &page) != nil {
@@ -239,7 +267,9 @@ func (f *facts) learnRead(pass *passFacts, r *record) {
 		return
 	}
 	for _, v := range page.Value {
-		pass.seen[coll+"/"+v.Name] = true
+		path := coll + "/" + text(v, "name")
+		pass.seen[path], pass.owner[path] = true, stamped(v)
+		delete(pass.raced, path)
 	}
 	pass.lists[coll] = page.NextLink == ""
 }

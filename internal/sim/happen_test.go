@@ -155,6 +155,7 @@ func (w *world) damage() {
 	if _, err := state.Open(context.Background(), w.db, state.Options{}); !errors.Is(err, state.ErrDamaged) && w.violation == "" {
 		w.violation = fmt.Sprintf("I9 status is honest: a damaged journal is opened: %v", err)
 	}
+	w.sleep(time.Second) // what was set aside bears the time
 	if _, err := state.SetAside(w.db, time.Now()); err != nil {
 		panic(err)
 	}

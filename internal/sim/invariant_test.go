@@ -45,6 +45,9 @@ func noUnknownDelete(f *facts, r *record) string {
 	pass, id := f.pass(r.p), idOf(r.asset)
 	seg := strings.Split(r.asset, "/")
 	owner := stamped(r.before)
+	if was, ok := pass.owner[r.asset]; ok {
+		owner = was // nobody can know what happened since the last look
+	}
 	switch {
 	case pass.commit == nil || !pass.begun:
 		return "deleted outside a run"
@@ -54,7 +57,7 @@ func noUnknownDelete(f *facts, r *record) string {
 		return "deleted what bears no stamp"
 	case pass.commit.forest.has(r.asset) && seg[0] == "computes" && r.method == http.MethodDelete:
 		return "" // replaced: the rules of the simulation allow it
-	case pass.commit.forest.has(r.asset):
+	case pass.commit.forest.has(r.asset) && !f.moved[id]:
 		return "deleted what git has"
 	case !pass.commit.complete():
 		return "deleted although the tree could not be read completely"
@@ -64,7 +67,7 @@ func noUnknownDelete(f *facts, r *record) string {
 		if !f.owned[id] {
 			return "deleted what the journal does not own"
 		}
-		if f.missing[id]+1 < 2 {
+		if f.missing[id]+1 < 2 && !f.moved[id] {
 			return "deleted at the first look at which git was without it"
 		}
 	}
@@ -305,6 +308,9 @@ func (f *facts) differs(w looker, i item) string {
 		}
 	case "online-endpoint":
 		for name, share := range i.Traffic {
+			if owner := stamped(w.peek(path + "/deployments/" + name)); owner != "" && owner != ours {
+				return "" // what somebody else owns gets no traffic from us
+			}
 			if got, _ := at(doc, "properties", "traffic", name).(float64); int(got) != share {
 				return fmt.Sprintf("%s sends %v%% to %s and not %d%%", path, got, name, share)
 			}
@@ -326,13 +332,13 @@ func unownedUnchanged(f *facts, r *record) string {
 		return ""
 	}
 	inGit := c.forest.has(r.asset)
-	if owner := stamped(r.before); owner != "" && owner != ours {
+	if owner := f.pass(r.p).owner[r.asset]; owner != "" && owner != ours {
 		return "wrote " + r.asset + ", which belongs to " + owner
 	}
 	if !inGit && stamped(r.before) == "" && !f.owned[idOf(r.asset)] && len(strings.Split(r.asset, "/")) != 2 {
 		return "wrote " + r.asset + ", which is nobody's"
 	}
-	if r.method != http.MethodPut || !r.effect || r.status >= 300 || r.after == nil {
+	if r.method != http.MethodPut || !r.effect || r.status >= 300 || r.after == nil || f.pass(r.p).raced[r.asset] {
 		return ""
 	}
 	for name, old := range tagsOf(r.before) {

@@ -17,7 +17,8 @@ type looker interface {
 	usedBy(path string) string
 	// archivedName reports whether the name of a version is archived.
 	archivedName(path string) bool
-	// holdsOthers reports whether an endpoint holds what is not ours.
+	// holdsOthers reports whether an endpoint holds what is not ours, or a
+	// deployment is in an endpoint that is not ours.
 	holdsOthers(path string) bool
 	// noVersion says that no version of a name holds what the item says.
 	noVersion(i item) string
@@ -45,6 +46,9 @@ func (w *world) usedBy(path string) string {
 }
 
 func (w *world) holdsOthers(path string) bool {
+	if seg := strings.Split(path, "/"); len(seg) == 4 && seg[2] == "deployments" {
+		return stamped(w.peek(strings.Join(seg[:2], "/"))) != ours
+	}
 	if strings.Count(path, "/") != 1 || !strings.Contains(path, "Endpoints/") {
 		return false
 	}
