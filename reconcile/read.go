@@ -2,6 +2,8 @@ package reconcile
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -154,9 +156,9 @@ func (n *need) ahead(ctx context.Context, live Live, owned map[asset.ID]plan.Own
 func (n *need) read(ctx context.Context, live Live, inTree map[asset.ID]bool, owned map[asset.ID]plan.Owned) {
 	live.List(ctx, keys(n.kinds)...)
 	live.Get(ctx, doubted(owned, live)...)
-	for k, parents := range n.parents {
+	for _, k := range slices.Sorted(maps.Keys(n.parents)) { // one after the other, and always in the same order
 		var there []string
-		for p := range parents {
+		for p := range n.parents[k] {
 			if live.Status(asset.ID{Kind: kind.Of(k).Parent, Name: p}) != resolve.Absent {
 				there = append(there, p)
 			}

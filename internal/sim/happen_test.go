@@ -152,8 +152,8 @@ func (w *world) damage() {
 	if err := os.WriteFile(w.db, data, 0o600); err != nil {
 		panic(err)
 	}
-	if _, err := state.Open(context.Background(), w.db, state.Options{}); !errors.Is(err, state.ErrDamaged) && w.violation == "" {
-		w.violation = fmt.Sprintf("I9 status is honest: a damaged journal is opened: %v", err)
+	if _, err := state.Open(context.Background(), w.db, state.Options{}); !errors.Is(err, state.ErrDamaged) {
+		w.broke(fmt.Sprintf("I9 status is honest: a damaged journal is opened: %v", err))
 	}
 	w.sleep(time.Second) // what was set aside bears the time
 	if _, err := state.SetAside(w.db, time.Now()); err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"runtime/debug"
 	"time"
 
 	"mlsync.dev/mlsync/asset"
@@ -54,6 +55,11 @@ func (w *world) start(n int) *process {
 // pass is what the daemon's worker does for one task.
 func (p *process) pass(task string) {
 	defer p.w.sched.ended()
+	defer func() {
+		if v := recover(); v != nil {
+			p.w.broke(fmt.Sprintf("I0 it panics: %v\n%s", v, debug.Stack()))
+		}
+	}()
 	ctx, cancel := context.WithTimeout(p.ctx, deadline)
 	defer cancel()
 	end := record{kind: passEnded, p: p.n, task: task}

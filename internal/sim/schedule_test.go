@@ -2,8 +2,12 @@ package sim_test
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
+	"strings"
 )
 
 // A schedule is all that decides a simulation. It can be stored, shortened and
@@ -16,6 +20,19 @@ type schedule struct {
 	LRO      int  // seconds that an operation takes
 	Prune    bool // whether what git no longer has is removed
 	Events   []event
+	// Trace is the hash of the trace and Broken what it broke, of a schedule
+	// that was stored because it failed.
+	Trace, Broken string `json:",omitempty"`
+}
+
+// String is one event a line.
+func (s schedule) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d replicas, %d writes at a time, pages of %d, operations of %d s, prune %v\n", s.Replicas, s.Parallel, s.Page, s.LRO, s.Prune)
+	for _, e := range s.Events {
+		fmt.Fprintf(&b, "  %s %s %s replica %d, n %d, then %d steps\n", e.Do, e.Arg, e.On, e.Replica, e.N, e.Steps)
+	}
+	return b.String()
 }
 
 // An event is one thing that happens from outside, and how far the processes
@@ -108,13 +125,24 @@ func pickOf(rng *rand.Rand, of ...string) string { return of[rng.IntN(len(of))] 
 
 func pickInt(rng *rand.Rand, of ...int) int { return of[rng.IntN(len(of))] }
 
-// write stores a schedule.
+// write stores a schedule, one event a line.
 func (s schedule) write(name string) error {
-	data, err := json.MarshalIndent(s, "", " ")
+	head := s
+	head.Events = nil
+	data, err := json.Marshal(head)
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(name, append(data, '\n'), 0o644)
+	var lines []string
+	for _, e := range s.Events {
+		line, err := json.Marshal(e)
+		if err != nil {
+			return err
+		}
+		lines = append(lines, string(line))
+	}
+	text := strings.Replace(string(data), `"Events":null`, "\"Events\":[\n"+strings.Join(lines, ",\n")+"\n]", 1) + "\n"
+	return errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.WriteFile(name, []byte(text), 0o644))
 }
 
 // readSchedule reads what write wrote.

@@ -121,15 +121,24 @@ func (w *world) note(r *record) {
 	_, _ = fmt.Fprintln(w.hash, line)
 	w.lines = append(w.lines, line)
 	for _, i := range invariants {
-		if why := i.check(w.facts, r); why != "" && w.violation == "" {
-			w.violation = i.name + ": " + why
-			w.lines = append(w.lines, w.last, "VIOLATION "+w.violation)
+		if why := i.check(w.facts, r); why != "" {
+			w.broke(i.name + ": " + why)
 		}
 	}
 	if r.kind == passEnded && r.plan != nil {
 		w.last = explain(r.plan, r.run)
 	}
 	w.facts.learn(r)
+}
+
+// broke notes the first promise that was broken; the simulation ends there.
+func (w *world) broke(what string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.violation == "" {
+		w.violation = what
+		w.lines = append(w.lines, w.last, "VIOLATION "+what)
+	}
 }
 
 // emitted keeps the events of a run, in which a secret may hide.
