@@ -3,6 +3,7 @@ package sim_test
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -94,13 +95,22 @@ func (w *world) struck(where, what string) *fault {
 		if f.Times <= 0 || f.Where != where || !strings.Contains(what, f.On) {
 			continue
 		}
-		if m := menuOf(f.Name); where == service && (m == nil || !m.strikes(what)) {
+		if m := menuOf(f.Name); where == service && (m == nil || !m.strikes(what) || ofBlobs(what) && !slices.Contains(blobFaults, f.Name)) {
 			continue
 		}
 		f.Times--
 		return f
 	}
 	return nil
+}
+
+// blobFaults strike requests to blob storage. Its client tries again after a
+// time that it throws dice for, unless it is told when to.
+var blobFaults = []string{"401", "403", "409", "412", "429-after", "500", "502", "503", "500-done", "503-done", "slow", "hang"}
+
+func ofBlobs(what string) bool {
+	_, path, _ := strings.Cut(what, " ")
+	return !strings.HasPrefix(path, "/subscriptions/") && strings.HasPrefix(path, "/st")
 }
 
 func (m *menu) strikes(what string) bool {
@@ -120,6 +130,9 @@ func (w *world) answer(f *fault, o *op, r *record, req *http.Request) *answer {
 	m := menuOf(f.Name)
 	r.fault, r.known = f.Name, m.certain
 	a := m.do(w, o, r, serve)
+	if ofBlobs(r.String()) && a.status >= 400 {
+		a.header.Set("Retry-After", "2")
+	}
 	if r.status == 0 && a != nil {
 		r.status = a.status
 	}

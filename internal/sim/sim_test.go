@@ -12,6 +12,7 @@ import (
 
 var (
 	seeds = flag.Int("seeds", usualSeeds, "how many seeds are simulated; 0 goes on for ever")
+	same  = flag.Int("same", usualSeeds/10, "how many seeds are simulated twice and compared")
 	first = flag.Uint64("first", 1, "the first seed")
 	keep  = flag.String("keep", filepath.Join(os.TempDir(), "mlsync-sim"), "folder for the schedules of seeds that fail")
 	long  = flag.Bool("long", false, "print whole traces")
@@ -95,7 +96,7 @@ func TestReplay(t *testing.T) {
 // TestSame: equal schedules do the same, request by request, whatever the
 // goroutines do in between; and so do schedules that were stored.
 func TestSame(t *testing.T) {
-	for seed := uint64(1000); seed < 1000+usualSeeds/10; seed++ {
+	for seed := uint64(1000); seed < 1000+uint64(*same); seed++ {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			name := filepath.Join(t.TempDir(), "s.json")
