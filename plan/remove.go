@@ -45,13 +45,13 @@ func (m *maker) quiet(t *kind.Table, o Owned) bool {
 }
 
 // superseded reports whether the file that held the version holds a later one
-// now, or the file of the job another run: then it is history, not removed.
+// now, wherever it has been moved, or the file of the job another run: then it is history, not removed.
 func (m *maker) superseded(t *kind.Table, o Owned) bool {
 	if t.Once {
 		return m.jobFiles[o.File]
 	}
 	return slices.ContainsFunc(m.wantVersions[o.ID.Container()], func(a *asset.Asset) bool {
-		return a.Pos.File == o.File && asset.CompareVersions(a.ID.Version, o.ID.Version) > 0
+		return (a.Pos.File == o.File || m.Owned[a.ID].File == o.File) && asset.CompareVersions(a.ID.Version, o.ID.Version) > 0
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"sort"
 	"sync"
 	"time"
@@ -64,7 +65,7 @@ func (x *execution) close(ctx context.Context) error {
 			held = append(held, o)
 		}
 	}
-	err := errors.Join(x.Journal.Own(ctx, gen, append(x.kept, x.prep.rebuilt...)...), x.Journal.Record(ctx, gen, held...), x.Journal.Saw(ctx, gen, x.prep.Plan.Drift))
+	err := errors.Join(x.Journal.Own(ctx, gen, slices.Concat(x.kept, x.prep.rebuilt, x.prep.moved)...), x.Journal.Record(ctx, gen, held...), x.Journal.Saw(ctx, gen, x.prep.Plan.Drift))
 	if x.prep.TreeComplete {
 		err = errors.Join(err, x.Journal.Observe(ctx, gen, x.missing()))
 	}
@@ -295,8 +296,12 @@ func (x *execution) later(s *plan.Step) *plan.Step {
 func (x *execution) missing() []asset.ID {
 	var out []asset.ID
 	newest := newestByFile(x.prep.Want)
+	moved := map[asset.ID]bool{}
+	for _, o := range x.prep.moved {
+		moved[o.ID] = true
+	}
 	for id, o := range x.prep.Owned {
-		if t := kind.Of(id.Kind); t != nil && x.prep.Want.Set.Get(id) == nil && !history(t, o, newest) {
+		if t := kind.Of(id.Kind); t != nil && x.prep.Want.Set.Get(id) == nil && !moved[id] && !history(t, o, newest) {
 			out = append(out, id)
 		}
 	}

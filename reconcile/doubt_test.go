@@ -105,6 +105,23 @@ func TestHistoryIsNotMissing(t *testing.T) {
 	}
 }
 
+// Moving a file takes its history along.
+func TestMovedHistory(t *testing.T) {
+	w := newWorld(t, emulator.Options{})
+	w.files = map[string]string{"m.yml": model("m", "1")}
+	w.apply(plan.Options{Prune: true})
+	w.files = map[string]string{"m.yml": model("m", "2")}
+	w.apply(plan.Options{Prune: true})
+	w.files = map[string]string{"moved/m.yml": model("m", "2")}
+	n := len(w.writes())
+	for range 4 {
+		w.apply(plan.Options{Prune: true})
+	}
+	if more := w.writes()[n:]; len(more) > 0 || len(w.owned()) != 2 {
+		t.Errorf("written %v, owned %v", more, w.owned())
+	}
+}
+
 // What somebody took over since the plan was made is not archived either.
 func TestArchiveLooksAgain(t *testing.T) {
 	w := newWorld(t, emulator.Options{})

@@ -61,6 +61,8 @@ type Prepared struct {
 	// rebuilt are assets that only their stamp says are ours: the journal was
 	// lost, or an earlier run died before it could note them.
 	rebuilt []plan.Owned
+	// moved is the history of files that are elsewhere now.
+	moved []plan.Owned
 	// doubt are assets of open intents of which nobody could learn whether
 	// they are there.
 	doubt map[asset.ID]bool
@@ -109,7 +111,7 @@ func (p *Pass) Prepare(ctx context.Context, c Commit, opt plan.Options, trigger 
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	prep := &Prepared{Tree: t, Want: want, Owned: owned, TreeComplete: len(bad.Errors()) == 0 && len(want.Unresolved) == 0, rebuilt: rebuilt, doubt: doubt}
+	prep := &Prepared{Tree: t, Want: want, Owned: owned, TreeComplete: len(bad.Errors()) == 0 && len(want.Unresolved) == 0, rebuilt: rebuilt, doubt: doubt, moved: movedHistory(want, owned)}
 	p.fingerprints(ctx, prep)
 	saw := seen(live, want, owned, opt.Full)
 	open := unresolvedOf(t.Assets, want)

@@ -279,6 +279,25 @@ func removed(want *resolve.Want, owned map[asset.ID]plan.Owned, live Live) []ass
 	return out
 }
 
+// movedHistory is the history of files that were moved, with the file it is of
+// now: moving a file removes nothing.
+func movedHistory(want *resolve.Want, owned map[asset.ID]plan.Owned) []plan.Owned {
+	now := map[fileName]string{} // of a name and its old file
+	for _, id := range want.Order {
+		if o, ok := owned[id]; ok && id.Version != "" && o.File != want.Set.Get(id).Pos.File {
+			now[fileName{id.Container(), o.File}] = want.Set.Get(id).Pos.File
+		}
+	}
+	var out []plan.Owned
+	for id, o := range owned {
+		if file := now[fileName{id.Container(), o.File}]; file != "" && want.Set.Get(id) == nil {
+			o.File = file
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
 // history reports whether the file of an owned asset holds a later version, or
 // another run, now.
 func history(t *kind.Table, o plan.Owned, newest map[fileName]string) bool {
