@@ -11,28 +11,30 @@ import (
 // facts are what follows from the records so far. The invariants judge a
 // record by the facts before it. Nothing here asks the program what it thinks.
 type facts struct {
-	gen      int64 // of the newest run
-	pub      int   // of the newest commit that a run was begun for
-	held     bool
-	prune    bool // what git no longer has is removed
-	calm     bool // nothing fails any more
-	silent   bool // nothing has changed since everything was applied
-	passes   map[int]*passFacts
-	intents  map[int64]*intentFacts
-	owned    map[string]bool // assets that the journal owns, by their id
-	missing  map[string]int  // looks in a row at which git did not have an owned asset
-	made     map[string]bool // assets that we made and that were not deleted since, by path
-	doubtful map[string]int  // creations whose end the process of the number does not know
-	jobs     map[string]string
-	sent     map[string]string // the description that we wrote last, by path
-	swaps    int
-	head     *commit
-	writes   int               // requests that wrote
-	allowed  map[string]bool   // approvals that were ever given
-	folders  map[string]string // where the file of a job was
-	moved    map[string]bool   // jobs whose file is elsewhere by now: it may hold another run
-	removed  map[string]bool   // assets that the user has deleted
-	released map[string]bool   // assets whose stamp the user has changed
+	gen       int64 // of the newest run
+	pub       int   // of the newest commit that a run was begun for
+	held      bool
+	prune     bool // what git no longer has is removed
+	calm      bool // nothing fails any more
+	silent    bool // nothing has changed since everything was applied
+	passes    map[int]*passFacts
+	intents   map[int64]*intentFacts
+	owned     map[string]bool // assets that the journal owns, by their id
+	missing   map[string]int  // looks in a row at which git did not have an owned asset
+	made      map[string]bool // assets that we made and that were not deleted since, by path
+	doubtful  map[string]int  // creations whose end the process of the number does not know
+	jobs      map[string]string
+	sent      map[string]string // the description that we wrote last, by path
+	swaps     int
+	head      *commit
+	writes    int                 // requests that wrote
+	allowed   map[string]bool     // approvals that were ever given
+	folders   map[string]string   // where the file of a job was
+	moved     map[string]bool     // jobs whose file is elsewhere by now: it may hold another run
+	given     map[string][]string // what was approved, by plan
+	wasEdited map[string]bool     // assets that the user has changed
+	removed   map[string]bool     // assets that the user has deleted
+	released  map[string]bool     // assets whose stamp the user has changed
 }
 
 // passFacts are the facts of the pass that a process makes.
@@ -64,7 +66,7 @@ type intentFacts struct {
 func newFacts() *facts {
 	return &facts{
 		passes: map[int]*passFacts{}, intents: map[int64]*intentFacts{}, owned: map[string]bool{}, missing: map[string]int{}, made: map[string]bool{},
-		doubtful: map[string]int{}, jobs: map[string]string{}, sent: map[string]string{}, allowed: map[string]bool{}, released: map[string]bool{}, removed: map[string]bool{}, folders: map[string]string{}, moved: map[string]bool{},
+		doubtful: map[string]int{}, jobs: map[string]string{}, sent: map[string]string{}, allowed: map[string]bool{}, released: map[string]bool{}, removed: map[string]bool{}, given: map[string][]string{}, wasEdited: map[string]bool{}, folders: map[string]string{}, moved: map[string]bool{},
 	}
 }
 
@@ -99,8 +101,11 @@ func (f *facts) learn(r *record) {
 				delete(f.doubtful, path) // its next life reads everything again
 			}
 		}
+	case granted:
+		f.given[r.text] = append(f.given[r.text], r.allow...)
 	case edited:
 		f.disturb(-1)
+		f.wasEdited[r.asset] = true
 		for _, pass := range f.passes {
 			pass.raced[r.asset] = true
 		}

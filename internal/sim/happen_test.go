@@ -170,7 +170,6 @@ const rounds = 12
 func (w *world) settle() {
 	w.faults, w.crashes, w.repo.times, w.lockedVault = nil, map[int]*crash{}, 0, false
 	w.advance(all)
-	w.facts.calm = true
 	if h := w.repo.head(); h == nil || !h.complete() {
 		w.do(event{Do: "commit", Arg: "mend"})
 	}
@@ -182,6 +181,7 @@ func (w *world) settle() {
 	w.pass(0, "sync")
 	w.advance(all)
 	w.hold(false)
+	w.facts.calm = true
 	quiet := 0
 	for n := 0; n < rounds && quiet < 2 && w.violation == ""; n++ {
 		before := w.writes()

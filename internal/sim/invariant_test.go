@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -39,6 +40,13 @@ var invariants = []invariant{
 // removed, and guard and approvals let it pass. What git wants otherwise is
 // replaced only where the rules or an approval allow it.
 func noUnknownDelete(f *facts, r *record) string {
+	if r.kind == approvals {
+		for _, a := range r.allow {
+			if !slices.Contains(f.given[r.text], a) {
+				return "takes " + a + " for approved, which was not for this plan"
+			}
+		}
+	}
 	if !r.writes() || r.method != http.MethodDelete && !archives(r) || r.before == nil {
 		return ""
 	}
@@ -59,6 +67,12 @@ func noUnknownDelete(f *facts, r *record) string {
 		return "" // replaced: the rules of the simulation allow it
 	case pass.commit.forest.has(r.asset) && !f.moved[id]:
 		return "deleted what git has"
+	case !f.prune:
+		return "deleted although prune is off"
+	case f.history(pass.commit.forest, r.asset):
+		return "deleted what a later version in its file has followed"
+	case pass.commit.uses(r.world.usedBy(r.asset)):
+		return "deleted what git's " + r.world.usedBy(r.asset) + " refers to"
 	case !pass.commit.complete():
 		return "deleted although the tree could not be read completely"
 	case seg[0] == "components":
@@ -82,6 +96,27 @@ func noUnknownDelete(f *facts, r *record) string {
 		return fmt.Sprintf("deleted more than %d assets without an approval", limit)
 	}
 	return ""
+}
+
+// history reports whether an asset is a version of a name of which git has a
+// later one.
+func (f *facts) history(forest forest, asset string) bool {
+	name, version, ok := strings.Cut(asset, "/versions/")
+	n, err := strconv.Atoi(version)
+	if !ok || err != nil {
+		return false
+	}
+	for _, i := range forest {
+		if i.Version > n && strings.HasPrefix(i.path(), name+"/versions/") {
+			return true
+		}
+	}
+	return false
+}
+
+// uses reports whether git has the asset of a path, "" being none.
+func (c *commit) uses(path string) bool {
+	return path != "" && !strings.HasPrefix(path, "jobs/") && c.forest.has(path)
 }
 
 func versioned(collection string) bool {
@@ -260,6 +295,13 @@ func newestWins(f *facts, r *record) string {
 		if bad := r.plan.Problems.Errors(); len(bad) > 0 {
 			return "a tree without mistakes has problems: " + bad[0].Text
 		}
+		for _, o := range r.run.Outcomes {
+			// An endpoint takes one change at a time; the next run tries again.
+			busy := strings.Contains(o.Err, "provisioning state") || strings.Contains(o.Err, "operation on it goes on")
+			if o.State == plan.Failed && o.Action != "" && !busy {
+				return "nothing fails any more, and " + o.Key.String() + " did: " + o.Err
+			}
+		}
 	}
 	if r.kind != settledRec {
 		return ""
@@ -300,6 +342,9 @@ func (f *facts) differs(w looker, i item) string {
 	}
 	if !i.Mute && i.Kind != "environment" && got != i.description() {
 		return fmt.Sprintf("%s is described as %q and not %q", path, got, i.description())
+	}
+	if state := text(doc, "properties", "provisioningState"); strings.EqualFold(state, "Failed") {
+		return path + " has failed"
 	}
 	switch i.Kind {
 	case "compute":
@@ -435,6 +480,15 @@ func honestStatus(f *facts, r *record) string {
 	}
 	if pass.commit == nil || !pass.commit.complete() {
 		return "in sync with a tree that could not be read"
+	}
+	for _, k := range pass.commit.forest.keys() {
+		i := pass.commit.forest[k]
+		if !pass.undisturbed || f.excused(r.world, pass.commit.forest, i) {
+			break
+		}
+		if why := f.differs(r.world, i); why != "" && (r.task != "sync" || !f.wasEdited[i.path()]) {
+			return "in sync, and " + why
+		}
 	}
 	return ""
 }

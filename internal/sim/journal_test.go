@@ -198,7 +198,7 @@ func (j *journal) approved(ctx context.Context, p *plan.Plan) []string {
 			}
 		}
 		j.p.w.asked = request{p.Digest(), needs}
-		j.p.w.note(&record{kind: approvals, p: j.p.n, allow: out})
+		j.p.w.note(&record{kind: approvals, p: j.p.n, allow: out, text: p.Digest()})
 		return err
 	})
 	return out
@@ -219,5 +219,6 @@ func (w *world) approve(p *process) error {
 	if err != nil {
 		return fmt.Errorf("approve: %w", err)
 	}
+	w.note(&record{kind: granted, text: w.asked.digest, allow: w.asked.needs})
 	return nil
 }

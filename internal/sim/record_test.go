@@ -20,6 +20,7 @@ const (
 	fetched    recordKind = "fetched"   // a process has read the branch
 	prepared   recordKind = "prepared"  // a process has made a plan
 	approvals  recordKind = "approvals" // a process has asked what is approved
+	granted    recordKind = "granted"   // the user has approved a plan
 	passEnded  recordKind = "ended"
 	died       recordKind = "died"
 	requested  recordKind = "request"
@@ -105,6 +106,8 @@ func (r *record) String() string {
 		if r.commit != nil {
 			fmt.Fprintf(&b, " %s", r.commit.hash[:7])
 		}
+	case approvals, granted: // a digest of a plan holds a key of the journal's own
+		fmt.Fprintf(&b, "%s %v", r.kind, r.allow)
 	default:
 		fmt.Fprintf(&b, "%s %s %v", r.kind, r.text, r.allow)
 	}

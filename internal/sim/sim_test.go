@@ -15,6 +15,7 @@ var (
 	same  = flag.Int("same", usualSeeds/10, "how many seeds are simulated twice and compared")
 	first = flag.Uint64("first", 1, "the first seed")
 	keep  = flag.String("keep", filepath.Join(os.TempDir(), "mlsync-sim"), "folder for the schedules of seeds that fail")
+	quick = flag.Bool("noshrink", false, "do not shorten schedules that fail")
 	long  = flag.Bool("long", false, "print whole traces")
 )
 
@@ -36,7 +37,7 @@ func TestSimulation(t *testing.T) {
 					t.Parallel()
 					s := generate(seed)
 					out := simulate(t, s, t.TempDir())
-					if out.violation != "" && shortened.Add(1) <= 3 {
+					if out.violation != "" && !*quick && shortened.Add(1) <= 3 {
 						s = shrink(s, promiseOf(out.violation), func(c schedule) outcome { return simulate(t, c, t.TempDir()) })
 						out = simulate(t, s, t.TempDir())
 					}
