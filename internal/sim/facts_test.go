@@ -31,6 +31,7 @@ type facts struct {
 	allowed   map[string]bool     // approvals that were ever given
 	folders   map[string]string   // where the file of a job was
 	moved     map[string]bool     // jobs whose file is elsewhere by now: it may hold another run
+	files     map[string]string   // where the journal thinks that owned assets are
 	given     map[string][]string // what was approved, by plan
 	wasEdited map[string]bool     // assets that the user has changed
 	removed   map[string]bool     // assets that the user has deleted
@@ -66,7 +67,7 @@ type intentFacts struct {
 func newFacts() *facts {
 	return &facts{
 		passes: map[int]*passFacts{}, intents: map[int64]*intentFacts{}, owned: map[string]bool{}, missing: map[string]int{}, made: map[string]bool{},
-		doubtful: map[string]int{}, jobs: map[string]string{}, sent: map[string]string{}, allowed: map[string]bool{}, released: map[string]bool{}, removed: map[string]bool{}, given: map[string][]string{}, wasEdited: map[string]bool{}, folders: map[string]string{}, moved: map[string]bool{},
+		doubtful: map[string]int{}, jobs: map[string]string{}, sent: map[string]string{}, allowed: map[string]bool{}, released: map[string]bool{}, removed: map[string]bool{}, given: map[string][]string{}, files: map[string]string{}, wasEdited: map[string]bool{}, folders: map[string]string{}, moved: map[string]bool{},
 	}
 }
 
@@ -157,7 +158,7 @@ func (f *facts) learnJournal(r *record) {
 			}
 			id := e.Outcome.Key.ID.String()
 			if e.Own != nil {
-				f.owned[id] = true
+				f.owned[id], f.files[id] = true, e.Own.File
 			}
 			if e.Forget {
 				delete(f.owned, id)
@@ -166,7 +167,7 @@ func (f *facts) learnJournal(r *record) {
 		}
 	case "own":
 		for _, o := range r.owned {
-			f.owned[o.ID.String()] = true
+			f.owned[o.ID.String()], f.files[o.ID.String()] = true, o.File
 		}
 	case "observe":
 		c := f.pass(r.p).commit

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -99,7 +100,7 @@ func noUnknownDelete(f *facts, r *record) string {
 }
 
 // history reports whether an asset is a version of a name of which git has a
-// later one.
+// later one in the same file.
 func (f *facts) history(forest forest, asset string) bool {
 	name, version, ok := strings.Cut(asset, "/versions/")
 	n, err := strconv.Atoi(version)
@@ -107,7 +108,7 @@ func (f *facts) history(forest forest, asset string) bool {
 		return false
 	}
 	for _, i := range forest {
-		if i.Version > n && strings.HasPrefix(i.path(), name+"/versions/") {
+		if i.Version > n && strings.HasPrefix(i.path(), name+"/versions/") && path.Dir(f.files[idOf(asset)]) == i.Folder {
 			return true
 		}
 	}
