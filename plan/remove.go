@@ -124,6 +124,10 @@ func (m *maker) removeBy(s *Step, t *kind.Table, how kind.Removal) {
 	switch {
 	case how == kind.Archive && t.Remove != kind.Archive:
 		s.stop(BadRule, fmt.Sprintf("on_remove: archive, but the service cannot archive a %s", t.Kind))
+	case how == kind.Archive && t.StampsFixed && len(m.wantVersions[s.Key.ID.Container()]) > 0:
+		// It is archived with its name, once git has no version of it.
+		s.Action, s.Code = NoOp, Referenced
+		s.Why += " and kept: git has another version, and the service archives only all of them"
 	case how == kind.Archive && m.Live.Archived[s.Key.ID]:
 		s.Action, s.Code, s.Why = Orphan, Gone, "it is gone from git and archived"
 	case how == kind.Archive:

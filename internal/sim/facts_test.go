@@ -25,6 +25,7 @@ type facts struct {
 	doubtful  map[string]int  // creations whose end the process of the number does not know
 	jobs      map[string]string
 	sent      map[string]string // the description that we wrote last, by path
+	deaths    int               // in the middle of a pass
 	swaps     int
 	head      *commit
 	writes    int                 // requests that wrote
@@ -96,6 +97,9 @@ func (f *facts) learn(r *record) {
 			f.allowed[a] = true
 		}
 	case passEnded, died:
+		if r.kind == died && r.text != "" {
+			f.deaths++
+		}
 		delete(f.passes, r.p)
 		for path, p := range f.doubtful {
 			if p == r.p && r.kind == died {

@@ -76,8 +76,8 @@ func (r *repo) push(c commit) *commit {
 	return &c
 }
 
-// change makes the next commit out of the newest one.
-func (r *repo) change(rng *rand.Rand, how string) *commit {
+// change makes the next commit out of the newest one; of is the kind that grows.
+func (r *repo) change(rng *rand.Rand, how, of string) *commit {
 	c := commit{forest: forest{}}
 	if h := r.head(); h != nil {
 		c = *h
@@ -89,6 +89,8 @@ func (r *repo) change(rng *rand.Rand, how string) *commit {
 		for range 1 + rng.IntN(3) {
 			f.grow(rng, random(rng))
 		}
+	case "grow":
+		f.grow(rng, of)
 	case "change":
 		if k := anyOf(rng, f.keys()); k != "" {
 			f.alter(rng, k)

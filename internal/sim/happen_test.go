@@ -17,7 +17,7 @@ import (
 func (w *world) do(e event) {
 	switch e.Do {
 	case "commit":
-		w.note(&record{kind: published, commit: w.repo.change(w.sched.rng, e.Arg)})
+		w.note(&record{kind: published, commit: w.repo.change(w.sched.rng, e.Arg, e.On)})
 	case "pass":
 		w.pass(e.Replica, e.Arg)
 	case "fault":

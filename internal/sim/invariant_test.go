@@ -182,7 +182,7 @@ func samePath(intent, asset string) bool {
 func orphans(f *facts, r *record) string {
 	forest := f.head.forest
 	for path := range f.made {
-		if !f.prune || forest.has(path) || !removable(path) {
+		if !f.prune || forest.has(path) || !forest.removable(path) {
 			continue
 		}
 		doc := r.world.peek(path)
@@ -236,13 +236,21 @@ func (f *facts) excused(w looker, forest forest, i item) bool {
 
 // removable reports whether the assets of a path are taken away once git no
 // longer has them.
-func removable(path string) bool {
+func (f forest) removable(path string) bool {
 	seg := strings.Split(path, "/")
 	switch seg[0] {
-	case "codes", "components", "jobs", "environments":
+	case "codes", "components", "jobs":
 		return false
-	case "models", "data":
-		return false // versions that a later one followed are history
+	case "models", "data", "environments":
+		if strings.Contains(strings.ToLower(seg[1]), "anonymous") {
+			return false
+		}
+		for _, i := range f { // while a file holds a later version, the others are history
+			kind := strings.TrimPrefix(i.Kind, "auto-")
+			if collections[kind] == seg[0] && i.Name == seg[1] {
+				return false
+			}
+		}
 	}
 	return true
 }

@@ -15,7 +15,7 @@ var (
 	same  = flag.Int("same", usualSeeds/10, "how many seeds are simulated twice and compared")
 	first = flag.Uint64("first", 1, "the first seed")
 	keep  = flag.String("keep", filepath.Join(os.TempDir(), "mlsync-sim"), "folder for the schedules of seeds that fail")
-	quick = flag.Bool("noshrink", false, "do not shorten schedules that fail")
+	quick = flag.Bool("noshrink", false, "stop at the first seed that fails, and do not shorten it")
 	long  = flag.Bool("long", false, "print whole traces")
 )
 
@@ -26,6 +26,7 @@ const batch = 100
 // stored for TestReplay.
 func TestSimulation(t *testing.T) {
 	var shortened atomic.Int32
+	var failed atomic.Bool
 	for from := 0; (*seeds == 0 || from < *seeds) && !t.Failed(); from += batch {
 		t.Run(fmt.Sprintf("from %d", *first+uint64(from)), func(t *testing.T) {
 			for n := range batch {
@@ -35,6 +36,9 @@ func TestSimulation(t *testing.T) {
 				seed := *first + uint64(from+n)
 				t.Run(fmt.Sprint(seed), func(t *testing.T) {
 					t.Parallel()
+					if *quick && failed.Load() {
+						return
+					}
 					s := generate(seed)
 					out := simulate(t, s, t.TempDir())
 					if out.violation != "" && !*quick && shortened.Add(1) <= 3 {
@@ -42,6 +46,7 @@ func TestSimulation(t *testing.T) {
 						out = simulate(t, s, t.TempDir())
 					}
 					if out.violation != "" {
+						failed.Store(true)
 						fail(t, s, out)
 					}
 				})
