@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
@@ -59,6 +60,10 @@ type Upload struct {
 // whose outcome is unknown is read back before it is tried again, so that
 // nothing is created twice.
 func (w *Workspace) Put(ctx context.Context, in Write) (*asset.Asset, error) {
+	var err error
+	if in.Live, err = w.settled(ctx, in.Live); err != nil {
+		return nil, err
+	}
 	body, err := w.body(in)
 	if err != nil {
 		return nil, err
@@ -108,6 +113,27 @@ func (w *Workspace) Put(ctx context.Context, in Write) (*asset.Asset, error) {
 		w.made(in.Want.ID, got)
 	}
 	return got, err
+}
+
+// ErrBusy is returned for an asset on which an operation goes on.
+var ErrBusy = errors.New("an operation on it goes on")
+
+// settled is the live asset to patch. What the service shows of an asset while
+// an operation goes on is not all there is (a compute has no tags then,
+// recorded 2024-12), so it is read again; if the operation still goes on, the
+// asset cannot be written.
+func (w *Workspace) settled(ctx context.Context, live *asset.Asset) (*asset.Asset, error) {
+	if live == nil || !running(provisioningOf(live.Raw)) {
+		return live, nil
+	}
+	now, err := w.Current(ctx, live.ID)
+	if err != nil {
+		return nil, err
+	}
+	if running(provisioningOf(now.Raw)) {
+		return nil, fmt.Errorf("%s: %w", live.ID, ErrBusy)
+	}
+	return now, nil
 }
 
 // userToken is the second token that a job with the identity of its user
@@ -400,9 +426,10 @@ var ErrByName = errors.New("the service archives this kind by name only, and oth
 // Archive archives an asset: the service has no verb for it, so the whole
 // asset is sent back with isArchived. Versions of environments cannot be
 // archived by themselves: the service answers success and does nothing
-// (recorded 2023-10, 2023-11). So their name is archived when no other version
-// of it is active, and it is ErrByName otherwise.
-func (w *Workspace) Archive(ctx context.Context, id asset.ID) error {
+// (recorded 2023-10, 2023-11). So their name is archived when no version of it
+// is active but this one and those that are to be archived with it, and it is
+// ErrByName otherwise.
+func (w *Workspace) Archive(ctx context.Context, id asset.ID, with ...asset.ID) error {
 	if t := kind.Of(id.Kind); t.StampsFixed && id.Version != "" {
 		path := w.scope.ARM(id.Container()) + "/versions"
 		for raw, err := range w.client.List(ctx, path, mustVersion(path)) {
@@ -413,7 +440,10 @@ func (w *Workspace) Archive(ctx context.Context, id asset.ID) error {
 				return err
 			}
 			var v struct{ Name string }
-			if err := json.Unmarshal(raw, &v); err != nil || v.Name != id.Version {
+			err = json.Unmarshal(raw, &v)
+			other := id
+			other.Version = v.Name
+			if err != nil || other != id && !slices.Contains(with, other) {
 				return errors.Join(err, ErrByName)
 			}
 		}
