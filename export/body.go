@@ -47,11 +47,11 @@ func secretRows(t kind.Type, v *asset.Value) *asset.Value {
 			out = parent.With(out, c.Key, got)
 		}
 	})
-	o, ok := t.(kind.Object)
+	o, ok := t.(kind.Rowed)
 	if !ok || v.Type() != asset.Map {
 		return out
 	}
-	for _, f := range o.Fields {
+	for _, f := range o.Rows(v) {
 		if (f.Secret || f.Hidden) && f.Required && v.Get(f.YAML).IsNull() {
 			if out == v {
 				out = v.Clone()

@@ -211,6 +211,20 @@ credentials: {account_key: "${{ secret.x }}"}
 	}
 }
 
+// What the service never gives back must be provided as well, secret or not.
+func TestCredentialsThatAreNotShown(t *testing.T) {
+	rest := must(asset.ParseJSON([]byte(`{"properties":{"category":"ContainerRegistry","target":"https://r.example","authType":"UsernamePassword","credentials":null}}`)))
+	a := must(kind.Of("connection").FromREST(&kind.Decoder{Scope: scope}, scope.ARM(asset.ID{Kind: "connection", Name: "images"}), rest))
+	r := export.Files([]*asset.Asset{a}, nil, export.Options{Scope: scope})
+	got := file(t, r, "connections/images.yml")
+	for _, key := range []string{"username", "password"} {
+		if !strings.Contains(got, key+": ${{ secret.connection_images_"+key+" }}\n") {
+			t.Errorf("no %s in\n%s", key, got)
+		}
+	}
+	read(t, got)
+}
+
 func TestNamesOfFiles(t *testing.T) {
 	var assets []*asset.Asset
 	for _, name := range []string{"Train", "train", "CON", "a.b", "conda"} {
@@ -396,4 +410,11 @@ instance_count: 1
 			t.Errorf("%s lacks %q:\n%s", name, line, got)
 		}
 	}
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
 }

@@ -97,6 +97,9 @@ func (o Object) Decode(d *Decoder, rest *asset.Value) *asset.Value {
 func (o Object) Schema() map[string]any { return objectSchema(o.Fields, o.Open || o.AnyCase || o.Lax) }
 func (o Object) Describe() string       { return "map" }
 
+// Rows are the fields.
+func (o Object) Rows(*asset.Value) []Field { return o.Fields }
+
 func (o Object) Children(v *asset.Value, visit func(Child)) { children(o.Fields, v, visit) }
 
 func children(rows []Field, v *asset.Value, visit func(Child)) {

@@ -236,6 +236,14 @@ func (a authentication) Children(v *asset.Value, visit func(Child)) {
 	}
 }
 
+// Rows are the fields of the sort that v is of.
+func (a authentication) Rows(v *asset.Value) []Field {
+	if s := a.of(v); s != nil {
+		return s.obj.Fields
+	}
+	return nil
+}
+
 func (a authentication) With(v *asset.Value, key string, part *asset.Value) *asset.Value {
 	return withKey(v, key, part)
 }

@@ -50,6 +50,11 @@ type Equaler interface {
 	Equal(want, live *asset.Value) bool
 }
 
+// Rowed is a Type of maps whose fields depend on what is in them.
+type Rowed interface {
+	Rows(v *asset.Value) []Field
+}
+
 // Veiled is a Type of whose values the service does not give back all.
 // Veils reports whether live, as far as it shows, is what want says, and hides
 // something: that can be compared with what was applied last only.
