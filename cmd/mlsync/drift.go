@@ -128,7 +128,7 @@ func (s *session) revertDrift(ctx context.Context, f planFlags, prep *reconcile.
 	for _, d := range prep.Plan.Drift {
 		f.only = append(f.only, d.ID.String())
 	}
-	unlock, err := s.lock(ctx)
+	ctx, unlock, err := s.lock(ctx)
 	if err != nil {
 		return &codeError{exitRefused, err}
 	}
@@ -145,7 +145,7 @@ func (s *session) revertDrift(ctx context.Context, f planFlags, prep *reconcile.
 	if err != nil {
 		return err
 	}
-	run, err := p.Apply(ctx, again, "drift")
+	run, err := s.carryOut(ctx, p, again, "drift")
 	bar.done()
 	if err != nil {
 		return err

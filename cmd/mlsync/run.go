@@ -28,6 +28,7 @@ again.`,
 }
 
 func (a *app) runJobs(ctx context.Context, f planFlags, names []string) error {
+	f.writes = true
 	s, err := a.open(ctx, f.targetFlags)
 	if err != nil {
 		return err
@@ -45,7 +46,7 @@ func (a *app) runJobs(ctx context.Context, f planFlags, names []string) error {
 		}
 		f.only = append(f.only, id.String())
 	}
-	unlock, err := s.lock(ctx)
+	ctx, unlock, err := s.lock(ctx)
 	if err != nil {
 		return &codeError{exitRefused, err}
 	}
@@ -70,7 +71,7 @@ func (a *app) runJobs(ctx context.Context, f planFlags, names []string) error {
 	if code := prep.Plan.ExitCode(false); code == exitProblems {
 		return exitWith(code)
 	}
-	run, err := p.Apply(ctx, prep, "run")
+	run, err := s.carryOut(ctx, p, prep, "run")
 	bar.done()
 	if err != nil {
 		return err
