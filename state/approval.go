@@ -9,7 +9,8 @@ import (
 // Approval is somebody's leave to do once what a guard would refuse, bound to
 // the digest of one plan.
 type Approval struct {
-	ID     int64
+	ID int64
+	// Digest is that of what is approved.
 	Digest string
 	// Allow are the things allowed, such as "replace:compute/gpu".
 	Allow   []string

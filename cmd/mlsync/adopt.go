@@ -170,6 +170,7 @@ func (a *app) runApprove(ctx context.Context, f planFlags, given state.Approval)
 		return err
 	}
 	defer s.close()
+	f.full = true // as the daemon looks
 	prep, err := s.prepare(ctx, f, "manual")
 	if err != nil {
 		return err
@@ -183,10 +184,10 @@ func (a *app) runApprove(ctx context.Context, f planFlags, given state.Approval)
 			return fmt.Errorf("the plan asks for no approval %q", name)
 		}
 	}
-	given.Author, given.Digest = a.author(given.Author), prep.Plan.Digest()
+	given.Author, given.Digest = a.author(given.Author), prep.Plan.Consent()
 	if _, err := s.journal.Approve(ctx, given); err != nil {
 		return err
 	}
-	a.printf("approved until %s for plan %s\n", given.Expires.Local().Format("2006-01-02 15:04"), given.Digest)
+	a.printf("approved until %s for plan %s\n", given.Expires.Local().Format("2006-01-02 15:04"), prep.Plan.Digest())
 	return nil
 }

@@ -56,6 +56,7 @@ func (a *app) runApply(ctx context.Context, f planFlags, saved string, yes bool)
 		}
 		f.allow = append(f.allow, allow...)
 	}
+	s.searchIfLost(&f)
 	bar := a.newProgress()
 	p := s.pass(bar.event)
 	if n, err := p.Recover(ctx); err != nil {

@@ -307,9 +307,6 @@ func (s *session) openJournal(ctx context.Context, where string) error {
 		return err
 	}
 	s.store = store
-	if store.Lost() {
-		s.say("%s", lostJournal(store))
-	}
 	t, err := store.Target(ctx, s.target.Name, s.ws.Scope().WorkspaceID())
 	if err != nil {
 		return err

@@ -61,7 +61,7 @@ func (a *app) keepDamaged(err error, where string) error {
 
 // lostJournal says that the journal begins anew.
 func lostJournal(s *state.Store) string {
-	return fmt.Sprintf("the journal %s was lost: the assets are found again by the stamps that they carry (mlsync state rebuild says which)", s)
+	return fmt.Sprintf("the journal %s was lost: the whole workspace is read to find the assets again by the stamps that they carry", s)
 }
 
 func (a *app) stateExportCommand() *cobra.Command {
@@ -174,8 +174,8 @@ func (a *app) stateRebuildCommand() *cobra.Command {
 Nothing is written to the workspace. A journal that is damaged or was rolled
 back is kept beside the new one; one that is sound is rebuilt only with --force.
 
-Some kinds carry no stamps, such as datastores: those that git has are listed, and the next
-apply takes them over.`,
+Some kinds carry no stamps: those that git has are listed, and the next apply
+takes them over.`,
 		Example: "  mlsync state rebuild\n  mlsync state rebuild --target prod --state /var/lib/mlsync/mlsync.db",
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.rebuild(cmd.Context(), f, force) },
 	}

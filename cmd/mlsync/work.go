@@ -50,12 +50,16 @@ func planOf(prep *reconcile.Prepared) *plan.Plan {
 // once makes a plan and carries it out.
 func (k *work) once(ctx context.Context) (plan.Run, *reconcile.Prepared, error) {
 	none := plan.Run{Commit: k.commit.Hash}
-	opt := plan.Options{Prune: k.t.Prune.Mode != config.PruneOff, Full: k.task != taskSync}
-	prep, err := k.p.Prepare(ctx, k.commit, opt, reconcile.Trigger{Name: k.task})
+	// The whole workspace is looked at once if the journal was lost, so that
+	// what git no longer has is found by its stamp.
+	search := k.daemon.store.Lost() && !k.searched
+	opt := plan.Options{Prune: k.t.Prune.Mode != config.PruneOff, Full: k.task != taskSync || search}
+	why := reconcile.Trigger{Name: k.task, Unmanaged: search}
+	prep, err := k.p.Prepare(ctx, k.commit, opt, why)
 	if err != nil {
 		return none, nil, err
 	}
-	given, err := k.j.Approvals(ctx, prep.Plan.Digest())
+	given, err := k.j.Approvals(ctx, prep.Plan.Consent())
 	if err != nil {
 		return none, prep, err
 	}
@@ -63,7 +67,7 @@ func (k *work) once(ctx context.Context) (plan.Run, *reconcile.Prepared, error) 
 		for _, a := range given {
 			opt.Allow = append(opt.Allow, a.Allow...)
 		}
-		if prep, err = k.p.Prepare(ctx, k.commit, opt, reconcile.Trigger{Name: k.task}); err != nil {
+		if prep, err = k.p.Prepare(ctx, k.commit, opt, why); err != nil {
 			return none, nil, err
 		}
 	}
@@ -75,6 +79,7 @@ func (k *work) once(ctx context.Context) (plan.Run, *reconcile.Prepared, error) 
 	}
 	k.line.forPlan(prep.Plan, k.t)
 	run, err := k.p.Apply(ctx, prep, k.task)
+	k.searched = k.searched || search && err == nil && prep.Plan.Complete()
 	return run, prep, errors.Join(err, k.use(ctx, given, prep, run))
 }
 

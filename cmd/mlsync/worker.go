@@ -23,6 +23,9 @@ type worker struct {
 
 	mu    sync.Mutex // held by the task that runs
 	newer newer
+	// searched says that the workspace was searched for assets of a journal
+	// that was lost.
+	searched bool
 }
 
 // run does one pass over the target. An error lets the queue try again later.
