@@ -33,14 +33,24 @@ func (x *execution) do(ctx context.Context, s *plan.Step, w *writing) (owned *pl
 		}
 		return x.put(ctx, s, w, live, taken(s))
 	case plan.Replace:
-		if err := x.Workspace.Delete(ctx, s.Live, x.started(ctx, w), x.status(s)); err != nil {
+		live, err := x.stillOurs(ctx, s)
+		if err != nil {
 			return nil, false, err
+		}
+		if live != nil {
+			if err := x.Workspace.Delete(ctx, live, x.started(ctx, w), x.status(s)); err != nil {
+				return nil, false, err
+			}
 		}
 		return x.put(ctx, s, w, nil, plan.Created)
 	case plan.Delete:
 		return nil, true, x.remove(ctx, s, w)
 	case plan.Archive:
-		err := x.Workspace.Archive(ctx, s.Key.ID)
+		live, err := x.stillOurs(ctx, s)
+		if err != nil || live == nil {
+			return nil, err == nil, err
+		}
+		err = x.Workspace.Archive(ctx, s.Key.ID)
 		if errors.Is(err, ErrStays) {
 			x.Log.Warn("not archived, and forgotten", "asset", s.Key.String(), "why", err)
 			err = nil
@@ -106,21 +116,27 @@ func (x *execution) fresh(ctx context.Context, s *plan.Step) (*asset.Asset, erro
 	return live, nil
 }
 
+// stillOurs is a last look at an asset before it is taken away: nil if it is
+// gone, and an error if somebody else owns it by now.
+func (x *execution) stillOurs(ctx context.Context, s *plan.Step) (*asset.Asset, error) {
+	if kind.Of(s.Key.ID.Kind).Tags == "" {
+		return s.Live, nil
+	}
+	now, err := x.Workspace.Current(ctx, s.Key.ID)
+	if err != nil || now == nil {
+		return nil, err
+	}
+	if owner := now.Stamps["owner"]; owner != "" && owner != x.Owner && (s.Live == nil || owner != s.Live.Stamps["owner"]) {
+		return nil, fmt.Errorf("%s belongs to %s by now: %w", s.Key.ID, owner, errMoved)
+	}
+	return now, nil
+}
+
 // remove deletes an asset, after a last look at who owns it.
 func (x *execution) remove(ctx context.Context, s *plan.Step, w *writing) error {
-	live := s.Live
-	if t := kind.Of(s.Key.ID.Kind); t.Tags != "" {
-		now, err := x.Workspace.Current(ctx, s.Key.ID)
-		if err != nil {
-			return err
-		}
-		if now == nil {
-			return nil
-		}
-		if owner := now.Stamps["owner"]; owner != "" && owner != x.Owner {
-			return fmt.Errorf("%s belongs to %s by now: %w", s.Key.ID, owner, errMoved)
-		}
-		live = now
+	live, err := x.stillOurs(ctx, s)
+	if err != nil || live == nil {
+		return err
 	}
 	return x.Workspace.Delete(ctx, live, x.started(ctx, w), x.status(s))
 }
