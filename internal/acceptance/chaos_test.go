@@ -56,6 +56,10 @@ type team struct {
 	n    int
 }
 
+// The team has so many names of data, which come back, and runs so many jobs:
+// a workspace that only grows would hide a daemon that grows.
+const teamNames, teamJobs = 80, 60
+
 // commit makes one to three changes and pushes them.
 func (m *team) commit() {
 	for range 1 + m.rand.IntN(3) {
@@ -65,12 +69,14 @@ func (m *team) commit() {
 			names = append(names, name)
 		}
 		slices.Sort(names)
-		switch pick := m.rand.IntN(10); {
-		case pick < 4 || len(names) < 3:
-			m.data[fmt.Sprintf("d%d", m.n)] = "new"
-		case pick < 7:
+		switch pick := m.rand.IntN(20); {
+		case pick < 8 || len(names) < 3:
+			name := fmt.Sprintf("d%d", 1+m.rand.IntN(teamNames))
+			m.data[name] = fmt.Sprintf("new in %d", m.n)
+			delete(m.gone, name)
+		case pick < 14 || m.jobs == teamJobs && pick == 19:
 			m.data[names[m.rand.IntN(len(names))]] = fmt.Sprintf("change %d", m.n)
-		case pick < 9:
+		case pick < 19:
 			name := names[m.rand.IntN(len(names))]
 			delete(m.data, name)
 			m.gone[name] = true
@@ -168,7 +174,7 @@ func chaosLasts(t *testing.T) (lasts, kill time.Duration) {
 // returns the memory of the daemons, in MB, before they were killed.
 func (m *team) storm(args []string, lasts, kill time.Duration) (rss []int) {
 	end := time.After(lasts)
-	commits := time.NewTicker(kill / 3)
+	commits := time.NewTicker(time.Second)
 	defer commits.Stop()
 	kills := time.NewTicker(kill)
 	defer kills.Stop()
