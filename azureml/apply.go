@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
@@ -447,6 +448,32 @@ func (w *Workspace) Resume(ctx context.Context, op Operation, progress func(stri
 		return nil
 	}
 	return err
+}
+
+// Settle waits until nothing is being done to an asset: it is for a write that
+// was begun and whose operation is not known. An asset that is not there is
+// settled. While the service makes a compute it shows no tags and not all of
+// the body (recorded), so such an asset is not to be compared.
+func (w *Workspace) Settle(ctx context.Context, id asset.ID, progress func(string)) error {
+	path := w.scope.ARM(id)
+	if arm := w.address(id); arm != "" {
+		path = arm
+	}
+	raw, err := w.client.Get(ctx, path, mustVersion(path))
+	if absent(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	op := Operation{Method: http.MethodPut, ResourcePath: path, APIVersion: mustVersion(path)}
+	switch state := provisioningOf(raw); {
+	case !running(state):
+		return nil
+	case state == "deleting":
+		op.Method = http.MethodDelete
+	}
+	return w.Resume(ctx, op, progress)
 }
 
 // Unstamp removes mlsync's tags from an asset and changes nothing else of it.

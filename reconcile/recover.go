@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"mlsync.dev/mlsync/asset"
+	"mlsync.dev/mlsync/kind"
 )
 
 // Recover looks what became of the writes that an earlier process began and
@@ -19,13 +20,10 @@ func (p *Pass) Recover(ctx context.Context) (int, error) {
 	soft, stop := p.untilNewer(ctx)
 	defer stop()
 	for _, in := range open {
-		if len(in.Operation) == 0 {
-			continue
-		}
-		if err := p.Workspace.Resume(soft, in.Operation, func(string) {}); err != nil && soft.Err() != nil {
+		if err := p.resume(soft, in, func(string) {}); err != nil && soft.Err() != nil {
 			return 0, context.Cause(soft)
 		} else if err != nil {
-			p.Log.Warn("operation of an earlier run failed", "asset", in.Key.String(), "err", err)
+			p.Log.Warn("write of an earlier run failed", "asset", in.Key.String(), "err", err)
 		}
 	}
 	return len(open), nil
@@ -40,19 +38,31 @@ func (p *Pass) busy(ctx context.Context) (map[asset.ID]string, error) {
 	}
 	out := map[asset.ID]string{}
 	for _, in := range open {
-		if len(in.Operation) > 0 && p.goesOn(ctx, in.Operation) {
+		if p.goesOn(ctx, in) {
 			out[in.Key.ID] = "an operation of an earlier run goes on"
 		}
 	}
 	return out, ctx.Err()
 }
 
-// goesOn asks once for the state of an operation.
-func (p *Pass) goesOn(ctx context.Context, operation []byte) bool {
+// resume waits for what a write began: its operation, or whatever is being
+// done to its asset.
+func (p *Pass) resume(ctx context.Context, in Intent, status func(string)) error {
+	if len(in.Operation) > 0 {
+		return p.Workspace.Resume(ctx, in.Operation, status)
+	}
+	if t := kind.Of(in.Key.ID.Kind); t == nil || in.Key.ID.IsZero() {
+		return nil // a newer mlsync made it
+	}
+	return p.Workspace.Settle(ctx, in.Key.ID, status)
+}
+
+// goesOn asks once for the state of what a write began.
+func (p *Pass) goesOn(ctx context.Context, in Intent) bool {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	goesOn := false
-	err := p.Workspace.Resume(ctx, operation, func(status string) {
+	err := p.resume(ctx, in, func(status string) {
 		if !ended(status) {
 			goesOn = true
 			cancel() // it would be waited for

@@ -102,7 +102,7 @@ func (s *session) searchIfLost(f *planFlags) {
 
 // planOptions are what a plan is asked for.
 func (s *session) planOptions(f planFlags) plan.Options {
-	return plan.Options{Prune: !f.noPrune && s.target.Prune.Mode != "off", Select: f.only, Allow: f.allow, Full: f.full}
+	return plan.Options{Prune: !f.noPrune && s.target.Prune.Mode != "off" && s.proven, Select: f.only, Allow: f.allow, Full: f.full}
 }
 
 // showPlan prints a plan as asked for.

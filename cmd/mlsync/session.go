@@ -68,6 +68,7 @@ type session struct {
 	secrets *secret.Resolver
 	log     *slog.Logger
 	line    *deadline // of the run, once the lock is taken
+	proven  bool      // a run has ended well, so that something may be removed
 }
 
 // readConfig reads mlsync.yaml. A file that is not there is the default.
@@ -312,7 +313,8 @@ func (s *session) openJournal(ctx context.Context, where string) error {
 		return err
 	}
 	s.journal = &journal{Target: t, store: store}
-	return nil
+	s.proven, err = s.journal.proven(ctx)
+	return err
 }
 
 // statePath is the journal of this folder in the user's state folder.

@@ -50,10 +50,14 @@ func planOf(prep *reconcile.Prepared) *plan.Plan {
 // once makes a plan and carries it out.
 func (k *work) once(ctx context.Context) (plan.Run, *reconcile.Prepared, error) {
 	none := plan.Run{Commit: k.commit.Hash}
+	proven, err := k.j.proven(ctx)
+	if err != nil {
+		return none, nil, err
+	}
 	// The whole workspace is looked at once if the journal was lost, so that
 	// what git no longer has is found by its stamp.
 	search := k.daemon.store.Lost() && !k.searched
-	opt := plan.Options{Prune: k.t.Prune.Mode != config.PruneOff, Full: k.task != taskSync || search}
+	opt := plan.Options{Prune: k.t.Prune.Mode != config.PruneOff && proven, Full: k.task != taskSync || search}
 	why := reconcile.Trigger{Name: k.task, Unmanaged: search}
 	prep, err := k.p.Prepare(ctx, k.commit, opt, why)
 	if err != nil {
