@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"mlsync.dev/mlsync/asset"
 	"mlsync.dev/mlsync/emulator"
 	"mlsync.dev/mlsync/plan"
 	"mlsync.dev/mlsync/reconcile"
@@ -146,5 +147,43 @@ func TestNewestCommitWinsOverRecover(t *testing.T) {
 	cancel = newer
 	if _, err := p.Recover(t.Context()); !errors.Is(err, reconcile.ErrOvertaken) {
 		t.Errorf("recover: %v", err)
+	}
+}
+
+// A run died between sending a request and reading its answer: the compute is
+// being made, shows no tags and half a body. It is left alone until it is
+// settled, and is then known as made by us.
+func TestHalfMadeAssetIsNotTakenForSomebodyElses(t *testing.T) {
+	w := newWorld(t, emulator.Options{})
+	w.files = map[string]string{"c.yml": cluster}
+	w.apply(plan.Options{})
+	body := w.live("computes/cpu")
+
+	w = newWorld(t, emulator.Options{LRO: time.Hour})
+	w.files = map[string]string{"c.yml": cluster, "e.yml": env("e", "1", "x")}
+	run, err := w.journal.Begin(t.Context(), plan.Run{Trigger: "push"})
+	w.must(err)
+	_, err = w.journal.Intend(t.Context(), run.Generation, plan.Key{ID: asset.ID{Kind: "compute", Name: "cpu"}}, plan.Create, "d")
+	w.must(err)
+	w.put("computes/cpu", body)
+
+	prep := w.prepare(plan.Options{})
+	if s := w.step(prep, "compute/cpu"); s.Action != plan.Blocked || s.Code != plan.Busy {
+		t.Errorf("half made: %s %s (%s)", s.Action, s.Code, s.Why)
+	}
+	if s := w.step(prep, "environment/e:1"); s.Action != plan.Create {
+		t.Errorf("the other asset: %s", s.Action)
+	}
+	_, err = w.pass().Recover(t.Context())
+	w.must(err)
+	w.apply(plan.Options{})
+	w.settled(plan.Options{Full: true})
+	owned, err := w.journal.Owned(t.Context())
+	w.must(err)
+	if o := owned[asset.ID{Kind: "compute", Name: "cpu"}]; o.Origin != plan.Created {
+		t.Errorf("the journal says that it was %s", o.Origin)
+	}
+	if n := w.count("PUT workspaces/ws/computes/cpu"); n != 1 {
+		t.Errorf("written %d times", n)
 	}
 }
