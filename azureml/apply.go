@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
@@ -138,7 +137,9 @@ func (w *Workspace) put(ctx context.Context, path string, data []byte, in Write,
 		return w.client.Patch(ctx, path, mustVersion(path), data, opts...)
 	}
 	if in.Live != nil {
-		return w.client.Put(ctx, path, mustVersion(path), data, opts...)
+		return w.settled(ctx, path, waits{in.Started, in.Progress}, func() (Result, error) {
+			return w.client.Put(ctx, path, mustVersion(path), data, opts...)
+		})
 	}
 	opts = append(opts, Once())
 	for n := 1; ; n++ {
@@ -342,7 +343,9 @@ func (w *Workspace) Delete(ctx context.Context, a *asset.Asset, started func(Ope
 	for k, v := range kind.VariantOf(a).DeleteQuery {
 		opts = append(opts, Query(k, v))
 	}
-	res, err := w.client.Delete(ctx, path, mustVersion(path), opts...)
+	res, err := w.settled(ctx, path, waits{started, progress}, func() (Result, error) {
+		return w.client.Delete(ctx, path, mustVersion(path), opts...)
+	})
 	if absent(err) {
 		return nil
 	}
@@ -448,32 +451,6 @@ func (w *Workspace) Resume(ctx context.Context, op Operation, progress func(stri
 		return nil
 	}
 	return err
-}
-
-// Settle waits until nothing is being done to an asset: it is for a write that
-// was begun and whose operation is not known. An asset that is not there is
-// settled. While the service makes a compute it shows no tags and not all of
-// the body (recorded), so such an asset is not to be compared.
-func (w *Workspace) Settle(ctx context.Context, id asset.ID, progress func(string)) error {
-	path := w.scope.ARM(id)
-	if arm := w.address(id); arm != "" {
-		path = arm
-	}
-	raw, err := w.client.Get(ctx, path, mustVersion(path))
-	if absent(err) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	op := Operation{Method: http.MethodPut, ResourcePath: path, APIVersion: mustVersion(path)}
-	switch state := provisioningOf(raw); {
-	case !running(state):
-		return nil
-	case state == "deleting":
-		op.Method = http.MethodDelete
-	}
-	return w.Resume(ctx, op, progress)
 }
 
 // Unstamp removes mlsync's tags from an asset and changes nothing else of it.
