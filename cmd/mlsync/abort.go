@@ -114,6 +114,8 @@ func (a *app) author(given string) string {
 	if given != "" {
 		return given
 	}
-	user, _ := a.env("USER")
-	return user
+	if user, _ := a.env("USER"); user != "" {
+		return user
+	}
+	return "somebody"
 }

@@ -33,7 +33,7 @@ they drift. Without --write it only says what it would do.`,
 	return c
 }
 
-func (a *app) runAdopt(ctx context.Context, f planFlags, write bool) error {
+func (a *app) runAdopt(ctx context.Context, f planFlags, write bool) (err error) {
 	f.writes = true
 	s, err := a.open(ctx, f.targetFlags)
 	if err != nil {
@@ -60,6 +60,7 @@ func (a *app) runAdopt(ctx context.Context, f planFlags, write bool) error {
 		return &codeError{exitRefused, err}
 	}
 	defer unlock()
+	defer func() { err = because(ctx, err) }()
 	run, err := s.carryOut(ctx, p, prep, "adopt")
 	bar.done()
 	if err != nil {
@@ -90,7 +91,7 @@ keeps those of their creation.`,
 	return c
 }
 
-func (a *app) runDisown(ctx context.Context, f targetFlags, args []string) error {
+func (a *app) runDisown(ctx context.Context, f targetFlags, args []string) (err error) {
 	s, err := a.open(ctx, f)
 	if err != nil {
 		return err
@@ -101,6 +102,7 @@ func (a *app) runDisown(ctx context.Context, f targetFlags, args []string) error
 		return &codeError{exitRefused, err}
 	}
 	defer unlock()
+	defer func() { err = because(ctx, err) }()
 	owned, err := s.journal.Owned(ctx)
 	if err != nil {
 		return err

@@ -37,7 +37,7 @@ the plan was saved.`,
 	return c
 }
 
-func (a *app) runApply(ctx context.Context, f planFlags, saved string, yes bool) error {
+func (a *app) runApply(ctx context.Context, f planFlags, saved string, yes bool) (err error) {
 	f.writes = true
 	s, err := a.open(ctx, f.targetFlags)
 	if err != nil {
@@ -49,6 +49,7 @@ func (a *app) runApply(ctx context.Context, f planFlags, saved string, yes bool)
 		return &codeError{exitRefused, err}
 	}
 	defer unlock()
+	defer func() { err = because(ctx, err) }()
 	if saved != "" {
 		allow, err := savedOptions(a.path(saved), &f)
 		if err != nil {

@@ -124,7 +124,7 @@ func driftJSON(p *plan.Plan) map[string]any {
 }
 
 // revertDrift applies the drifted assets, whatever their drift mode.
-func (s *session) revertDrift(ctx context.Context, f planFlags, prep *reconcile.Prepared) error {
+func (s *session) revertDrift(ctx context.Context, f planFlags, prep *reconcile.Prepared) (err error) {
 	for _, d := range prep.Plan.Drift {
 		f.only = append(f.only, d.ID.String())
 	}
@@ -133,6 +133,7 @@ func (s *session) revertDrift(ctx context.Context, f planFlags, prep *reconcile.
 		return &codeError{exitRefused, err}
 	}
 	defer unlock()
+	defer func() { err = because(ctx, err) }()
 	bar := s.newProgress()
 	p := s.pass(bar.event)
 	rule := p.Rule

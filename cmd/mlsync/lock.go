@@ -62,6 +62,15 @@ func lockTarget(ctx context.Context, t *state.Target, holder string) (locked con
 	return locked, unlock, nil
 }
 
+// because puts the reason in the place of an error that only says that the work
+// was cut.
+func because(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); err != nil && cause != nil && !errors.Is(err, cause) {
+		return fmt.Errorf("stopped: %w", cause)
+	}
+	return err
+}
+
 // abortPulse is how often the journal is asked whether the run is to stop.
 const abortPulse = 500 * time.Millisecond
 

@@ -27,7 +27,7 @@ again.`,
 	return c
 }
 
-func (a *app) runJobs(ctx context.Context, f planFlags, names []string) error {
+func (a *app) runJobs(ctx context.Context, f planFlags, names []string) (err error) {
 	f.writes = true
 	s, err := a.open(ctx, f.targetFlags)
 	if err != nil {
@@ -51,6 +51,7 @@ func (a *app) runJobs(ctx context.Context, f planFlags, names []string) error {
 		return &codeError{exitRefused, err}
 	}
 	defer unlock()
+	defer func() { err = because(ctx, err) }()
 	bar := s.newProgress()
 	p := s.pass(bar.event)
 	rule := p.Rule

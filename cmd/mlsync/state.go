@@ -184,7 +184,7 @@ takes them over.`,
 	return c
 }
 
-func (a *app) rebuild(ctx context.Context, f targetFlags, force bool) error {
+func (a *app) rebuild(ctx context.Context, f targetFlags, force bool) (err error) {
 	where, err := a.statePlace(f.state)
 	if err != nil {
 		return err
@@ -202,6 +202,7 @@ func (a *app) rebuild(ctx context.Context, f targetFlags, force bool) error {
 		return &codeError{exitRefused, err}
 	}
 	defer unlock()
+	defer func() { err = because(ctx, err) }()
 	p := s.pass(func(reconcile.Event) {})
 	prep, err := p.Prepare(ctx, s.commit(ctx), plan.Options{Full: true}, reconcile.Trigger{Name: "rebuild", Unmanaged: true})
 	if err != nil {

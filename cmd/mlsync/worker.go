@@ -112,9 +112,7 @@ func (w *worker) pass(ctx context.Context, task string) (plan.Run, *plan.Plan, e
 	defer unlock()
 	work := &work{worker: w, p: p, j: j, t: t, line: line, commit: commit, task: task}
 	run, made, err := work.do(ctx)
-	if cause := context.Cause(ctx); err != nil && cause != nil && !errors.Is(err, cause) {
-		err = fmt.Errorf("%w: %w", cause, err)
-	}
+	err = because(ctx, err)
 	if _, trim := j.Trim(context.WithoutCancel(ctx), runsKept); trim != nil {
 		d.log.Warn("old runs are kept", "target", w.name, "err", trim)
 	}

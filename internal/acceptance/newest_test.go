@@ -3,6 +3,7 @@ package acceptance_test
 import (
 	"encoding/json"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -123,6 +124,50 @@ func TestAbortStopsARunThatWaits(t *testing.T) {
 	w.settled("--full")
 	if n := w.written(http.MethodPut, "/onlineEndpoints/chat"); n != 2 {
 		t.Errorf("the endpoint was written %d times, once and for its traffic", n)
+	}
+}
+
+// mlsync abort stops a run that hangs before it has written anything, and a
+// daemon, which --hold keeps from going on.
+func TestAbortAlwaysWorks(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	w.write("data/a.yml", dataFile("a"))
+	w.fault("method=GET,collection=data,delay=5m")
+	ended := make(chan result, 1)
+	go func() { ended <- w.mlsync("apply") }()
+	until(t, "the apply hangs", w.struck)
+	w.want(exitDone, "abort")
+	if r := <-ended; r.code != 130 || len(w.writes()) > 0 {
+		t.Errorf("the apply: %s", r)
+	}
+	w.em.ClearFaults()
+
+	w.fault("method=PUT,collection=data/versions,delay=5m")
+	repo := w.repository()
+	repo.push("a")
+	data := t.TempDir()
+	d := w.daemon("--repository", "file://"+repo.bare, "--data", data, "--poll", "50ms")
+	until(t, "the daemon hangs", w.struck)
+	w.journal = filepath.Join(data, "mlsync.db")
+	w.want(exitDone, "abort", "--hold")
+	d.await("stopped", 1)
+	w.em.ClearFaults()
+	w.write("data/b.yml", dataFile("b"))
+	w.quiet(func() {
+		repo.push("b")
+		d.await("new commit", 2)
+		d.await("stopped", 2)
+	})
+	w.want(exitDone, "release")
+	w.write("data/c.yml", dataFile("c"))
+	repo.push("c")
+	w.has("data/c/versions/1")
+	d.synced()
+	for _, name := range []string{"a", "b"} {
+		if n := w.written(http.MethodPut, "/data/"+name+"/versions/1"); n != 1 {
+			t.Errorf("%s was written %d times", name, n)
+		}
 	}
 }
 
