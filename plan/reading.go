@@ -61,13 +61,3 @@ func (m *maker) remembered(id asset.ID) *asset.Asset {
 	}
 	return &asset.Asset{ID: id, Variant: o.Variant, Body: o.Body, ARM: o.ARM, Stamps: map[string]string{"owner": m.Owner}}
 }
-
-// found is the asset of a reading; nil if it is not there or was not read.
-// It is for what only adds to a decision: whoever creates or removes asks the
-// reading itself.
-func found(r reading) *asset.Asset {
-	if s, ok := r.(seen); ok {
-		return s.asset
-	}
-	return nil
-}

@@ -40,7 +40,7 @@ func TestDeadlineOfARun(t *testing.T) {
 				ctx, line, stop := withDeadline(t.Context(), target.Deadline)
 				defer stop()
 				if test.plan != nil {
-					time.Sleep(10 * time.Minute) //nolint:forbidigo // the clock of synctest
+					time.Sleep(10 * time.Minute) // in the bubble's time
 					line.forPlan(test.plan, target)
 				}
 				<-ctx.Done()
@@ -58,7 +58,7 @@ func TestDeadlineThatIsNotReached(t *testing.T) {
 		target := &config.Target{Deadline: 2 * time.Hour, EndpointDeadline: time.Hour}
 		ctx, line, stop := withDeadline(t.Context(), target.Deadline)
 		line.forPlan(writes("online-endpoint"), target)
-		time.Sleep(90 * time.Minute) //nolint:forbidigo // the clock of synctest
+		time.Sleep(90 * time.Minute) // in the bubble's time
 		if ctx.Err() != nil {
 			t.Errorf("cut: %v", context.Cause(ctx))
 		}

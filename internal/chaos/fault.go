@@ -25,11 +25,9 @@ const (
 )
 
 // menu is what is picked from.
-//
-//nolint:gochecknoglobals // a table
 var menu = []Fault{Busy, BusyFor, Refused, Cut, Page, Slow, AfterError, AfterCut, AfterPage, AfterTorn, AfterEmpty}
 
-//nolint:gochecknoglobals // a table
+// statuses are those of Refused.
 var statuses = []int{http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout}
 
 // instead answers in place of the target; false if the request goes on.
