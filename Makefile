@@ -56,8 +56,8 @@ bench: build ## Measure: times, ratios, requests, allocations, memory. BENCH=sho
 chaos: ## Spoil the service, kill the daemon and commit for TIME (make chaos TIME=1h).
 	MLSYNC_CHAOS_TIME=$(TIME) go test ./internal/acceptance -run '^TestChaos$$' -count=1 -v -timeout 0
 
-sweep: deps ## Kill at every request and the journal 1000 times; two teams for 200 rounds.
-	MLSYNC_SWEEP=1 go test ./state ./internal/acceptance -run 'TestKill|TestTwoTeams' -count=1 -timeout 0
+sweep: deps ## Kill at every request, the journal 1000 times, 500 storms, 200 rounds of two teams.
+	MLSYNC_SWEEP=1 go test ./state ./reconcile ./internal/acceptance -run 'TestKill|TestTwoTeams|TestStorms' -count=1 -timeout 0
 
 fuzz: ## Fuzz every fuzz target for TIME each (default 30s).
 	@./scripts/fuzz.sh $(TIME)
