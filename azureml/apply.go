@@ -137,7 +137,7 @@ func (w *Workspace) put(ctx context.Context, path string, data []byte, in Write,
 		return w.client.Patch(ctx, path, mustVersion(path), data, opts...)
 	}
 	if in.Live != nil {
-		return w.settled(ctx, path, waits{in.Started, in.Progress}, func() (Result, error) {
+		return w.patiently(ctx, path, waits{in.Started, in.Progress}, func() (Result, error) {
 			return w.client.Put(ctx, path, mustVersion(path), data, opts...)
 		})
 	}
@@ -343,7 +343,7 @@ func (w *Workspace) Delete(ctx context.Context, a *asset.Asset, started func(Ope
 	for k, v := range kind.VariantOf(a).DeleteQuery {
 		opts = append(opts, Query(k, v))
 	}
-	res, err := w.settled(ctx, path, waits{started, progress}, func() (Result, error) {
+	res, err := w.patiently(ctx, path, waits{started, progress}, func() (Result, error) {
 		return w.client.Delete(ctx, path, mustVersion(path), opts...)
 	})
 	if absent(err) {

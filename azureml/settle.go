@@ -49,10 +49,10 @@ type waits struct {
 	progress func(string)
 }
 
-// settled sends a write to an asset that exists. The service refuses it while
+// patiently sends a write to an asset that exists. The service refuses it while
 // an earlier write goes on, be it somebody else's or this one, of which the
 // answer was lost; so what goes on is waited for, and the write is sent again.
-func (w *Workspace) settled(ctx context.Context, path string, tell waits, send func() (Result, error)) (Result, error) {
+func (w *Workspace) patiently(ctx context.Context, path string, tell waits, send func() (Result, error)) (Result, error) {
 	for n := 1; ; n++ {
 		res, err := send()
 		if n == tries || !errors.Is(err, ErrConflict) {
