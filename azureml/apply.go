@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
@@ -59,28 +60,15 @@ type Upload struct {
 // whose outcome is unknown is read back before it is tried again, so that
 // nothing is created twice.
 func (w *Workspace) Put(ctx context.Context, in Write) (*asset.Asset, error) {
-	body, err := w.body(in)
-	if err != nil {
-		return nil, err
-	}
-	if err := w.upload(ctx, in, body); err != nil {
-		return nil, err
-	}
-	data, err := body.MarshalJSON()
-	if err != nil {
-		return nil, err
-	}
 	path := w.scope.ARM(in.Want.ID)
-	if in.Live == nil {
-		if body, data, err = w.placed(ctx, in.Want.ID, body, data); err != nil {
-			return nil, err
-		}
-	}
-	opts, err := w.userToken(ctx, body)
+	body, err := w.request(ctx, in)
 	if err != nil {
 		return nil, err
 	}
-	res, err := w.put(ctx, path, data, in, opts)
+	res, err := w.send(ctx, path, body, in)
+	if in.Live != nil && errors.Is(err, ErrConflict) {
+		res, err = w.afterOthers(ctx, path, in, err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -110,6 +98,30 @@ func (w *Workspace) Put(ctx context.Context, in Write) (*asset.Asset, error) {
 	return got, err
 }
 
+// request is the body to send; what it refers to has been sent before.
+func (w *Workspace) request(ctx context.Context, in Write) (*asset.Value, error) {
+	body, err := w.body(in)
+	if err != nil {
+		return nil, err
+	}
+	if err := w.upload(ctx, in, body); err != nil || in.Live != nil {
+		return body, err
+	}
+	return body, w.placed(ctx, in.Want.ID, body)
+}
+
+func (w *Workspace) send(ctx context.Context, path string, body *asset.Value, in Write) (Result, error) {
+	data, err := body.MarshalJSON()
+	if err != nil {
+		return Result{}, err
+	}
+	opts, err := w.userToken(ctx, body)
+	if err != nil {
+		return Result{}, err
+	}
+	return w.put(ctx, path, data, in, opts)
+}
+
 // userToken is the second token that a job with the identity of its user
 // carries: one for the service itself, in a header of its own (recorded
 // 2022-09).
@@ -137,9 +149,7 @@ func (w *Workspace) put(ctx context.Context, path string, data []byte, in Write,
 		return w.client.Patch(ctx, path, mustVersion(path), data, opts...)
 	}
 	if in.Live != nil {
-		return w.patiently(ctx, path, waits{in.Started, in.Progress}, func() (Result, error) {
-			return w.client.Put(ctx, path, mustVersion(path), data, opts...)
-		})
+		return w.client.Put(ctx, path, mustVersion(path), data, opts...)
 	}
 	opts = append(opts, Once())
 	for n := 1; ; n++ {
@@ -343,9 +353,12 @@ func (w *Workspace) Delete(ctx context.Context, a *asset.Asset, started func(Ope
 	for k, v := range kind.VariantOf(a).DeleteQuery {
 		opts = append(opts, Query(k, v))
 	}
-	res, err := w.patiently(ctx, path, waits{started, progress}, func() (Result, error) {
-		return w.client.Delete(ctx, path, mustVersion(path), opts...)
-	})
+	res, err := w.client.Delete(ctx, path, mustVersion(path), opts...)
+	if errors.Is(err, ErrConflict) {
+		if op, look := w.underWay(ctx, path); look == nil && op != nil && op.Method == http.MethodDelete {
+			res, err = Result{Operation: op}, nil // it is being deleted already
+		}
+	}
 	if absent(err) {
 		return nil
 	}

@@ -43,33 +43,46 @@ func (w *Workspace) underWay(ctx context.Context, path string) (*Operation, erro
 	return op, nil
 }
 
-// waits are who is told of what is waited for.
-type waits struct {
-	started  func(Operation) error
-	progress func(string)
-}
-
-// patiently sends a write to an asset that exists. The service refuses it while
-// an earlier write goes on, be it somebody else's or this one, of which the
-// answer was lost; so what goes on is waited for, and the write is sent again.
-func (w *Workspace) patiently(ctx context.Context, path string, tell waits, send func() (Result, error)) (Result, error) {
-	for n := 1; ; n++ {
-		res, err := send()
-		if n == tries || !errors.Is(err, ErrConflict) {
-			return res, err
+// afterOthers sends the change of an asset again that the service has refused
+// because another one goes on: somebody else's, or this one, of which the
+// answer was lost. What goes on is waited for. If it has made the asset as it
+// is to be, nothing is sent; if it has changed anything else, the refusal
+// stands, as the change was meant for another asset than there is now.
+func (w *Workspace) afterOthers(ctx context.Context, path string, in Write, refusal error) (Result, error) {
+	for range tries {
+		op, err := w.underWay(ctx, path)
+		if err != nil || op == nil {
+			return Result{}, refusal // the conflict is another one
 		}
-		op, look := w.underWay(ctx, path)
-		if look != nil || op == nil {
-			return res, err // the conflict is another one
-		}
-		if tell.started != nil {
-			if err := tell.started(*op); err != nil {
-				return res, err
+		if in.Started != nil {
+			if err := in.Started(*op); err != nil {
+				return Result{}, err
 			}
 		}
 		// How it ends is the business of whoever began it.
-		if waited := w.Resume(ctx, *op, tell.progress); waited != nil && ctx.Err() != nil {
-			return res, waited
+		if err := w.Resume(ctx, *op, in.Progress); err != nil && ctx.Err() != nil {
+			return Result{}, err
 		}
+		now, rest, err := w.read(ctx, in.Want.ID)
+		if err != nil {
+			return Result{}, err
+		}
+		moved := !now.Body.Equal(in.Live.Body)
+		in.Live = now
+		body, err := w.request(ctx, in)
+		switch {
+		case err != nil:
+			return Result{}, err
+		case body.Equal(rest):
+			return Result{Body: now.Raw}, nil
+		case moved:
+			return Result{}, refusal
+		}
+		res, err := w.send(ctx, path, body, in)
+		if !errors.Is(err, ErrConflict) {
+			return res, err
+		}
+		refusal = err
 	}
+	return Result{}, refusal
 }

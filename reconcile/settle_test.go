@@ -56,3 +56,27 @@ func TestOtherConflictsAreTold(t *testing.T) {
 		t.Errorf("outcome %+v", o)
 	}
 }
+
+// What somebody changes while the plan is carried out is not written over: the
+// change was meant for the asset as it was, and the next run looks again.
+func TestChangeOfAnotherIsNotWrittenOver(t *testing.T) {
+	w := newWorld(t, emulator.Options{LRO: time.Hour})
+	w.files = map[string]string{"ep.yml": endpoint("taxi", "tags: {a: \"1\"}")}
+	w.apply(plan.Options{})
+	w.files["ep.yml"] = endpoint("taxi", "tags: {a: \"2\"}")
+	prep := w.prepare(plan.Options{})
+	live := w.live("onlineEndpoints/taxi")
+	live["properties"].(map[string]any)["description"] = "theirs"
+	w.put("onlineEndpoints/taxi", live)
+	run, err := w.pass().Apply(t.Context(), prep, "manual")
+	w.must(err)
+	if o := outcome(run, "online-endpoint/taxi"); o.State != plan.Failed {
+		t.Errorf("outcome %+v", o)
+	}
+	w.apply(plan.Options{})
+	live = w.live("onlineEndpoints/taxi")
+	if live["properties"].(map[string]any)["description"] != "theirs" || live["tags"].(map[string]any)["a"] != "2" {
+		t.Errorf("description %v, tags %v", live["properties"].(map[string]any)["description"], live["tags"])
+	}
+	w.settled(plan.Options{Full: true})
+}
