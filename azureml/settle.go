@@ -67,7 +67,7 @@ func (w *Workspace) afterOthers(ctx context.Context, path string, in Write, refu
 		if err != nil {
 			return Result{}, err
 		}
-		moved := !now.Body.Equal(in.Live.Body)
+		moved := !now.Body.Equal(in.Live.Body) || taken(now, in)
 		in.Live = now
 		body, err := w.request(ctx, in)
 		switch {
@@ -85,4 +85,11 @@ func (w *Workspace) afterOthers(ctx context.Context, path string, in Write, refu
 		refusal = err
 	}
 	return Result{}, refusal
+}
+
+// taken reports whether an asset that was read again belongs to somebody else
+// by now, or to somebody of whom the first reading did not tell.
+func taken(now *asset.Asset, in Write) bool {
+	owner := now.Stamps["owner"]
+	return owner != "" && owner != in.Stamps["owner"] && owner != in.Live.Stamps["owner"]
 }
