@@ -38,7 +38,7 @@ func siblingsOf(cfg *config.Config, t *config.Target) func(fs.FS) (map[string]ma
 }
 
 func sameWorkspace(a, b *config.Target) bool {
-	return strings.EqualFold(a.Subscription, b.Subscription) && strings.EqualFold(a.ResourceGroup, b.ResourceGroup) && strings.EqualFold(a.Workspace, b.Workspace)
+	return strings.EqualFold(scopeOf(a).WorkspaceID(), scopeOf(b).WorkspaceID())
 }
 
 // followsSame reports whether both targets are applied from one commit: what
