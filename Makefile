@@ -9,7 +9,7 @@ SEEDS ?= 100
 FIRST ?= 1
 export CGO_ENABLED ?= 0
 
-.PHONY: help demo build test test-clients race lint bench fuzz sim sim-nightly sim-mutants golden docs image release-check deps clean
+.PHONY: help demo build test test-clients race lint bench chaos sweep fuzz sim sim-nightly sim-mutants golden docs image release-check deps clean
 
 help: ## Show the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -54,6 +54,12 @@ docs-check: build
 
 bench: build ## Measure: times, ratios, requests, allocations, memory. BENCH=short|full.
 	go run ./internal/bench $(if $(BENCH),-mode $(BENCH))
+
+chaos: ## Spoil the service, kill the daemon and commit for TIME (make chaos TIME=1h).
+	MLSYNC_CHAOS_TIME=$(TIME) go test ./internal/acceptance -run '^TestChaos$$' -count=1 -v -timeout 0
+
+sweep: deps ## Kill at every request, the journal 1000 times, 500 storms, 200 rounds of two teams.
+	MLSYNC_SWEEP=1 go test ./state ./reconcile ./internal/acceptance -run 'TestKill|TestTwoTeams|TestStorms' -count=1 -timeout 0
 
 fuzz: ## Fuzz every fuzz target for TIME each (default 30s).
 	@./scripts/fuzz.sh $(TIME)

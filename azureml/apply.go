@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -61,31 +62,18 @@ type Upload struct {
 // nothing is created twice.
 func (w *Workspace) Put(ctx context.Context, in Write) (*asset.Asset, error) {
 	var err error
-	if in.Live, err = w.settled(ctx, in.Live); err != nil {
-		return nil, err
-	}
-	body, err := w.body(in)
-	if err != nil {
-		return nil, err
-	}
-	if err := w.upload(ctx, in, body); err != nil {
-		return nil, err
-	}
-	data, err := body.MarshalJSON()
-	if err != nil {
+	if in.Live, err = w.settled(ctx, in); err != nil {
 		return nil, err
 	}
 	path := w.scope.ARM(in.Want.ID)
-	if in.Live == nil {
-		if body, data, err = w.placed(ctx, in.Want.ID, body, data); err != nil {
-			return nil, err
-		}
-	}
-	opts, err := w.userToken(ctx, body)
+	body, err := w.request(ctx, in)
 	if err != nil {
 		return nil, err
 	}
-	res, err := w.put(ctx, path, data, in, opts)
+	res, err := w.send(ctx, path, body, in)
+	if in.Live != nil && errors.Is(err, ErrConflict) {
+		res, err = w.afterOthers(ctx, path, in, err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -115,25 +103,49 @@ func (w *Workspace) Put(ctx context.Context, in Write) (*asset.Asset, error) {
 	return got, err
 }
 
-// ErrBusy is returned for an asset on which an operation goes on.
-var ErrBusy = errors.New("an operation on it goes on")
-
 // settled is the live asset to patch. What the service shows of an asset while
 // an operation goes on is not all there is (a compute has no tags then,
-// recorded 2024-12), so it is read again; if the operation still goes on, the
-// asset cannot be written.
-func (w *Workspace) settled(ctx context.Context, live *asset.Asset) (*asset.Asset, error) {
-	if live == nil || !running(provisioningOf(live.Raw)) {
-		return live, nil
+// recorded 2024-12), so its end is waited for and the asset is read again.
+func (w *Workspace) settled(ctx context.Context, in Write) (*asset.Asset, error) {
+	if in.Live == nil || !running(provisioningOf(in.Live.Raw)) {
+		return in.Live, nil
 	}
-	now, err := w.Current(ctx, live.ID)
+	// How it ends is the business of whoever began it.
+	if err := w.Settle(ctx, in.Live.ID, in.Progress); err != nil && ctx.Err() != nil {
+		return nil, err
+	}
+	now, err := w.Current(ctx, in.Live.ID)
+	switch {
+	case err != nil:
+		return nil, err
+	case taken(now, in):
+		return nil, fmt.Errorf("%s belongs to %s by now", in.Live.ID, now.Stamps["owner"])
+	}
+	return now, nil
+}
+
+// request is the body to send; what it refers to has been sent before.
+func (w *Workspace) request(ctx context.Context, in Write) (*asset.Value, error) {
+	body, err := w.body(in)
 	if err != nil {
 		return nil, err
 	}
-	if running(provisioningOf(now.Raw)) {
-		return nil, fmt.Errorf("%s: %w", live.ID, ErrBusy)
+	if err := w.upload(ctx, in, body); err != nil || in.Live != nil {
+		return body, err
 	}
-	return now, nil
+	return body, w.placed(ctx, in.Want.ID, body)
+}
+
+func (w *Workspace) send(ctx context.Context, path string, body *asset.Value, in Write) (Result, error) {
+	data, err := body.MarshalJSON()
+	if err != nil {
+		return Result{}, err
+	}
+	opts, err := w.userToken(ctx, body)
+	if err != nil {
+		return Result{}, err
+	}
+	return w.put(ctx, path, data, in, opts)
 }
 
 // userToken is the second token that a job with the identity of its user
@@ -368,6 +380,11 @@ func (w *Workspace) Delete(ctx context.Context, a *asset.Asset, started func(Ope
 		opts = append(opts, Query(k, v))
 	}
 	res, err := w.client.Delete(ctx, path, mustVersion(path), opts...)
+	if errors.Is(err, ErrConflict) {
+		if op, look := w.underWay(ctx, path); look == nil && op != nil && op.Method == http.MethodDelete {
+			res, err = Result{Operation: op}, nil // it is being deleted already
+		}
+	}
 	if absent(err) {
 		return nil
 	}

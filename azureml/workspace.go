@@ -109,22 +109,21 @@ const groupVersion = "2021-04-01"
 
 // placed gives a new workspace that names no region that of its resource group,
 // as the reference client does.
-func (w *Workspace) placed(ctx context.Context, id asset.ID, body *asset.Value, data json.RawMessage) (*asset.Value, json.RawMessage, error) {
+func (w *Workspace) placed(ctx context.Context, id asset.ID, body *asset.Value) error {
 	if !kind.Of(id.Kind).Top || !body.Get("location").IsNull() {
-		return body, data, nil
+		return nil
 	}
 	group := "/subscriptions/" + w.scope.Subscription + "/resourceGroups/" + w.scope.ResourceGroup
 	raw, err := w.client.Get(ctx, group, groupVersion)
 	if err != nil {
-		return nil, nil, fmt.Errorf("the region of resource group %s: %w", w.scope.ResourceGroup, err)
+		return fmt.Errorf("the region of resource group %s: %w", w.scope.ResourceGroup, err)
 	}
 	var rg struct{ Location string }
 	if err := json.Unmarshal(raw, &rg); err != nil || rg.Location == "" {
-		return nil, nil, &Unknown{Path: group, Err: errors.New("resource group without a location")}
+		return &Unknown{Path: group, Err: errors.New("resource group without a location")}
 	}
 	body.Set("location", asset.NewString(rg.Location))
-	data, err = body.MarshalJSON()
-	return body, data, err
+	return nil
 }
 
 // Locate reads the region of the workspace, which bodies of endpoints,

@@ -5,6 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
+
+	"mlsync.dev/mlsync/diff"
 )
 
 // Digest names the plan: plans with the same digest do the same, for the same
@@ -24,6 +27,30 @@ func (d document) digest() string {
 	text = bytes.ReplaceAll(text, []byte(`\ufffd`), []byte("\ufffd"))
 	sum := sha256.Sum256(text)
 	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// Consent names what an approval is given for: the commit, every step that
+// does something with its changes, and the assets that would be lost. How much
+// was read to find that out is not in it, nor from where the files were
+// fetched: the plan that somebody approves in a checkout and the one that the
+// daemon carries out are equal if they do the same.
+func (p *Plan) Consent() string {
+	h := sha256.New()
+	_, _ = fmt.Fprintf(h, "%q %q %q\n", p.Target.Name, p.Source.Commit, p.Source.Tree)
+	for _, s := range p.Steps {
+		if !s.Action.Writes() && s.Action != Orphan {
+			continue
+		}
+		lost := ""
+		if s.Action.Destructive() && s.Live != nil {
+			lost = diff.Digest(s.Live)
+		}
+		_, _ = fmt.Fprintf(h, "%q %q %q %q %q\n", s.Key, s.Action, s.Needs, s.ARM, lost)
+		for _, ch := range s.Changes {
+			_, _ = fmt.Fprintf(h, "  %q %q %q %q\n", ch.Dotted(), ch.Live.Canonical(), ch.Want.Canonical(), ch.Ignored)
+		}
+	}
+	return "sha256:" + hex.EncodeToString(h.Sum(nil))
 }
 
 // Fingerprint is the digest of what was read of the live side.

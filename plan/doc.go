@@ -105,8 +105,8 @@ type Step struct {
 type Code string
 
 // The codes. Of blocked steps: NotRead, OtherOwner, OtherType, VersionExists, Protected,
-// Contains, LiveTraffic, BadRule, MissingParent, Cycle, TreeIncomplete and
-// WaitsFor. Of steps that leave an asset alone which git no longer has:
+// Contains, LiveTraffic, BadRule, MissingParent, Cycle, TreeIncomplete, Busy and
+// WaitsFor. HandedOver assets go from one target of a repository to another. Of steps that leave an asset alone which git no longer has:
 // PruneOff, FirstSeen and Referenced. Gone assets are forgotten only.
 const (
 	NotRead        Code = "not_read"
@@ -121,6 +121,8 @@ const (
 	Cycle          Code = "cycle"
 	TreeIncomplete Code = "tree_incomplete"
 	WaitsFor       Code = "waits_for"
+	Busy           Code = "busy"
+	HandedOver     Code = "handed_over"
 	PruneOff       Code = "prune_off"
 	FirstSeen      Code = "first_seen"
 	Referenced     Code = "referenced"
@@ -144,7 +146,10 @@ type Drift struct {
 	// reports; empty if it does not.
 	By, At string
 	// Revert says that the plan changes it back; otherwise it is reported.
-	Revert  bool
+	Revert bool
+	// Held says why some of it is left although it is to be corrected: it
+	// comes back again and again, or too much was corrected.
+	Held    string
 	Changes []diff.Change
 }
 

@@ -30,6 +30,12 @@ type Input struct {
 	// Rule gives the rules for an asset; nil for none at all.
 	Rule  func(id asset.ID, file string) Rule
 	Guard Guard
+	// Siblings are the other targets of the repository in the same workspace,
+	// by what they stamp on their assets: the names that git has for them. An
+	// asset whose file moves from one to the other is handed over.
+	Siblings map[string]map[asset.ID]bool
+	// Corrections bound what is changed back.
+	Corrections Corrections
 	// Uploads is the content that each asset sends.
 	Uploads map[asset.ID]Upload
 	// Secrets are fingerprints of the wanted secrets by asset and dotted
@@ -60,6 +66,8 @@ type Live struct {
 	// Broken are assets of Assets whose last operation failed: they are there
 	// and do not work.
 	Broken map[asset.ID]bool
+	// Busy are assets on which an operation of an earlier run goes on.
+	Busy map[asset.ID]string
 	// Versions are all versions in use, archived ones too, by the id without
 	// version. Versions of Assets need not be repeated.
 	Versions map[asset.ID][]string

@@ -144,6 +144,7 @@ type jsonDrift struct {
 	By         string   `json:"by,omitempty"`
 	At         string   `json:"at,omitempty"`
 	Resolution string   `json:"resolution"`
+	Held       string   `json:"held,omitempty"`
 }
 
 type jsonProblem struct {
@@ -181,7 +182,7 @@ func (p *Plan) document(tool string) *document {
 		if paths == nil {
 			paths = []string{}
 		}
-		d.Drift = append(d.Drift, jsonDrift{ID: x.ID.String(), Paths: paths, By: x.By, At: x.At, Resolution: x.resolution()})
+		d.Drift = append(d.Drift, jsonDrift{ID: x.ID.String(), Paths: paths, By: x.By, At: x.At, Resolution: x.resolution(), Held: x.Held})
 	}
 	for _, x := range p.Problems {
 		d.Problems = append(d.Problems, jsonProblem{string(x.Severity), x.Code, x.Pos.File, x.Pos.Line, x.Pos.Col, x.Text, x.Hint})

@@ -61,7 +61,7 @@ func (m *maker) insideOf(s *Step) {
 	}
 	box := m.steps[Key{ID: p}]
 	switch {
-	case m.Want.Get(p) == nil && m.live(p) == nil && m.unread(p) == "":
+	case m.Want.Get(p) == nil && m.look(p) == notThere{}:
 		text := fmt.Sprintf("%s is in %s, which is neither in this tree nor in the workspace", s.Key.ID, p)
 		m.problems.Hintf(s.Source, string(MissingParent), "add a file for "+p.String(), "%s", text)
 		s.stop(MissingParent, text)

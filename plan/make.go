@@ -19,6 +19,7 @@ func Make(in Input) *Plan {
 	m.removals()
 	m.unresolved()
 	m.choreograph()
+	m.wait()
 	m.require()
 	m.choose()
 	m.guard()
@@ -53,6 +54,8 @@ type maker struct {
 	// jobFiles are the files of wanted jobs.
 	jobFiles map[string]bool
 	problems problems
+	// corrected is how many assets are changed back.
+	corrected int
 }
 
 func newMaker(in *Input) *maker {
@@ -133,6 +136,16 @@ func (m *maker) unneeded() {
 	}
 }
 
+// wait blocks the steps of assets on which an operation of an earlier run
+// goes on: what it makes of them is seen when it has ended.
+func (m *maker) wait() {
+	for _, s := range m.all() {
+		if why := m.Live.Busy[s.Key.ID]; why != "" {
+			s.stop(Busy, why)
+		}
+	}
+}
+
 // parentOf is the asset that contains id; zero if there is none.
 func parentOf(id asset.ID) asset.ID {
 	if id.Parent == "" {
@@ -147,36 +160,20 @@ func (m *maker) live(id asset.ID) *asset.Asset {
 	if a := m.Live.Assets.Get(id); a != nil {
 		return a
 	}
-	o, ok := m.Owned[id]
-	if !ok || !m.Live.Known[id] {
-		return nil
-	}
-	return &asset.Asset{ID: id, Variant: o.Variant, Body: o.Body, ARM: o.ARM, Stamps: map[string]string{"owner": m.Owner}}
-}
-
-// unread says why nobody knows whether id exists; "" if it is known.
-func (m *maker) unread(id asset.ID) string {
-	switch why := m.Observed.Partial[id.Kind]; {
-	case m.Live.Unknown[id] != "":
-		return m.Live.Unknown[id]
-	case m.live(id) != nil, m.Live.Absent[id]:
-		return ""
-	case why != "":
-		return why
-	case !m.Live.Listed[id.Kind]:
-		return "the " + kind.Of(id.Kind).Plural + " of the workspace were not read"
-	}
-	return ""
+	return m.remembered(id)
 }
 
 // ours says whether a live asset is managed by this target, and by whom else.
 func (m *maker) ours(a *asset.Asset) (ours bool, other string) {
 	stamp := a.Stamps["owner"]
-	if stamp != "" && stamp != m.Owner {
+	_, owned := m.Owned[a.ID]
+	switch {
+	case stamp == "" || m.released(stamp, a.ID):
+		return owned, ""
+	case stamp != m.Owner:
 		return false, stamp
 	}
-	_, owned := m.Owned[a.ID]
-	return owned || stamp != "", ""
+	return true, ""
 }
 
 func (m *maker) add(s *Step) *Step {

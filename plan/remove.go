@@ -25,7 +25,7 @@ func (m *maker) removals() {
 		if m.quiet(t, o) {
 			continue
 		}
-		s := m.add(&Step{Key: Key{ID: id}, Source: problem.Pos{File: o.File}, ARM: m.scope().ARM(id), Live: m.Live.Assets.Get(id)})
+		s := m.add(&Step{Key: Key{ID: id}, Source: problem.Pos{File: o.File}, ARM: m.scope().ARM(id)})
 		m.remove(s, t, o)
 	}
 	m.keepReferenced()
@@ -72,18 +72,31 @@ func (m *maker) remove(s *Step, t *kind.Table, o Owned) {
 		s.Why = "removed in " + short(m.Source.Commit)
 	}
 	how := m.removal(t, o)
-	switch why := m.unread(id); {
-	case m.Retire:
+	if m.Retire {
 		s.Action, s.Why = Orphan, "the target was removed from the configuration"
-	case why != "":
-		s.Action, s.Code, s.Blocked = Unknown, NotRead, why
-	case m.Observed.Partial[id.Kind] != "":
+		return
+	}
+	is := m.look(id)
+	if _, ok := is.(unread); !ok && m.Observed.Partial[id.Kind] != "" {
 		// It was read; but what else there is of its kind was not.
-		s.Action, s.Code, s.Blocked = Unknown, NotRead, m.Observed.Partial[id.Kind]
-	case s.Live == nil && m.Live.Known[id]:
-		s.Action, s.Code, s.Blocked = Unknown, NotRead, "it was not read again, and only what was read is removed"
-	case s.Live == nil:
+		is = unread{m.Observed.Partial[id.Kind]}
+	}
+	switch r := is.(type) {
+	case unread:
+		s.Action, s.Code, s.Blocked = Unknown, NotRead, r.why
+		return
+	case notThere:
 		s.Action, s.Code, s.Why = Orphan, Gone, "it is gone from git and from the workspace"
+		return
+	case seen:
+		if !r.again {
+			s.Action, s.Code, s.Blocked = Unknown, NotRead, "it was not read again, and only what was read is removed"
+			return
+		}
+		s.Live = r.asset
+	}
+	to := m.wantedBy(id)
+	switch {
 	case !m.agreed(t, o, s.Live):
 		s.Action = Orphan
 		s.Why = "the workspace says that nobody owns it"
@@ -92,6 +105,8 @@ func (m *maker) remove(s *Step, t *kind.Table, o Owned) {
 		}
 	case !m.Complete || len(m.Problems.Errors()) > 0:
 		s.stop(TreeIncomplete, "the tree could not be read completely, so nothing is removed")
+	case to != "":
+		s.Action, s.Code, s.Why = Orphan, HandedOver, "it is handed over to "+to
 	case m.rule(id, o.File).Protect:
 		s.stop(Protected, "it is protected")
 	case how == kind.Orphan || t.Top:
@@ -99,7 +114,7 @@ func (m *maker) remove(s *Step, t *kind.Table, o Owned) {
 		s.Why += "; it stays in the workspace"
 	case !m.Options.Prune:
 		s.Action, s.Code = NoOp, PruneOff
-		s.Why += " and kept: prune is off"
+		s.Why += " and kept: prune is off, or no run has ended well yet"
 	case o.Missing+1 < m.Guard.observations():
 		s.Action, s.Code = NoOp, FirstSeen
 		s.Why += " and kept until the next run finds the same"
@@ -117,7 +132,25 @@ func (m *maker) agreed(t *kind.Table, o Owned, live *asset.Asset) bool {
 	if owner == "" {
 		return t.Tags == "" || t.StampsFixed && o.Origin == Adopted
 	}
-	return owner == m.Owner
+	return owner == m.Owner || m.released(owner, o.ID)
+}
+
+// wantedBy is the target of the same repository that has a file of the asset
+// by now; "" if none has.
+func (m *maker) wantedBy(id asset.ID) string {
+	for _, owner := range slices.Sorted(maps.Keys(m.Siblings)) {
+		if m.Siblings[owner][id.Container()] {
+			return owner
+		}
+	}
+	return ""
+}
+
+// released reports whether the owner is a target of the same repository that
+// has no file of the asset any more.
+func (m *maker) released(owner string, id asset.ID) bool {
+	names, ok := m.Siblings[owner]
+	return ok && !names[id.Container()]
 }
 
 func (m *maker) removeBy(s *Step, t *kind.Table, how kind.Removal) {

@@ -225,6 +225,9 @@ func (h *human) drift() {
 		if d.Revert {
 			what = "will be reverted"
 		}
+		if d.Held != "" {
+			what = "LEFT: " + d.Held
+		}
 		h.printf("Drift (changed outside git, %s): %s %s\n", what, clean(d.ID.String()), driftText(d))
 	}
 	if len(h.p.Drift) > 0 {

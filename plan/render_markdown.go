@@ -329,6 +329,9 @@ func (m *markdown) drift() {
 		if d.Revert {
 			what = "will be reverted"
 		}
+		if d.Held != "" {
+			what = "**left**: " + d.Held
+		}
 		m.printf("- %s, %s: %s\n", code(d.ID.String()), what, code(elide(driftText(d), 300)))
 	}
 	m.more(len(m.p.Drift))

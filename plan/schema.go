@@ -70,7 +70,7 @@ func fieldSchema() map[string]any {
 func driftSchema() map[string]any {
 	return object(map[string]any{
 		"id": text(""), "paths": list(text("A field; none if the asset was deleted.")), "by": text(""), "at": text(""),
-		"resolution": map[string]any{"enum": []any{"revert", "report"}},
+		"resolution": map[string]any{"enum": []any{"revert", "report"}}, "held": text("Why it is left although it is to be corrected."),
 	}, "id", "paths", "resolution")
 }
 

@@ -23,21 +23,28 @@ func (m *maker) wanted(a *asset.Asset) {
 	live := m.live(a.ID)
 	s := m.add(&Step{Key: Key{ID: a.ID}, Action: NoOp, Source: a.Pos, Want: a, Live: live, ARM: m.scope().ARM(a.ID)})
 	_, owned := m.Owned[a.ID]
-	why := m.unread(a.ID)
 	switch {
 	case t.Once && (live != nil || owned), a.Anonymous && live != nil:
 		// Written once: whatever became of it, it has been done.
 	case a.Anonymous && t.Renames && live == nil:
 		s.Action = Create // it cannot be found by its id; unneeded undoes it
-	case why != "":
-		s.Action, s.Code, s.Blocked = Unknown, NotRead, why
-	case live == nil:
-		m.absent(s, t, rule)
 	default:
-		m.present(s, t, rule)
+		m.compare(s, t, rule)
 	}
 	if s.Action.Writes() {
 		s.Upload = m.Uploads[a.ID]
+	}
+}
+
+// compare decides about a wanted asset by what is known of it.
+func (m *maker) compare(s *Step, t *kind.Table, rule Rule) {
+	switch r := m.look(s.Key.ID).(type) {
+	case unread:
+		s.Action, s.Code, s.Blocked = Unknown, NotRead, r.why
+	case notThere:
+		m.absent(s, t, rule)
+	case seen:
+		m.present(s, t, rule)
 	}
 }
 
@@ -65,12 +72,24 @@ func (m *maker) deleted(s *Step, o Owned, rule Rule) {
 	mode := driftMode(rule, o.Origin)
 	changed := o.Body != nil && (o.Variant != s.Want.Variant || !diff.Same(kind.VariantOf(s.Want), s.Want.Body, o.Body))
 	s.Why = "it was deleted outside git"
-	if mode != DriftOff {
-		m.drift = append(m.drift, Drift{ID: s.Key.ID, Revert: mode == Correct || changed})
+	held := ""
+	if mode == Correct && !changed {
+		if held = m.spent(); m.tired(s.Key.ID, "") {
+			held = m.flapping()
+		}
 	}
-	if mode != Correct && !changed {
+	if mode != DriftOff {
+		m.drift = append(m.drift, Drift{ID: s.Key.ID, Revert: mode == Correct && held == "" || changed, Held: held})
+	}
+	switch {
+	case held != "":
+		s.Action = NoOp
+		s.Why += "; it is left: " + held
+	case mode != Correct && !changed:
 		s.Action = NoOp
 		s.Why += "; the drift mode is " + string(mode)
+	case !changed:
+		m.corrected++
 	}
 }
 
@@ -164,6 +183,7 @@ func driftMode(rule Rule, origin Origin) DriftMode {
 // the workspace. whole are the late fields that git changes.
 func (m *maker) weigh(s *Step, mode DriftMode, whole map[string]bool) {
 	var d Drift
+	flaps, spent := m.flaps(s.Key.ID, s.Changes), m.spent()
 	for i := range s.Changes {
 		ch := &s.Changes[i]
 		if ch.Reason == diff.Adopt {
@@ -182,11 +202,20 @@ func (m *maker) weigh(s *Step, mode DriftMode, whole map[string]bool) {
 			ch.Ignored = "drift: a version cannot be changed back"
 		case mode == Report:
 			ch.Ignored = "drift: it is reported only"
+		case flaps[correctedAs(*ch)]:
+			d.Held = m.flapping()
+			ch.Ignored = "drift: it is left: " + d.Held
+		case spent != "":
+			d.Held = spent
+			ch.Ignored = "drift: it is left: " + spent
 		default:
 			d.Revert = true
 		}
 		d.Paths = append(d.Paths, ch.Dotted())
 		d.Changes = append(d.Changes, *ch)
+	}
+	if d.Revert {
+		m.corrected++
 	}
 	if len(d.Paths) > 0 {
 		d.ID, d.By, d.At = s.Key.ID, s.Live.ModifiedBy, s.Live.ModifiedAt
@@ -300,6 +329,13 @@ func increment(s string) string {
 // adopt takes over an asset that exists and that nobody manages.
 func (m *maker) adopt(s *Step, rule Rule) {
 	if s.Action == Blocked {
+		return
+	}
+	if from := s.Live.Stamps["owner"]; from != "" && m.released(from, s.Key.ID) {
+		s.Code, s.Why = HandedOver, from+" hands it over"
+		if s.Action == NoOp {
+			s.Action = Adopt // for its stamp
+		}
 		return
 	}
 	differs := len(acting(s.Changes))

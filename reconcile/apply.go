@@ -61,7 +61,8 @@ func (x *execution) close(ctx context.Context) error {
 	gen := x.run.Generation
 	var held []plan.Outcome
 	for _, o := range x.run.Outcomes {
-		if o.State == plan.Skipped || o.State == plan.Pending {
+		open := !o.Started.IsZero() // its intent says the same
+		if o.State == plan.Skipped || o.State == plan.Pending && !open {
 			held = append(held, o)
 		}
 	}
@@ -87,6 +88,8 @@ type execution struct {
 	mu   sync.Mutex
 	kept []plan.Owned // as they should be, and not known to the journal
 	ends map[plan.Key]plan.Outcome
+	// refused is why the journal took no intent.
+	refused error
 }
 
 // walk runs the steps that write, in their order.
@@ -94,6 +97,8 @@ func (x *execution) walk(ctx context.Context) error {
 	if err := x.settleOld(ctx); err != nil {
 		return err
 	}
+	soft, stop := x.untilNewer(ctx)
+	defer stop()
 	g := graph.New(compareKeys)
 	for i := range x.prep.Plan.Steps {
 		s := &x.prep.Plan.Steps[i]
@@ -108,17 +113,21 @@ func (x *execution) walk(ctx context.Context) error {
 			g.Edge(s.Key, need)
 		}
 	}
-	ends, err := g.Walk(ctx, x.Parallel, x.step)
+	ends, err := g.Walk(soft, x.Parallel, func(_ context.Context, key plan.Key) error {
+		// What has begun goes on when a newer commit is there, as far as it
+		// only takes a moment.
+		return x.step(ctx, soft, key)
+	})
 	if err != nil {
 		return err
 	}
 	for _, end := range ends {
 		x.outcome(end)
 	}
-	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("stopped: %w", context.Cause(ctx))
+	if why := x.stopped(ctx, soft); why != nil {
+		return fmt.Errorf("stopped: %w", why)
 	}
-	return nil
+	return x.refused
 }
 
 func compareKeys(a, b plan.Key) int {
@@ -147,6 +156,8 @@ func (x *execution) outcome(end graph.Outcome[plan.Key]) {
 		var held *heldError
 		if errors.As(end.Err, &held) {
 			out.State = plan.Skipped
+		} else if errors.Is(end.Err, errLeft) {
+			out.State = plan.Pending
 		}
 	case graph.Blocked:
 		out.State = plan.Skipped
@@ -166,6 +177,12 @@ func (x *execution) outcome(end graph.Outcome[plan.Key]) {
 	}
 }
 
+// writing is the write of one step.
+type writing struct {
+	intent int64
+	leave
+}
+
 // heldError is why a step was not tried.
 type heldError struct{ text string }
 
@@ -173,7 +190,7 @@ func (e *heldError) Error() string { return e.text }
 
 // step carries out one step: the intent first, then the write, then the
 // outcome, which is noted even if the run was cancelled in the meantime.
-func (x *execution) step(ctx context.Context, key plan.Key) error {
+func (x *execution) step(ctx, soft context.Context, key plan.Key) error {
 	s := x.steps[key]
 	switch {
 	case s.Action == plan.Blocked || s.Action == plan.Unknown:
@@ -188,9 +205,12 @@ func (x *execution) step(ctx context.Context, key plan.Key) error {
 	x.Emit(Event{Kind: StepStarted, Step: s})
 	intent, err := x.Journal.Intend(ctx, x.run.Generation, key, s.Action, x.digest(s))
 	if err != nil {
+		x.refuse(err)
 		return err
 	}
-	owned, forget, err := x.do(ctx, s, intent)
+	ctx, cut := context.WithCancelCause(ctx)
+	defer cut(nil)
+	owned, forget, err := x.do(ctx, s, &writing{intent, leave{soft, cut}})
 	err = hide(err, x.secrets)
 	out := plan.Outcome{Key: key, Action: s.Action, State: plan.Done, Started: started, Took: x.Now().Sub(started)}
 	if err != nil {
@@ -206,6 +226,9 @@ func (x *execution) step(ctx context.Context, key plan.Key) error {
 	if ctx.Err() != nil && err != nil {
 		// The write may go on in the service: the intent stays open, and the
 		// next run looks what became of it.
+		if cause := context.Cause(ctx); errors.Is(cause, errLeft) {
+			return cause
+		}
 		return err
 	}
 	if errors.Is(err, ErrMayBe) {
@@ -222,6 +245,16 @@ func (x *execution) step(ctx context.Context, key plan.Key) error {
 	}
 	x.Emit(Event{Kind: StepDone, Step: s, Outcome: out})
 	return nil
+}
+
+// refuse keeps why the journal took no intent: it is the end of the run as a
+// whole, not of one step.
+func (x *execution) refuse(err error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.refused == nil {
+		x.refused = err
+	}
 }
 
 func (x *execution) digest(s *plan.Step) string {

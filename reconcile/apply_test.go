@@ -344,3 +344,36 @@ func TestRemovalLooksAgain(t *testing.T) {
 		t.Error("it was deleted")
 	}
 }
+
+// The same holds for what is archived, and for what is replaced.
+func TestArchiveAndReplaceLookAgain(t *testing.T) {
+	w := newWorld(t, emulator.Options{})
+	w.files = map[string]string{"m.yml": model("m", "1"), "n.yml": model("n", "1"), "c.yml": cluster}
+	w.apply(plan.Options{})
+	delete(w.files, "m.yml")
+	w.files["c.yml"] = strings.Replace(cluster, "DS3", "DS4", 1)
+	w.rule = func(asset.ID, string) plan.Rule { return plan.Rule{AllowReplace: true} }
+	first := w.prepare(plan.Options{Prune: true, Select: []string{"model/*"}})
+	_, err := w.pass().Apply(t.Context(), first, "manual")
+	w.must(err)
+	prep := w.prepare(plan.Options{Prune: true})
+	if m, c := w.step(prep, "model/m:1"), w.step(prep, "compute/cpu"); m.Action != plan.Archive || c.Action != plan.Replace {
+		t.Fatalf("the plan is to %s (%s) and to %s", m.Action, m.Why, c.Action)
+	}
+	live := w.live("models/m/versions/1")
+	live["properties"].(map[string]any)["tags"].(map[string]any)["mlsync-owner"] = "others"
+	w.put("models/m/versions/1", live)
+	live = w.live("computes/cpu")
+	live["tags"].(map[string]any)["mlsync-owner"] = "others"
+	w.put("computes/cpu", live)
+	run, err := w.pass().Apply(t.Context(), prep, "manual")
+	w.must(err)
+	for _, id := range []string{"model/m:1", "compute/cpu"} {
+		if o := outcome(run, id); o.State != plan.Failed || !strings.Contains(o.Err, "belongs to others by now") {
+			t.Errorf("outcome %+v", o)
+		}
+	}
+	if n := w.count("DELETE workspaces/ws/computes/cpu"); n != 0 || w.live("models/m/versions/1")["properties"].(map[string]any)["isArchived"] == true {
+		t.Errorf("%d deletes; the model is %v", n, w.live("models/m/versions/1"))
+	}
+}

@@ -14,32 +14,32 @@ import (
 
 // do makes the write of a step. It returns what the journal is to know of the
 // asset from now on, or that it is to forget it.
-func (x *execution) do(ctx context.Context, s *plan.Step, intent int64) (owned *plan.Owned, forget bool, err error) {
+func (x *execution) do(ctx context.Context, s *plan.Step, w *writing) (owned *plan.Owned, forget bool, err error) {
 	switch s.Action {
 	case plan.Create, plan.NewVersion:
-		return x.put(ctx, s, intent, nil, plan.Created)
+		return x.put(ctx, s, w, nil, plan.Created)
 	case plan.Update:
 		live, err := x.fresh(ctx, s)
 		if err != nil {
 			return nil, false, err
 		}
-		return x.put(ctx, s, intent, live, plan.Created)
+		return x.put(ctx, s, w, live, plan.Created)
 	case plan.Adopt:
 		live, err := x.fresh(ctx, s)
 		if err != nil {
 			return nil, false, err
 		}
 		if t := kind.Of(s.Key.ID.Kind); len(acted(s)) == 0 && (t.Tags == "" || t.StampsFixed || x.lacks(s.Want)) {
-			return x.owned(s, s.ARM, plan.Adopted), false, nil
+			return x.owned(s, s.ARM, taken(s)), false, nil
 		}
-		return x.put(ctx, s, intent, live, plan.Adopted)
+		return x.put(ctx, s, w, live, taken(s))
 	case plan.Replace:
-		if err := x.remove(ctx, s, intent); err != nil {
+		if err := x.remove(ctx, s, w); err != nil {
 			return nil, false, err
 		}
-		return x.put(ctx, s, intent, nil, plan.Created)
+		return x.put(ctx, s, w, nil, plan.Created)
 	case plan.Delete:
-		return nil, true, x.remove(ctx, s, intent)
+		return nil, true, x.remove(ctx, s, w)
 	case plan.Archive:
 		forget, err := x.archive(ctx, s)
 		return nil, forget, err
@@ -48,6 +48,15 @@ func (x *execution) do(ctx context.Context, s *plan.Step, intent int64) (owned *
 	default:
 	}
 	return nil, false, fmt.Errorf("internal error: no way to do %s", s.Action)
+}
+
+// taken is how an asset comes to be managed that is taken over: mlsync made it
+// if another target of the repository hands it over.
+func taken(s *plan.Step) plan.Origin {
+	if s.Code == plan.HandedOver {
+		return plan.Created
+	}
+	return plan.Adopted
 }
 
 // lacks reports whether a secret of the asset is not at hand: then it cannot
@@ -119,12 +128,12 @@ func (x *execution) look(ctx context.Context, s *plan.Step) (*asset.Asset, error
 }
 
 // remove deletes an asset, after a last look at who owns it.
-func (x *execution) remove(ctx context.Context, s *plan.Step, intent int64) error {
+func (x *execution) remove(ctx context.Context, s *plan.Step, w *writing) error {
 	live, err := x.look(ctx, s)
 	if err != nil || live == nil {
 		return err
 	}
-	return x.Workspace.Delete(ctx, live, x.started(ctx, intent), x.status(s))
+	return x.Workspace.Delete(ctx, live, x.started(ctx, w), x.status(s))
 }
 
 // archive archives an asset, after a last look at who owns it, and reports
@@ -182,7 +191,7 @@ func (x *execution) archivedToo(ctx context.Context, s *plan.Step) ([]asset.ID, 
 }
 
 // put creates or changes the asset of a step.
-func (x *execution) put(ctx context.Context, s *plan.Step, intent int64, live *asset.Asset, origin plan.Origin) (*plan.Owned, bool, error) {
+func (x *execution) put(ctx context.Context, s *plan.Step, at *writing, live *asset.Asset, origin plan.Origin) (*plan.Owned, bool, error) {
 	t := kind.Of(s.Key.ID.Kind)
 	want := s.Want
 	if s.Body != nil {
@@ -192,7 +201,7 @@ func (x *execution) put(ctx context.Context, s *plan.Step, intent int64, live *a
 	}
 	w := Write{
 		Want: want, Live: live, Late: s.Key.Part != "", Secret: x.secret, Uploads: x.prep.Want.Uploads[s.Key.ID],
-		Started: x.started(ctx, intent), Status: x.status(s), Sent: x.sent(s),
+		Started: x.started(ctx, at), Status: x.status(s), Sent: x.sent(s, at),
 		Stamps: x.stamps(t, s.Want),
 	}
 	if live != nil {
@@ -245,9 +254,13 @@ func (x *execution) secret(name string) (asset.Secret, error) {
 }
 
 // started journals a long-running operation before it is waited for.
-func (x *execution) started(ctx context.Context, intent int64) func([]byte) error {
+func (x *execution) started(ctx context.Context, w *writing) func([]byte) error {
 	return func(operation []byte) error {
-		return x.Journal.Operation(context.WithoutCancel(ctx), x.run.Generation, intent, operation)
+		err := x.Journal.Operation(context.WithoutCancel(ctx), x.run.Generation, w.intent, operation)
+		if err == nil {
+			w.whenNewer()
+		}
+		return err
 	}
 }
 
@@ -255,27 +268,11 @@ func (x *execution) status(s *plan.Step) func(string) {
 	return func(text string) { x.Emit(Event{Kind: StepProgress, Step: s, Text: text}) }
 }
 
-func (x *execution) sent(s *plan.Step) func(done, total int64) {
-	return func(done, total int64) { x.Emit(Event{Kind: StepUpload, Step: s, Done: done, Total: total}) }
-}
-
-// Recover looks what became of the writes that an earlier process began and
-// did not finish: it waits for their operations. What was done is seen by the
-// next plan, which compares with the live side; nothing is written here.
-func (p *Pass) Recover(ctx context.Context) (int, error) {
-	open, err := p.Journal.Unfinished(ctx)
-	if err != nil {
-		return 0, err
-	}
-	for _, in := range open {
-		if len(in.Operation) == 0 {
-			continue
+func (x *execution) sent(s *plan.Step, w *writing) func(done, total int64) {
+	return func(done, total int64) {
+		if done < total {
+			w.ifNewer()
 		}
-		if err := p.Workspace.Resume(ctx, in.Operation, func(string) {}); err != nil && ctx.Err() != nil {
-			return 0, err
-		} else if err != nil {
-			p.Log.Warn("operation of an earlier run failed", "asset", in.Key.String(), "err", err)
-		}
+		x.Emit(Event{Kind: StepUpload, Step: s, Done: done, Total: total})
 	}
-	return len(open), nil
 }

@@ -98,6 +98,9 @@ type Workspace interface {
 	Archive(ctx context.Context, id asset.ID, with ...asset.ID) error
 	// Resume waits for an operation that an earlier process started.
 	Resume(ctx context.Context, operation []byte, status func(string)) error
+	// Settle waits until nothing is being done to an asset: it is for a write
+	// that an earlier process began and whose operation is not known.
+	Settle(ctx context.Context, id asset.ID, status func(string)) error
 	// Explain reads the service's code and request id out of an error.
 	Explain(err error) (code, request string)
 }

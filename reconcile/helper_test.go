@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
@@ -152,7 +152,7 @@ func (w *world) pass() *reconcile.Pass {
 			if text, ok := w.secrets[name]; ok {
 				return asset.NewSecret(text), nil
 			}
-			return asset.Secret{}, errors.New("nobody knows it")
+			return asset.Secret{}, fmt.Errorf("nobody knows it: %w", reconcile.ErrNoSecret)
 		},
 		Parallel: 4,
 		Now:      w.clock.Now,

@@ -19,8 +19,8 @@ import (
 	"mlsync.dev/mlsync/tree"
 )
 
-// Pass is one target and all that a pass over it needs. All fields but Cache
-// and Rule must be set.
+// Pass is one target and all that a pass over it needs. All fields but Cache,
+// Rule and those below Emit must be set.
 type Pass struct {
 	Target plan.Target
 	// Owner is what is stamped on the target's assets.
@@ -32,7 +32,8 @@ type Pass struct {
 	// Document reads a YAML file that an asset names.
 	Document func(data []byte, file string) (*asset.Value, problem.List)
 	Rule     func(id asset.ID, file string) plan.Rule
-	// Secret gets a secret from its provider.
+	// Secret gets a secret from its provider. The error wraps ErrNoSecret if
+	// the provider says that there is none; after any other error nobody knows.
 	Secret func(ctx context.Context, name string) (asset.Secret, error)
 	Guard  plan.Guard
 	Cache  content.Cache
@@ -42,6 +43,17 @@ type Pass struct {
 	Log      *slog.Logger
 	// Emit is told how a run goes on, by several goroutines.
 	Emit func(Event)
+	// Newer is closed when a newer commit is there: no step is begun from then
+	// on, and operations are waited for no longer. They stay in the journal.
+	// nil is never.
+	Newer <-chan struct{}
+	// Corrections bound what is changed back; the journal counts what was, if
+	// Corrected is set: within the last hour, by asset and dotted path.
+	Corrections plan.Corrections
+	Corrected   func(ctx context.Context, since time.Time) (map[asset.ID]map[string]int, error)
+	// Siblings reads which names git has for the other targets of the
+	// repository in the same workspace; nil if there are none.
+	Siblings func(fsys fs.FS) (map[string]map[asset.ID]bool, problem.List)
 }
 
 // Prepared is a plan with what it was made of.
@@ -53,11 +65,15 @@ type Prepared struct {
 	// TreeComplete says that the whole tree was read without a problem and
 	// that all of it could be resolved.
 	TreeComplete bool
+	// Busy are assets on which an operation of an earlier run goes on.
+	Busy map[asset.ID]string
 	// Fingerprints are keyed digests of the wanted secrets.
 	Fingerprints map[asset.ID]map[string]string
 	// missing are the secrets that their provider does not give, with the
 	// places that need them.
 	missing map[string]problem.List
+	// siblings says that what other targets want was read completely.
+	siblings bool
 	// rebuilt are assets that only their stamp says are ours: the journal was
 	// lost, or an earlier run died before it could note them.
 	rebuilt []plan.Owned
@@ -71,6 +87,10 @@ type Prepared struct {
 // Prepare reads the tree and the workspace and makes the plan. Problems of
 // the tree are in the plan; the error is for what could not be done at all.
 func (p *Pass) Prepare(ctx context.Context, c Commit, opt plan.Options, trigger Trigger) (*Prepared, error) {
+	busy, err := p.busy(ctx) // before anything is read: what has ended by now is seen
+	if err != nil {
+		return nil, err
+	}
 	live := p.Workspace.Read()
 	var early errgroup.Group // what is asked for whatever the tree says
 	if opt.Prune || trigger.Unmanaged {
@@ -111,23 +131,20 @@ func (p *Pass) Prepare(ctx context.Context, c Commit, opt plan.Options, trigger 
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	prep := &Prepared{Tree: t, Want: want, Owned: owned, TreeComplete: len(bad.Errors()) == 0 && len(want.Unresolved) == 0, rebuilt: rebuilt, doubt: doubt, moved: movedHistory(want, owned)}
-	p.fingerprints(ctx, prep)
-	saw := seen(live, want, owned, opt.Full)
-	open := unresolvedOf(t.Assets, want)
-	for id, o := range owned {
-		if why := open.why(o); why != "" && want.Set.Get(id) == nil {
-			saw.Unknown[id] = why
-		}
+	prep := &Prepared{Tree: t, Want: want, Owned: owned, Busy: busy, rebuilt: rebuilt, doubt: doubt, moved: movedHistory(want, owned)}
+	in, err := p.input(ctx, prep, live, opt)
+	if err != nil {
+		return nil, err
 	}
-	in := plan.Input{
-		Target: p.Target, Options: opt, Owner: p.Owner, Want: want.Set, Complete: prep.TreeComplete,
-		Source:   plan.Source{Repo: c.Repo, Commit: c.Hash, Dirty: c.Dirty, Tree: digestOf(want)},
-		Observed: plan.Observed{At: p.Now(), Assets: saw.Assets.Len(), Known: len(saw.Known), Requests: live.Requests(), Partial: live.Failures()},
-		Problems: bad, Live: saw, Owned: owned, Rule: p.Rule, Guard: p.Guard,
-		Uploads: uploads(want), Secrets: prep.Fingerprints, Content: resolve.ContentDigest,
-		Fingerprint: func(text string) string { return p.Journal.Fingerprint(asset.NewSecret(text)) },
+	in.Source = plan.Source{Repo: c.Repo, Commit: c.Hash, Dirty: c.Dirty, Tree: digestOf(want)}
+	if p.Siblings != nil {
+		siblings, more := p.Siblings(c.FS)
+		in.Siblings = siblings
+		prep.siblings = len(more.Errors()) == 0
 	}
+	in.Problems = bad
+	prep.TreeComplete = len(bad.Errors()) == 0 && len(want.Unresolved) == 0
+	in.Complete = prep.TreeComplete && (p.Siblings == nil || prep.siblings)
 	prep.Plan = plan.Make(in)
 	if lack := prep.lacking(); len(lack) > 0 {
 		in.Problems.Append(lack)
@@ -136,6 +153,37 @@ func (p *Pass) Prepare(ctx context.Context, c Commit, opt plan.Options, trigger 
 		prep.Plan = plan.Make(in)
 	}
 	return prep, nil
+}
+
+// input is what the plan is made of, save what git says by itself.
+func (p *Pass) input(ctx context.Context, prep *Prepared, live Live, opt plan.Options) (plan.Input, error) {
+	want := prep.Want
+	saw := seen(live, want, prep.Owned, opt.Full)
+	saw.Busy = prep.Busy
+	open := unresolvedOf(prep.Tree.Assets, want)
+	for id, o := range prep.Owned {
+		if why := open.why(o); why != "" && want.Set.Get(id) == nil {
+			saw.Unknown[id] = why
+		}
+	}
+	for id, why := range p.fingerprints(ctx, prep) {
+		saw.Unknown[id] = why
+	}
+	limits := p.Corrections
+	if p.Corrected != nil {
+		done, err := p.Corrected(ctx, p.Now().Add(-time.Hour))
+		if err != nil {
+			return plan.Input{}, err
+		}
+		limits.Done = done
+	}
+	return plan.Input{
+		Target: p.Target, Options: opt, Owner: p.Owner, Want: want.Set,
+		Observed: plan.Observed{At: p.Now(), Assets: saw.Assets.Len(), Known: len(saw.Known), Requests: live.Requests(), Partial: live.Failures()},
+		Live:     saw, Owned: prep.Owned, Rule: p.Rule, Guard: p.Guard, Corrections: limits,
+		Uploads: uploads(want), Secrets: prep.Fingerprints, Content: resolve.ContentDigest,
+		Fingerprint: func(text string) string { return p.Journal.Fingerprint(asset.NewSecret(text)) },
+	}, ctx.Err()
 }
 
 // lacking are the problems of missing secrets: errors if a step is to send
@@ -283,46 +331,4 @@ func digestOf(want *resolve.Want) string {
 		h.Write([]byte(a.ID.String() + " " + resolve.Digest(a) + "\n"))
 	}
 	return "sha256:" + hex.EncodeToString(h.Sum(nil))
-}
-
-// fingerprints makes keyed digests of the wanted secrets, by asset and path.
-func (p *Pass) fingerprints(ctx context.Context, prep *Prepared) {
-	prep.Fingerprints, prep.missing = map[asset.ID]map[string]string{}, map[string]problem.List{}
-	got := map[string]string{}
-	for _, id := range prep.Want.Order {
-		kind.Walk(prep.Want.Set.Get(id), func(s kind.Site) {
-			name, ok := kind.SecretName(s.Value)
-			if !ok {
-				return
-			}
-			sum, ok := got[name]
-			if !ok && prep.missing[name] == nil {
-				secret, err := p.Secret(ctx, name)
-				if err == nil {
-					sum = p.Journal.Fingerprint(secret)
-					got[name] = sum
-				} else {
-					prep.missing[name] = problem.List{{Severity: problem.Error, Code: "missing_secret", Text: err.Error()}}
-				}
-			}
-			if bad := prep.missing[name]; bad != nil {
-				prep.missing[name] = append(bad, missingSecret(s, bad[0].Text))
-				return
-			}
-			if prep.Fingerprints[id] == nil {
-				prep.Fingerprints[id] = map[string]string{}
-			}
-			prep.Fingerprints[id][s.Dotted()] = sum
-		})
-	}
-	for name, list := range prep.missing {
-		prep.missing[name] = list[1:] // the first only holds the cause
-	}
-}
-
-func missingSecret(s kind.Site, cause string) problem.Problem {
-	return problem.Problem{
-		Pos: s.Value.Pos(), Severity: problem.Error, Code: "missing_secret",
-		Text: s.Dotted() + ": " + cause, Hint: "say in mlsync.yaml where it comes from, and provide it",
-	}
 }

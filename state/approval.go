@@ -2,13 +2,15 @@ package state
 
 import (
 	"context"
+	"fmt"
 	"time"
 )
 
-// Approval is somebody's leave to do what a guard would refuse, bound to the
-// digest of one plan.
+// Approval is somebody's leave to do once what a guard would refuse, bound to
+// the digest of one plan.
 type Approval struct {
-	ID     int64
+	ID int64
+	// Digest is that of what is approved.
 	Digest string
 	// Allow are the things allowed, such as "replace:compute/gpu".
 	Allow   []string
@@ -50,12 +52,12 @@ func (t *Target) Revoke(ctx context.Context, id int64, by string) error {
 	})
 }
 
-// Approvals are the approvals of the plan with the digest that have not
-// expired, oldest first.
+// Approvals are the approvals of the plan with the digest that have neither
+// expired nor been used, oldest first.
 func (t *Target) Approvals(ctx context.Context, digest string) ([]Approval, error) {
 	var out []Approval
 	err := t.s.read(ctx, `SELECT id, allow, author, at, expires FROM approvals
-		WHERE target_id = ? AND digest = ? AND (expires = 0 OR expires > ?) ORDER BY id`, []any{t.id, digest, nanos(t.s.clock())}, func(r row) error {
+		WHERE target_id = ? AND digest = ? AND used = '' AND (expires = 0 OR expires > ?) ORDER BY id`, []any{t.id, digest, nanos(t.s.clock())}, func(r row) error {
 		a := Approval{Digest: digest}
 		var allow string
 		var at, expires int64
@@ -68,4 +70,28 @@ func (t *Target) Approvals(ctx context.Context, digest string) ([]Approval, erro
 		return err
 	})
 	return out, err
+}
+
+// Use notes that the run has done what the approvals allowed: none of them
+// allows it again.
+func (t *Target) Use(ctx context.Context, generation int64, ids ...int64) error {
+	ctx, cancel := lasting(ctx)
+	defer cancel()
+	return t.write(ctx, generation, func(x *tx) error {
+		for _, id := range ids {
+			var digest, allow string
+			ok, err := x.get(ctx, `UPDATE approvals SET used = ? WHERE id = ? AND target_id = ? AND used = '' RETURNING digest, allow`,
+				[]any{runID(t.name, generation), id, t.id}, &digest, &allow)
+			if err == nil && !ok {
+				err = fmt.Errorf("approval %d: %w", id, ErrNotFound)
+			}
+			if err == nil {
+				err = t.s.note(ctx, x, t.name, Event{What: "approval_used", Author: runID(t.name, generation), Text: digest + " " + allow})
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }

@@ -16,8 +16,10 @@ type Drifted struct {
 	Paths []string
 	// ChangedBy and ChangedAt are what the service says of the last change.
 	ChangedBy, ChangedAt string
-	// Revert says that the run set out to change it back.
+	// Revert says that the run set out to change it back; Held why it was
+	// left although it is to be corrected.
 	Revert bool
+	Held   string
 }
 
 // Saw records the drift that the run saw; an empty list is a look that found
@@ -33,8 +35,8 @@ func (t *Target) Saw(ctx context.Context, generation int64, drift []plan.Drift) 
 			if err != nil {
 				return err
 			}
-			_, err = x.exec(ctx, `INSERT INTO drift (target_id, run_id, at, asset, paths, changed_by, changed_at, revert) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-				t.id, runID(t.name, generation), now, d.ID.String(), paths, d.By, d.At, flag(d.Revert))
+			_, err = x.exec(ctx, `INSERT INTO drift (target_id, run_id, at, asset, paths, changed_by, changed_at, revert, held) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+				t.id, runID(t.name, generation), now, d.ID.String(), paths, d.By, d.At, flag(d.Revert), d.Held)
 			if err != nil {
 				return err
 			}
@@ -46,13 +48,13 @@ func (t *Target) Saw(ctx context.Context, generation int64, drift []plan.Drift) 
 // Drift is the drift seen since the given time, oldest first.
 func (t *Target) Drift(ctx context.Context, since time.Time) ([]Drifted, error) {
 	var out []Drifted
-	err := t.s.read(ctx, `SELECT run_id, at, asset, paths, changed_by, changed_at, revert FROM drift WHERE target_id = ? AND at >= ? ORDER BY id`,
+	err := t.s.read(ctx, `SELECT run_id, at, asset, paths, changed_by, changed_at, revert, held FROM drift WHERE target_id = ? AND at >= ? ORDER BY id`,
 		[]any{t.id, nanos(since)}, func(r row) error {
 			var d Drifted
 			var id, paths string
 			var at int64
 			var revert int
-			if err := r.Scan(&d.Run, &at, &id, &paths, &d.ChangedBy, &d.ChangedAt, &revert); err != nil {
+			if err := r.Scan(&d.Run, &at, &id, &paths, &d.ChangedBy, &d.ChangedAt, &revert, &d.Held); err != nil {
 				return err
 			}
 			d.At, d.Revert = fromNanos(at), revert != 0
@@ -67,7 +69,8 @@ func (t *Target) Drift(ctx context.Context, since time.Time) ([]Drifted, error) 
 }
 
 // Reverts counts, by asset and path, how often runs set out to change drift
-// back since the given time.
+// back since the given time. The path "" stands for an asset that was made
+// again.
 func (t *Target) Reverts(ctx context.Context, since time.Time) (map[asset.ID]map[string]int, error) {
 	seen, err := t.Drift(ctx, since)
 	if err != nil {
@@ -81,7 +84,11 @@ func (t *Target) Reverts(ctx context.Context, since time.Time) (map[asset.ID]map
 		if out[d.ID] == nil {
 			out[d.ID] = map[string]int{}
 		}
-		for _, p := range d.Paths {
+		paths := d.Paths
+		if len(paths) == 0 {
+			paths = []string{""}
+		}
+		for _, p := range paths {
 			out[d.ID][p]++
 		}
 	}

@@ -15,6 +15,8 @@ var (
 	ErrLocked = errors.New("the target is locked")
 	// ErrHeld: somebody has put the target on hold, so nothing may be written.
 	ErrHeld = errors.New("the target is on hold")
+	// ErrAborted: somebody has stopped the run. See AbortedError.
+	ErrAborted = errors.New("the run was stopped")
 	// ErrDamaged: the file is no longer a sound database. See DamagedError.
 	ErrDamaged = errors.New("the journal is damaged")
 	// ErrNewer: a newer mlsync has written the journal.
@@ -52,11 +54,13 @@ func (e *LockedError) Unwrap() error { return ErrLocked }
 type DamagedError struct {
 	Path   string
 	Detail string
+	// RolledBack says that the file is sound and older than it was.
+	RolledBack bool
 }
 
 // Error says what is wrong and the cure.
 func (e *DamagedError) Error() string {
-	return fmt.Sprintf("the journal %s is damaged: %s; restore a backup, or set the file aside: "+
+	return fmt.Sprintf("the journal %s is damaged: %s; restore a newer backup, or set the file aside with mlsync state rebuild: "+
 		"the journal is then rebuilt from git and the stamps on the assets", e.Path, e.Detail)
 }
 

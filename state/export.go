@@ -95,6 +95,7 @@ type approvalJSON struct {
 	Author  string `json:"author"`
 	At      int64  `json:"at"`
 	Expires int64  `json:"expires,omitempty"`
+	Used    string `json:"used,omitempty"`
 }
 
 type driftJSON struct {
@@ -106,6 +107,7 @@ type driftJSON struct {
 	ChangedBy string `json:"changed_by,omitempty"`
 	ChangedAt string `json:"changed_at,omitempty"`
 	Revert    int    `json:"revert,omitempty"`
+	Held      string `json:"held,omitempty"`
 }
 
 type eventJSON struct {
@@ -212,15 +214,15 @@ var exported = []struct {
 		n.ownedJSON = toOwnedJSON(o)
 		return record{Owned: &n}, err
 	}},
-	{`SELECT t.name, a.digest, a.allow, a.author, a.at, a.expires FROM approvals a JOIN targets t ON t.id = a.target_id ORDER BY a.id`, func(r row) (record, error) {
+	{`SELECT t.name, a.digest, a.allow, a.author, a.at, a.expires, a.used FROM approvals a JOIN targets t ON t.id = a.target_id ORDER BY a.id`, func(r row) (record, error) {
 		var n approvalJSON
-		err := r.Scan(&n.Target, &n.Digest, &n.Allow, &n.Author, &n.At, &n.Expires)
+		err := r.Scan(&n.Target, &n.Digest, &n.Allow, &n.Author, &n.At, &n.Expires, &n.Used)
 		return record{Approval: &n}, err
 	}},
-	{`SELECT t.name, d.run_id, d.at, d.asset, d.paths, d.changed_by, d.changed_at, d.revert
+	{`SELECT t.name, d.run_id, d.at, d.asset, d.paths, d.changed_by, d.changed_at, d.revert, d.held
 		FROM drift d JOIN targets t ON t.id = d.target_id ORDER BY d.id`, func(r row) (record, error) {
 		var n driftJSON
-		err := r.Scan(&n.Target, &n.Run, &n.At, &n.Asset, &n.Paths, &n.ChangedBy, &n.ChangedAt, &n.Revert)
+		err := r.Scan(&n.Target, &n.Run, &n.At, &n.Asset, &n.Paths, &n.ChangedBy, &n.ChangedAt, &n.Revert, &n.Held)
 		return record{Drift: &n}, err
 	}},
 	{`SELECT target, at, what, author, asset, text FROM events ORDER BY id`, func(r row) (record, error) {

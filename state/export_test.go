@@ -34,7 +34,7 @@ func lived(t *testing.T, url string) *state.Store {
 		_, err = j.Approve(ctx, state.Approval{Digest: "p", Allow: []string{"delete:x"}, Author: "anna", Expires: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)})
 		must(t, err)
 		must(t, j.Hold(ctx, "anna", "release <day>"))
-		must(t, j.See(ctx, "4f1c2ab"))
+		must(t, j.See(ctx, run.Generation, "4f1c2ab"))
 	}
 	must(t, s.Note(ctx, state.Event{What: "start"}))
 	return s

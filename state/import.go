@@ -67,7 +67,7 @@ func (s *Store) Import(ctx context.Context, r io.Reader, opts ImportOptions) err
 		return fmt.Errorf("import into the journal %s: line %d: %w", s, n, err)
 	}
 	s.installation, s.key = im.installation, im.key
-	return nil
+	return s.writeMark(ctx)
 }
 
 // importer writes the records of one import.
@@ -157,7 +157,7 @@ func (im *importer) target(ctx context.Context, x *tx, t *targetJSON) error {
 	var id int64
 	_, err := x.get(ctx, `INSERT INTO targets (name, workspace, generation, held_by, held_why, held_at, seen, seen_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
-		[]any{t.Name, t.Workspace, t.Generation + 1, t.HeldBy, t.HeldWhy, t.HeldAt, t.Seen, t.SeenAt}, &id)
+		[]any{t.Name, t.Workspace, max(t.Generation, im.s.marked[t.Name]) + 1, t.HeldBy, t.HeldWhy, t.HeldAt, t.Seen, t.SeenAt}, &id)
 	im.targets[t.Name] = id
 	return err
 }
@@ -192,8 +192,8 @@ func (im *importer) approval(ctx context.Context, x *tx, a *approvalJSON) error 
 	if err != nil {
 		return err
 	}
-	_, err = x.exec(ctx, `INSERT INTO approvals (target_id, digest, allow, author, at, expires) VALUES (?, ?, ?, ?, ?, ?)`,
-		id, a.Digest, a.Allow, a.Author, a.At, a.Expires)
+	_, err = x.exec(ctx, `INSERT INTO approvals (target_id, digest, allow, author, at, expires, used) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+		id, a.Digest, a.Allow, a.Author, a.At, a.Expires, a.Used)
 	return err
 }
 
@@ -205,8 +205,8 @@ func (im *importer) drift(ctx context.Context, x *tx, d *driftJSON) error {
 	if err := storedID(d.Asset); err != nil {
 		return err
 	}
-	_, err = x.exec(ctx, `INSERT INTO drift (target_id, run_id, at, asset, paths, changed_by, changed_at, revert) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-		id, d.Run, d.At, d.Asset, d.Paths, d.ChangedBy, d.ChangedAt, d.Revert)
+	_, err = x.exec(ctx, `INSERT INTO drift (target_id, run_id, at, asset, paths, changed_by, changed_at, revert, held) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		id, d.Run, d.At, d.Asset, d.Paths, d.ChangedBy, d.ChangedAt, d.Revert, d.Held)
 	return err
 }
 

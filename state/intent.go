@@ -40,8 +40,9 @@ type End struct {
 const intendQuery = `INSERT INTO steps (target_id, run_id, asset, part, action, digest, started, want) VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`
 
 // Intend records, before a request is sent, that it will be. It returns the
-// number of the intent. It fails with ErrFenced after a later Begin and with
-// ErrHeld while the target is on hold; the request must then not be sent.
+// number of the intent. It fails with ErrFenced after a later Begin, with
+// ErrHeld while the target is on hold and with ErrAborted after Abort; the
+// request must then not be sent.
 func (t *Target) Intend(ctx context.Context, generation int64, key plan.Key, action plan.Action, digest string) (int64, error) {
 	ids, err := t.IntendAll(ctx, generation, []Intent{{Key: key, Action: action, Digest: digest}})
 	if err != nil {
@@ -55,12 +56,12 @@ func (t *Target) Intend(ctx context.Context, generation int64, key plan.Key, act
 func (t *Target) IntendAll(ctx context.Context, generation int64, intents []Intent) ([]int64, error) {
 	ids := make([]int64, 0, len(intents))
 	err := t.s.write(ctx, func(x *tx) error {
-		hold, err := t.fence(ctx, x, generation)
+		f, err := t.fence(ctx, x, generation)
+		if err == nil {
+			err = f.stops(t.name, generation)
+		}
 		if err != nil {
 			return err
-		}
-		if hold != (Hold{}) {
-			return &HeldError{Target: t.name, Hold: hold}
 		}
 		now := nanos(t.s.clock())
 		run := runID(t.name, generation)

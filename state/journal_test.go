@@ -109,6 +109,8 @@ func TestEarlierRunIsFenced(t *testing.T) {
 			"observe":   j.Observe(ctx, old.Generation, nil),
 			"saw":       j.Saw(ctx, old.Generation, nil),
 			"end":       j.EndRun(ctx, old),
+			"see":       j.See(ctx, old.Generation, "4f1c2ab"),
+			"use":       j.Use(ctx, old.Generation, 1),
 		} {
 			if !errors.Is(err, state.ErrFenced) {
 				t.Errorf("%s by a stale run: %v", what, err)

@@ -166,7 +166,7 @@ func TestHoldStopsNewWrites(t *testing.T) {
 		}
 		must(t, j.Release(ctx, "bob"))
 		intend(t, j, run.Generation, id)
-		must(t, j.See(ctx, "4f1c2ab"))
+		must(t, j.See(ctx, run.Generation, "4f1c2ab"))
 		info, err := j.Info(ctx)
 		must(t, err)
 		if info.Hold != (state.Hold{}) || info.Seen != "4f1c2ab" || info.SeenAt.IsZero() || info.Generation != 1 || info.Workspace != workspace || info.Name != j.Name() {

@@ -6,6 +6,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"time"
 )
 
@@ -22,6 +24,12 @@ type Options struct {
 	// Dead reports whether the holder of a lock, which was taken at since, is
 	// known to live no more; its lock is taken over at once. nil knows nothing.
 	Dead func(holder string, since time.Time) bool
+	// Existing opens only a journal that is there; otherwise Open fails with
+	// an error that wraps fs.ErrNotExist.
+	Existing bool
+	// AsIs opens also a journal that was rolled back, to look at it or to
+	// export it. Nothing must be run on it.
+	AsIs bool
 }
 
 // Store is an open journal. It is safe for concurrent use, also by several
@@ -36,6 +44,10 @@ type Store struct {
 	session        string // of this Store, in the locks it holds
 	installation   string
 	key            []byte // of the fingerprints
+	// marked are the generations that the mark knows; lost says that they
+	// were in a journal that is gone.
+	marked map[string]int64
+	lost   bool
 }
 
 // Open opens the journal at url and makes it if it is not there:
@@ -43,7 +55,7 @@ type Store struct {
 // can be read by its owner only. The schema is brought up to date; a journal
 // that is damaged (ErrDamaged), of a newer mlsync (ErrNewer), of another
 // program (ErrForeign) or of another installation (ErrOtherInstallation) is
-// refused and left as it is.
+// refused and left as it is. So is one that was rolled back to an earlier state.
 func Open(ctx context.Context, url string, opts Options) (*Store, error) {
 	for n := 1; ; n++ {
 		s, err := open(ctx, url, opts)
@@ -86,10 +98,15 @@ func open(ctx context.Context, url string, opts Options) (*Store, error) {
 	if s.lockTTL == 0 {
 		s.lockTTL = 30 * time.Second
 	}
+	if opts.Existing && where.path != "" {
+		if _, err := os.Stat(where.path); err != nil {
+			return nil, fmt.Errorf("open the journal %s: %w", where, err)
+		}
+	}
 	if err := s.connect(ctx); err != nil {
 		return nil, fmt.Errorf("open the journal %s: %w", where, err)
 	}
-	if err := s.prepare(ctx, opts.Installation); err != nil {
+	if err := s.prepare(ctx, opts); err != nil {
 		_ = s.Close() // the error of the preparation says more
 		return nil, fmt.Errorf("open the journal %s: %w", where, s.explain(err))
 	}
@@ -103,11 +120,14 @@ func (s *Store) connect(ctx context.Context) error {
 	return s.connectSQLite(ctx)
 }
 
-func (s *Store) prepare(ctx context.Context, installation string) error {
+func (s *Store) prepare(ctx context.Context, opts Options) error {
 	if err := s.migrate(ctx); err != nil {
 		return err
 	}
-	if err := s.install(ctx, installation); err != nil {
+	if err := s.install(ctx, opts); err != nil {
+		return err
+	}
+	if err := s.checkMark(ctx, opts.AsIs); err != nil {
 		return err
 	}
 	for _, query := range s.hotQueries() {
@@ -119,11 +139,15 @@ func (s *Store) prepare(ctx context.Context, installation string) error {
 }
 
 // install reads who the journal belongs to, or says so in a new one.
-func (s *Store) install(ctx context.Context, want string) error {
+func (s *Store) install(ctx context.Context, opts Options) error {
+	want := opts.Installation
 	const read = `SELECT id, fingerprint_key FROM installation WHERE one = 1`
 	scan := func(r row) error { return r.Scan(&s.installation, &s.key) }
 	if err := s.reader.query(ctx, read, nil, scan); err != nil {
 		return err
+	}
+	if s.installation == "" && opts.Existing {
+		return fmt.Errorf("it is just being made: %w", fs.ErrNotExist)
 	}
 	if s.installation == "" {
 		id := want
@@ -145,7 +169,7 @@ func (s *Store) install(ctx context.Context, want string) error {
 		}
 	}
 	if want != "" && want != s.installation {
-		return fmt.Errorf("%w: it is of %s and this is %s", ErrOtherInstallation, s.installation, want)
+		return fmt.Errorf("%w: it is of %s and this is %s; name another journal, or put back the owner that it was made with", ErrOtherInstallation, s.installation, want)
 	}
 	return nil
 }

@@ -60,7 +60,7 @@ func (t *Target) EndRun(ctx context.Context, run plan.Run) error {
 	if err != nil {
 		return err
 	}
-	return t.write(ctx, run.Generation, func(x *tx) error {
+	err = t.write(ctx, run.Generation, func(x *tx) error {
 		n, err := x.exec(ctx, `UPDATE runs SET ended = ?, commit_id = ?, state = ?, digest = ?, summary = ?, err = ? WHERE target_id = ? AND generation = ?`,
 			nanos(t.s.clock()), run.Commit, string(run.State), run.Digest, summary, run.Err, t.id, run.Generation)
 		if err == nil && n == 0 {
@@ -68,6 +68,13 @@ func (t *Target) EndRun(ctx context.Context, run plan.Run) error {
 		}
 		return err
 	})
+	if err != nil {
+		return err
+	}
+	if err := t.s.writeMark(ctx); err != nil {
+		return fmt.Errorf("write the mark of the journal %s: %w", t.s, err)
+	}
+	return nil
 }
 
 const runColumns = `SELECT r.id, t.name, r.generation, r.commit_id, r.cause, r.started, r.ended, r.state, r.digest, r.summary, r.err

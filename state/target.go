@@ -20,7 +20,7 @@ func (s *Store) Target(ctx context.Context, name, workspace string) (*Target, er
 	t := &Target{s: s, name: name}
 	var have string
 	err := s.write(ctx, func(x *tx) error {
-		_, err := x.exec(ctx, `INSERT INTO targets (name, workspace) VALUES (?, ?) ON CONFLICT (name) DO NOTHING`, name, workspace)
+		_, err := x.exec(ctx, `INSERT INTO targets (name, workspace, generation) VALUES (?, ?, ?) ON CONFLICT (name) DO NOTHING`, name, workspace, s.marked[name])
 		if err != nil {
 			return err
 		}
@@ -49,7 +49,7 @@ type TargetInfo struct {
 	// Holder holds the lock until Expires; "" if nobody does.
 	Holder  string
 	Expires time.Time
-	// Seen is the commit that was looked at last.
+	// Seen is the commit that the target was brought to last.
 	Seen   string
 	SeenAt time.Time
 	// Owned is how many assets mlsync manages in the target.
@@ -117,9 +117,9 @@ func (t *Target) setHold(ctx context.Context, h Hold, e Event) error {
 	})
 }
 
-// See notes the commit that was looked at last.
-func (t *Target) See(ctx context.Context, commit string) error {
-	return t.s.write(ctx, func(x *tx) error {
+// See notes the commit that the run has brought the target to.
+func (t *Target) See(ctx context.Context, generation int64, commit string) error {
+	return t.write(ctx, generation, func(x *tx) error {
 		_, err := x.exec(ctx, `UPDATE targets SET seen = ?, seen_at = ? WHERE id = ?`, commit, nanos(t.s.clock()), t.id)
 		return err
 	})
@@ -127,24 +127,43 @@ func (t *Target) See(ctx context.Context, commit string) error {
 
 // fence refuses a generation that a later run has overtaken. The target's row
 // stays as it is until the transaction ends.
-func (t *Target) fence(ctx context.Context, x *tx, generation int64) (Hold, error) {
+func (t *Target) fence(ctx context.Context, x *tx, generation int64) (fence, error) {
 	var now, heldAt int64
-	var h Hold
-	ok, err := x.get(ctx, t.s.fenceQuery(), []any{t.id}, &now, &h.By, &h.Why, &heldAt)
-	h.At = fromNanos(heldAt)
+	var f fence
+	ok, err := x.get(ctx, t.s.fenceQuery(), []any{t.id}, &now, &f.hold.By, &f.hold.Why, &heldAt, &f.aborted, &f.by)
+	f.hold.At = fromNanos(heldAt)
 	switch {
 	case err != nil:
-		return Hold{}, err
+		return fence{}, err
 	case !ok:
-		return Hold{}, fmt.Errorf("target %q: %w", t.name, ErrNotFound)
+		return fence{}, fmt.Errorf("target %q: %w", t.name, ErrNotFound)
 	case now != generation:
-		return Hold{}, fmt.Errorf("target %q: %w: this run is generation %d and the journal is at %d", t.name, ErrFenced, generation, now)
+		return fence{}, fmt.Errorf("target %q: %w: this run is generation %d and the journal is at %d", t.name, ErrFenced, generation, now)
 	}
-	return h, nil
+	return f, nil
+}
+
+// fence is what stands in the way of new writes.
+type fence struct {
+	hold Hold
+	// aborted is the last generation that was stopped, and by whom.
+	aborted int64
+	by      string
+}
+
+// stops says why a run of the generation may begin no write; nil if it may.
+func (f fence) stops(target string, generation int64) error {
+	switch {
+	case f.hold != (Hold{}):
+		return &HeldError{Target: target, Hold: f.hold}
+	case generation <= f.aborted:
+		return &AbortedError{Target: target, By: f.by}
+	}
+	return nil
 }
 
 func (s *Store) fenceQuery() string {
-	return `SELECT generation, held_by, held_why, held_at FROM targets WHERE id = ?` + s.dialect.share
+	return `SELECT generation, held_by, held_why, held_at, abort_generation, aborted_by FROM targets WHERE id = ?` + s.dialect.share
 }
 
 // write runs do in one transaction if generation is still the latest.

@@ -3,7 +3,7 @@ package state
 import "context"
 
 // Trim forgets the oldest runs of the target with their steps and the drift
-// they saw, and approvals that have expired, and returns how many runs went.
+// they saw, and approvals that have expired or were used, and returns how many runs went.
 // The newest keep runs stay, and so do the last one that ended well and those
 // with an open intent. Ownership and events are never trimmed.
 func (t *Target) Trim(ctx context.Context, keep int64) (int64, error) {
@@ -26,7 +26,7 @@ func (t *Target) Trim(ctx context.Context, keep int64) (int64, error) {
 			return err
 		}
 		gone = n
-		_, err = x.exec(ctx, `DELETE FROM approvals WHERE target_id = ? AND expires > 0 AND expires <= ?`, t.id, nanos(t.s.clock()))
+		_, err = x.exec(ctx, `DELETE FROM approvals WHERE target_id = ? AND (used <> '' OR expires > 0 AND expires <= ?)`, t.id, nanos(t.s.clock()))
 		return err
 	})
 	return gone, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -32,7 +33,8 @@ they drift. Without --write it only says what it would do.`,
 	return c
 }
 
-func (a *app) runAdopt(ctx context.Context, f planFlags, write bool) error {
+func (a *app) runAdopt(ctx context.Context, f planFlags, write bool) (err error) {
+	f.writes = true
 	s, err := a.open(ctx, f.targetFlags)
 	if err != nil {
 		return err
@@ -53,12 +55,13 @@ func (a *app) runAdopt(ctx context.Context, f planFlags, write bool) error {
 	if code := prep.Plan.ExitCode(false); !write || code == exitProblems {
 		return exitWith(code)
 	}
-	unlock, err := s.lock(ctx)
+	ctx, unlock, err := s.lock(ctx)
 	if err != nil {
 		return &codeError{exitRefused, err}
 	}
 	defer unlock()
-	run, err := p.Apply(ctx, prep, "adopt")
+	defer func() { err = because(ctx, err) }()
+	run, err := s.carryOut(ctx, p, prep, "adopt")
 	bar.done()
 	if err != nil {
 		return err
@@ -88,17 +91,18 @@ keeps those of their creation.`,
 	return c
 }
 
-func (a *app) runDisown(ctx context.Context, f targetFlags, args []string) error {
+func (a *app) runDisown(ctx context.Context, f targetFlags, args []string) (err error) {
 	s, err := a.open(ctx, f)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	unlock, err := s.lock(ctx)
+	ctx, unlock, err := s.lock(ctx)
 	if err != nil {
 		return &codeError{exitRefused, err}
 	}
 	defer unlock()
+	defer func() { err = because(ctx, err) }()
 	owned, err := s.journal.Owned(ctx)
 	if err != nil {
 		return err
@@ -144,27 +148,31 @@ func (a *app) runDisown(ctx context.Context, f targetFlags, args []string) error
 func (a *app) approveCommand() *cobra.Command {
 	var f planFlags
 	var author string
+	var valid time.Duration
 	c := &cobra.Command{
 		Use: "approve APPROVAL...", Short: "Approve what a guard refuses, for the plan as it is now", GroupID: "work", Args: cobra.MinimumNArgs(1),
 		Long: `Approve steps that a guard refuses, such as delete:online-endpoint/taxi. The
 approval is bound to the plan as it is now: if git or the workspace changes, it
-does not hold any more. The daemon carries the steps out in its next pass.`,
+does not hold any more. It allows one thing once, and ends by itself after
+--valid. The daemon carries the steps out in its next pass.`,
 		Example: "  mlsync approve --state /var/lib/mlsync/mlsync.db delete:online-endpoint/taxi",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.runApprove(cmd.Context(), f, author, args)
+			return a.runApprove(cmd.Context(), f, state.Approval{Allow: args, Author: author, Expires: time.Now().Add(valid)})
 		},
 	}
 	f.targetFlags.register(c)
 	c.Flags().StringVar(&author, "author", "", "who approves (default: $USER)")
+	c.Flags().DurationVar(&valid, "valid", 24*time.Hour, "how long the approval holds")
 	return c
 }
 
-func (a *app) runApprove(ctx context.Context, f planFlags, author string, allow []string) error {
+func (a *app) runApprove(ctx context.Context, f planFlags, given state.Approval) error {
 	s, err := a.open(ctx, f.targetFlags)
 	if err != nil {
 		return err
 	}
 	defer s.close()
+	f.full = true // as the daemon looks
 	prep, err := s.prepare(ctx, f, "manual")
 	if err != nil {
 		return err
@@ -173,17 +181,15 @@ func (a *app) runApprove(ctx context.Context, f planFlags, author string, allow 
 	for _, st := range prep.Plan.Refusals() {
 		asked[st.Needs] = true
 	}
-	for _, name := range allow {
+	for _, name := range given.Allow {
 		if !asked[name] {
 			return fmt.Errorf("the plan asks for no approval %q", name)
 		}
 	}
-	if author == "" {
-		author, _ = a.env("USER")
-	}
-	if _, err := s.journal.Approve(ctx, state.Approval{Digest: prep.Plan.Digest(), Allow: allow, Author: author}); err != nil {
+	given.Author, given.Digest = a.author(given.Author), prep.Plan.Consent()
+	if _, err := s.journal.Approve(ctx, given); err != nil {
 		return err
 	}
-	a.printf("approved for plan %s\n", prep.Plan.Digest())
+	a.printf("approved until %s for plan %s\n", given.Expires.Local().Format("2006-01-02 15:04"), prep.Plan.Digest())
 	return nil
 }

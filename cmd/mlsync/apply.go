@@ -37,17 +37,19 @@ the plan was saved.`,
 	return c
 }
 
-func (a *app) runApply(ctx context.Context, f planFlags, saved string, yes bool) error {
+func (a *app) runApply(ctx context.Context, f planFlags, saved string, yes bool) (err error) {
+	f.writes = true
 	s, err := a.open(ctx, f.targetFlags)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	unlock, err := s.lock(ctx)
+	ctx, unlock, err := s.lock(ctx)
 	if err != nil {
 		return &codeError{exitRefused, err}
 	}
 	defer unlock()
+	defer func() { err = because(ctx, err) }()
 	if saved != "" {
 		allow, err := savedOptions(a.path(saved), &f)
 		if err != nil {
@@ -55,6 +57,7 @@ func (a *app) runApply(ctx context.Context, f planFlags, saved string, yes bool)
 		}
 		f.allow = append(f.allow, allow...)
 	}
+	s.searchIfLost(&f)
 	bar := a.newProgress()
 	p := s.pass(bar.event)
 	if n, err := p.Recover(ctx); err != nil {
@@ -82,7 +85,7 @@ func (a *app) runApply(ctx context.Context, f planFlags, saved string, yes bool)
 	if !yes && prep.Plan.Pending() && a.streams.outTTY && a.streams.errTTY && !a.ask("Apply these changes?") {
 		return exitWith(exitInterrupted)
 	}
-	run, err := p.Apply(ctx, prep, "manual")
+	run, err := s.carryOut(ctx, p, prep, "manual")
 	bar.done()
 	if err != nil {
 		return err
@@ -99,9 +102,23 @@ func (a *app) ask(question string) bool {
 	return answer == "y" || answer == "yes"
 }
 
-// lock takes the target's lock for this process.
-func (s *session) lock(ctx context.Context) (unlock func(), err error) {
-	return lockTarget(ctx, s.journal.Target, processHolder())
+// lock takes the target's lock for this process; see lockTarget. The run that
+// follows is bound by the deadline of the target.
+func (s *session) lock(ctx context.Context) (locked context.Context, unlock func(), err error) {
+	ctx, line, stop := withDeadline(ctx, s.target.Deadline)
+	locked, free, err := lockTarget(ctx, s.journal.Target, processHolder())
+	if err != nil {
+		stop()
+		return nil, nil, err
+	}
+	s.line = line
+	return locked, func() { free(); stop() }, nil
+}
+
+// carryOut applies a plan and says why it stopped, if it did.
+func (s *session) carryOut(ctx context.Context, p *reconcile.Pass, prep *reconcile.Prepared, trigger string) (plan.Run, error) {
+	s.line.forPlan(prep.Plan, s.target)
+	return p.Apply(ctx, prep, trigger)
 }
 
 // savedOptions takes over what a saved plan was made with.

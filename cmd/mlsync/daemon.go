@@ -123,8 +123,11 @@ func (d *daemon) setUp(ctx context.Context) error {
 	if where == "" {
 		where = filepath.Join(d.flags.data, "mlsync.db")
 	}
-	if d.store, err = state.Open(ctx, where, journalOptions(where)); err != nil {
-		return err
+	if d.store, err = state.Open(ctx, where, journalOptions(where, cfg.Installation())); err != nil {
+		return d.keepDamaged(err, where)
+	}
+	if d.store.Lost() {
+		d.log.Warn(lostJournal(d.store))
 	}
 	opts := queue.Options{Workers: max(2, min(8, len(cfg.Targets))), Logger: d.quiet()}
 	if state.IsPostgres(where) {
@@ -233,7 +236,7 @@ func (d *daemon) register() error {
 func (d *daemon) deadline() time.Duration {
 	longest := time.Minute
 	for _, t := range d.cfg.Targets {
-		longest = max(longest, t.Deadline)
+		longest = max(longest, t.Deadline, t.EndpointDeadline)
 	}
 	return longest + time.Minute
 }

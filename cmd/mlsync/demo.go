@@ -221,7 +221,7 @@ func (d *demo) until(ctx context.Context, what string, ok func() bool) error {
 
 // applied reports whether the daemon has applied the newest commit.
 func (d *demo) applied(ctx context.Context) bool {
-	store, err := state.Open(ctx, d.journalFile(), state.Options{})
+	store, err := state.Open(ctx, d.journalFile(), state.Options{Existing: true})
 	if err != nil {
 		return false
 	}

@@ -124,15 +124,16 @@ func driftJSON(p *plan.Plan) map[string]any {
 }
 
 // revertDrift applies the drifted assets, whatever their drift mode.
-func (s *session) revertDrift(ctx context.Context, f planFlags, prep *reconcile.Prepared) error {
+func (s *session) revertDrift(ctx context.Context, f planFlags, prep *reconcile.Prepared) (err error) {
 	for _, d := range prep.Plan.Drift {
 		f.only = append(f.only, d.ID.String())
 	}
-	unlock, err := s.lock(ctx)
+	ctx, unlock, err := s.lock(ctx)
 	if err != nil {
 		return &codeError{exitRefused, err}
 	}
 	defer unlock()
+	defer func() { err = because(ctx, err) }()
 	bar := s.newProgress()
 	p := s.pass(bar.event)
 	rule := p.Rule
@@ -145,7 +146,7 @@ func (s *session) revertDrift(ctx context.Context, f planFlags, prep *reconcile.
 	if err != nil {
 		return err
 	}
-	run, err := p.Apply(ctx, again, "drift")
+	run, err := s.carryOut(ctx, p, again, "drift")
 	bar.done()
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 
 	"mlsync.dev/mlsync/internal/problem"
 	"mlsync.dev/mlsync/reconcile"
+	"mlsync.dev/mlsync/state"
 )
 
 // The exit codes, one table for all commands.
@@ -66,7 +67,7 @@ func (a *app) exit(ctx context.Context, err error) int {
 	}
 	var bad problem.List
 	switch {
-	case ctx.Err() != nil:
+	case ctx.Err() != nil, errors.Is(err, state.ErrAborted):
 		return exitInterrupted
 	case known:
 		return code.code

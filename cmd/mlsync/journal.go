@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 
 	"mlsync.dev/mlsync/asset"
 	"mlsync.dev/mlsync/plan"
@@ -55,6 +56,16 @@ func (j *journal) Unfinished(ctx context.Context) ([]reconcile.Intent, error) {
 		out = append(out, reconcile.Intent{ID: in.ID, Key: in.Key, Operation: []byte(in.Operation)})
 	}
 	return out, err
+}
+
+// proven reports whether a run of the target has ended well: before, nothing
+// is removed, whatever the journal says.
+func (j *journal) proven(ctx context.Context) (bool, error) {
+	_, err := j.LastApplied(ctx)
+	if errors.Is(err, state.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 func (j *journal) Fingerprint(s asset.Secret) string { return j.store.Fingerprint(s) }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -27,30 +28,77 @@ func holderOf(host string, pid int) string {
 }
 
 // lockTarget takes the target's lock and renews it until unlock is called.
-func lockTarget(ctx context.Context, t *state.Target, holder string) (unlock func(), err error) {
+// The work is done with the context that it returns: it ends when the lock is
+// lost, when somebody stops the run with mlsync abort, or when ctx ends.
+func lockTarget(ctx context.Context, t *state.Target, holder string) (locked context.Context, unlock func(), err error) {
 	l, err := t.Lock(ctx, holder)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	locked, cut := context.WithCancelCause(ctx)
 	keep, stop := context.WithCancel(context.WithoutCancel(ctx))
-	done := make(chan struct{})
-	go func() { // the lock lives only while it is renewed
-		defer close(done)
-		_ = l.Keep(keep)
-	}()
-	return func() {
+	var both sync.WaitGroup
+	both.Go(func() { // the lock lives only while it is renewed
+		if err := l.Keep(keep); err != nil {
+			cut(err)
+		}
+	})
+	aborts, _, err := t.Aborts(ctx)
+	both.Go(func() {
+		if by, ok := watchAborts(keep, t, aborts); ok {
+			cut(&state.AbortedError{Target: t.Name(), By: by})
+		}
+	})
+	unlock = func() {
 		stop()
-		<-done
+		both.Wait()
+		cut(nil)
 		_ = l.Release(context.WithoutCancel(ctx))
-	}, nil
+	}
+	if err != nil {
+		unlock()
+		return nil, nil, err
+	}
+	return locked, unlock, nil
 }
 
-// journalOptions are those of all journals that the program opens.
-func journalOptions(where string) state.Options {
-	if state.IsPostgres(where) {
-		return state.Options{} // the holder may be on another machine of the same name
+// because puts the reason in the place of an error that only says that the work
+// was cut.
+func because(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); err != nil && cause != nil && !errors.Is(err, cause) {
+		return fmt.Errorf("stopped: %w", cause)
 	}
-	return state.Options{Dead: deadHolder}
+	return err
+}
+
+// abortPulse is how often the journal is asked whether the run is to stop.
+const abortPulse = 500 * time.Millisecond
+
+// watchAborts waits until somebody stops the run. A journal that cannot be
+// read stops it by itself.
+func watchAborts(ctx context.Context, t *state.Target, before int64) (by string, ok bool) {
+	tick := time.NewTicker(abortPulse)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return "", false
+		case <-tick.C:
+		}
+		if n, by, err := t.Aborts(ctx); err == nil && n != before {
+			return by, true
+		}
+	}
+}
+
+// journalOptions are those of all journals that the program opens to work
+// with. The installation is the one that the journal must be of; "" takes any.
+func journalOptions(where, installation string) state.Options {
+	o := state.Options{Installation: installation}
+	if !state.IsPostgres(where) { // there the holder may be on another machine of the same name
+		o.Dead = deadHolder
+	}
+	return o
 }
 
 // deadHolder reports whether the process that took a lock is known to be gone:

@@ -20,6 +20,7 @@ type metrics struct {
 	seconds  *prometheus.HistogramVec
 	steps    *prometheus.CounterVec
 	drift    *prometheus.GaugeVec
+	left     *prometheus.GaugeVec
 	pending  *prometheus.GaugeVec
 	synced   *prometheus.GaugeVec
 	last     *prometheus.GaugeVec
@@ -35,13 +36,14 @@ func newMetrics() *metrics {
 		seconds:  prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "mlsync_run_seconds", Help: "How long passes take.", Buckets: []float64{.1, .5, 1, 5, 15, 60, 300, 900, 1800}}, []string{"target", "task"}),
 		steps:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: "mlsync_steps_total", Help: "Steps carried out, by action and how they ended."}, []string{"target", "action", "state"}),
 		drift:    prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "mlsync_drift_assets", Help: "Assets that were changed behind git's back, at the last look."}, []string{"target"}),
+		left:     prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "mlsync_drift_left_assets", Help: "Drifted assets that are left at the last look: they come back again and again, or the budget of corrections is used up."}, []string{"target"}),
 		pending:  prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "mlsync_approvals_pending", Help: "Steps that wait for an approval."}, []string{"target"}),
 		synced:   prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "mlsync_in_sync", Help: "1 if the last pass compared everything and left nothing undone."}, []string{"target"}),
 		last:     prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "mlsync_last_success_timestamp_seconds", Help: "When a pass ended well last."}, []string{"target"}),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "mlsync_read_requests_total", Help: "Requests that plans took to read the workspace."}, []string{"target"}),
 		fetches:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "mlsync_fetches_total", Help: "Looks at the repository, by how they ended."}, []string{"state"}),
 	}
-	m.registry.MustRegister(m.runs, m.seconds, m.steps, m.drift, m.pending, m.synced, m.last, m.requests, m.fetches,
+	m.registry.MustRegister(m.runs, m.seconds, m.steps, m.drift, m.left, m.pending, m.synced, m.last, m.requests, m.fetches,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -71,9 +73,16 @@ func (m *metrics) ran(target, task string, run plan.Run, p *plan.Plan, err error
 	inSync := 0.0
 	if p != nil {
 		m.drift.WithLabelValues(target).Set(float64(len(p.Drift)))
+		left := 0.0
+		for _, d := range p.Drift {
+			if d.Held != "" {
+				left++
+			}
+		}
+		m.left.WithLabelValues(target).Set(left)
 		m.pending.WithLabelValues(target).Set(float64(len(p.Refusals())))
 		m.requests.WithLabelValues(target).Add(float64(p.Observed.Requests))
-		if err == nil && run.State == plan.Done && p.Complete() && len(p.Refusals()) == 0 {
+		if err == nil && run.State == plan.Done && p.Complete() && len(p.Refusals()) == 0 && left == 0 {
 			inSync = 1
 			m.last.WithLabelValues(target).SetToCurrentTime()
 		}

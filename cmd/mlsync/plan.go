@@ -87,11 +87,22 @@ func (a *app) runPlan(ctx context.Context, f planFlags, o planOutput) error {
 // prepare makes the plan of the session's folder.
 func (s *session) prepare(ctx context.Context, f planFlags, trigger string) (*reconcile.Prepared, error) {
 	p := s.pass(func(reconcile.Event) {})
+	s.searchIfLost(&f)
 	return p.Prepare(ctx, s.commit(ctx), s.planOptions(f), reconcile.Trigger{Name: trigger, Unmanaged: f.unmanaged})
 }
 
+// searchIfLost looks at the whole workspace if the journal was lost, so that
+// what git no longer has is found by its stamp.
+func (s *session) searchIfLost(f *planFlags) {
+	if s.store.Lost() {
+		s.say("%s", lostJournal(s.store))
+		f.full, f.unmanaged = true, true
+	}
+}
+
+// planOptions are what a plan is asked for.
 func (s *session) planOptions(f planFlags) plan.Options {
-	return plan.Options{Prune: !f.noPrune && s.target.Prune.Mode != "off", Select: f.only, Allow: f.allow, Full: f.full}
+	return plan.Options{Prune: !f.noPrune && s.target.Prune.Mode != "off" && s.proven, Select: f.only, Allow: f.allow, Full: f.full}
 }
 
 // showPlan prints a plan as asked for.

@@ -27,7 +27,8 @@ again.`,
 	return c
 }
 
-func (a *app) runJobs(ctx context.Context, f planFlags, names []string) error {
+func (a *app) runJobs(ctx context.Context, f planFlags, names []string) (err error) {
+	f.writes = true
 	s, err := a.open(ctx, f.targetFlags)
 	if err != nil {
 		return err
@@ -45,11 +46,12 @@ func (a *app) runJobs(ctx context.Context, f planFlags, names []string) error {
 		}
 		f.only = append(f.only, id.String())
 	}
-	unlock, err := s.lock(ctx)
+	ctx, unlock, err := s.lock(ctx)
 	if err != nil {
 		return &codeError{exitRefused, err}
 	}
 	defer unlock()
+	defer func() { err = because(ctx, err) }()
 	bar := s.newProgress()
 	p := s.pass(bar.event)
 	rule := p.Rule
@@ -70,7 +72,7 @@ func (a *app) runJobs(ctx context.Context, f planFlags, names []string) error {
 	if code := prep.Plan.ExitCode(false); code == exitProblems {
 		return exitWith(code)
 	}
-	run, err := p.Apply(ctx, prep, "run")
+	run, err := s.carryOut(ctx, p, prep, "run")
 	bar.done()
 	if err != nil {
 		return err

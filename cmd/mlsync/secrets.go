@@ -1,12 +1,33 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 
+	"mlsync.dev/mlsync/asset"
 	"mlsync.dev/mlsync/azureml"
 	"mlsync.dev/mlsync/internal/config"
 	"mlsync.dev/mlsync/internal/secret"
+	"mlsync.dev/mlsync/reconcile"
 )
+
+// toldSecret tells reconcile a secret that its provider does not have from one
+// of which nobody knows.
+func toldSecret(get func(context.Context, string) (asset.Secret, error)) func(context.Context, string) (asset.Secret, error) {
+	return func(ctx context.Context, name string) (asset.Secret, error) {
+		s, err := get(ctx, name)
+		if errors.Is(err, secret.ErrNotFound) {
+			err = &noSecretError{err}
+		}
+		return s, err
+	}
+}
+
+// noSecretError is the provider's error, and reconcile's.
+type noSecretError struct{ error }
+
+func (e *noSecretError) Unwrap() []error { return []error{e.error, reconcile.ErrNoSecret} }
 
 // resolver finds secrets as the configuration says.
 func (a *app) resolver(cfg *config.Config, client *azureml.Client) (*secret.Resolver, error) {

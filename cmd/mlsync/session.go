@@ -37,6 +37,8 @@ type targetFlags struct {
 	registry                         string
 	cloud, endpoint, storage, caFile string
 	identity, state                  string
+	// writes says that the command writes to the workspace.
+	writes bool
 }
 
 func (f *targetFlags) register(c *cobra.Command) {
@@ -65,6 +67,8 @@ type session struct {
 	journal *journal
 	secrets *secret.Resolver
 	log     *slog.Logger
+	line    *deadline // of the run, once the lock is taken
+	proven  bool      // a run has ended well, so that something may be removed
 }
 
 // readConfig reads mlsync.yaml. A file that is not there is the default.
@@ -144,7 +148,14 @@ func (a *app) open(ctx context.Context, f targetFlags) (*session, error) {
 	if s.secrets, err = a.resolver(cfg, s.client); err != nil {
 		return nil, err
 	}
-	return s, s.openJournal(ctx, f.state)
+	if err := s.openJournal(ctx, f.state); err != nil {
+		s.close()
+		if f.writes {
+			err = a.keepDamaged(err, f.state)
+		}
+		return nil, err
+	}
+	return s, nil
 }
 
 // locate finds the workspace or registry. One that does not exist yet is no
@@ -292,7 +303,7 @@ func (s *session) openJournal(ctx context.Context, where string) error {
 			return err
 		}
 	}
-	store, err := state.Open(ctx, where, journalOptions(where))
+	store, err := state.Open(ctx, where, journalOptions(where, s.cfg.Installation()))
 	if err != nil {
 		return err
 	}
@@ -302,7 +313,8 @@ func (s *session) openJournal(ctx context.Context, where string) error {
 		return err
 	}
 	s.journal = &journal{Target: t, store: store}
-	return nil
+	s.proven, err = s.journal.proven(ctx)
+	return err
 }
 
 // statePath is the journal of this folder in the user's state folder.
@@ -354,12 +366,13 @@ func newPass(cfg *config.Config, t *config.Target, client *azureml.Client, ws *a
 		Read:      func(fsys fs.FS) (*tree.Tree, problem.List) { return readFor(fsys, cfg, t, ws) },
 		Document:  parseDocument,
 		Rule:      func(id asset.ID, file string) plan.Rule { return ruleOf(cfg, t, id, file) },
-		Secret:    secrets,
+		Secret:    toldSecret(secrets),
 		Guard:     plan.Guard{Max: t.Prune.Max, Percent: t.Prune.Percent},
 		Parallel:  t.Concurrency,
 		Now:       time.Now,
 		Log:       log,
 		Emit:      emit,
+		Siblings:  siblingsOf(cfg, t),
 	}
 }
 

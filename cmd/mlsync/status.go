@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -34,7 +36,13 @@ func (a *app) openStore(ctx context.Context, where string) (*state.Store, error)
 			return nil, err
 		}
 	}
-	return state.Open(ctx, where, journalOptions(where))
+	o := journalOptions(where, "")
+	o.Existing = true
+	store, err := state.Open(ctx, where, o)
+	if errors.Is(err, fs.ErrNotExist) {
+		return state.Open(ctx, ":memory:", state.Options{}) // nothing was done yet
+	}
+	return store, err
 }
 
 // targetStatus is the state of one target for people and machines.
@@ -49,6 +57,7 @@ type targetStatus struct {
 	Error     string         `json:"error,omitempty"`
 	Failed    []string       `json:"failed,omitempty"`
 	Drifted   []string       `json:"drifted,omitempty"`
+	Left      []string       `json:"left,omitempty"`
 	Held      string         `json:"held,omitempty"`
 	Busy      string         `json:"busy,omitempty"`
 	Summary   map[string]int `json:"summary,omitempty"`
@@ -116,6 +125,9 @@ func statusOf(ctx context.Context, store *state.Store, info state.TargetInfo) (t
 	drift, err := t.Drift(ctx, run.Started)
 	for _, d := range drift {
 		s.Drifted = append(s.Drifted, d.ID.String())
+		if d.Held != "" {
+			s.Left = append(s.Left, strings.TrimSuffix(d.ID.String()+" "+strings.Join(d.Paths, ", "), " ")+": "+d.Held)
+		}
 	}
 	return s, err
 }
@@ -140,6 +152,9 @@ func (a *app) showStatus(s targetStatus) {
 	}
 	for _, d := range s.Drifted {
 		a.printf("  drifted   %s\n", d)
+	}
+	for _, d := range s.Left {
+		a.printf("  left      %s\n", printable(d))
 	}
 	if s.Held != "" {
 		a.printf("  held      %s\n", printable(s.Held))

@@ -33,6 +33,7 @@ func (d *daemon) look(ctx context.Context, seen map[string]string) {
 			}
 			continue
 		}
+		w := d.workers[t.Name]
 		if commit.Hash == seen[t.Name] && commit.Hash != "" && !commit.Dirty {
 			continue
 		}
@@ -41,6 +42,7 @@ func (d *daemon) look(ctx context.Context, seen map[string]string) {
 			continue
 		}
 		d.log.Info("new commit", "target", t.Name, "commit", commit.Hash)
+		w.newer.seen(commit) // after it is in the queue: what is stopped is taken up again
 		seen[t.Name] = commit.Hash
 	}
 	d.metrics.looked()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
@@ -12,6 +13,7 @@ import (
 	"mlsync.dev/mlsync/internal/config"
 	"mlsync.dev/mlsync/plan"
 	"mlsync.dev/mlsync/reconcile"
+	"mlsync.dev/mlsync/state"
 )
 
 // worker does the tasks of one target, one at a time.
@@ -19,8 +21,11 @@ type worker struct {
 	daemon *daemon
 	name   string
 
-	mu        sync.Mutex
-	recovered bool
+	mu    sync.Mutex // held by the task that runs
+	newer newer
+	// searched says that the workspace was searched for assets of a journal
+	// that was lost.
+	searched bool
 }
 
 // run does one pass over the target. An error lets the queue try again later.
@@ -33,6 +38,12 @@ func (w *worker) run(ctx context.Context, task string) error {
 	d.metrics.ran(w.name, task, run, p, err, time.Since(started))
 	log := d.log.With("target", w.name, "task", task, "commit", run.Commit, "run", run.ID, "took", time.Since(started).Round(time.Millisecond).String())
 	switch {
+	case errors.Is(err, reconcile.ErrOvertaken):
+		log.Info("overtaken by a newer commit")
+		return nil // which is in the queue already
+	case errors.Is(err, state.ErrAborted), errors.Is(err, state.ErrHeld):
+		log.Warn("stopped", "err", err)
+		return nil // until there is something new to do
 	case err != nil && ctx.Err() != nil:
 		log.Warn("interrupted", "err", err)
 		return err
@@ -40,6 +51,11 @@ func (w *worker) run(ctx context.Context, task string) error {
 		log.Error("failed", "err", err)
 		return err
 	}
+	return w.tell(log, run, p)
+}
+
+// tell logs how a pass ended. The error is for steps that failed.
+func (w *worker) tell(log *slog.Logger, run plan.Run, p *plan.Plan) error {
 	counts := map[plan.State]int{}
 	for _, o := range run.Outcomes {
 		counts[o.State]++
@@ -52,6 +68,9 @@ func (w *worker) run(ctx context.Context, task string) error {
 	}
 	for _, dr := range p.Drift {
 		log.Warn("drift", "asset", dr.ID.String(), "fields", dr.Paths, "by", dr.By, "at", dr.At, "corrected", dr.Revert)
+		if dr.Held != "" {
+			log.Error("drift is left", "asset", dr.ID.String(), "fields", dr.Paths, "why", dr.Held)
+		}
 	}
 	log.Info("done", "plan", p.Digest(), "done", counts[plan.Done], "failed", counts[plan.Failed], "blocked", counts[plan.Skipped]+counts[plan.Pending], "unchanged", p.Summary()["noop"])
 	if counts[plan.Failed] > 0 {
@@ -64,76 +83,44 @@ func (w *worker) run(ctx context.Context, task string) error {
 func (w *worker) pass(ctx context.Context, task string) (plan.Run, *plan.Plan, error) {
 	d := w.daemon
 	t := targetOf(d.cfg, w.name)
+	newer := w.newer.watch()
 	commit, err := d.source.fetch(ctx, d.refOf(t))
 	if err != nil {
 		return plan.Run{}, nil, err
 	}
+	w.newer.at(commit)
+	none := plan.Run{Commit: commit.Hash}
 	cfg, err := d.configAt(commit)
 	if err != nil {
-		return plan.Run{Commit: commit.Hash}, nil, err
+		return none, nil, err
 	}
 	if t = targetOf(cfg, w.name); t == nil {
 		d.log.Warn("the commit does not name the target any more: nothing is done to it", "target", w.name, "commit", commit.Hash)
-		return plan.Run{Commit: commit.Hash}, &plan.Plan{}, nil
+		return none, &plan.Plan{}, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, t.Deadline)
-	defer cancel()
+	ctx, line, stop := withDeadline(ctx, t.Deadline)
+	defer stop()
 	p, j, err := w.open(ctx, cfg, t)
 	if err != nil {
-		return plan.Run{Commit: commit.Hash}, nil, err
+		return none, nil, err
 	}
-	unlock, err := lockTarget(ctx, j.Target, d.holder())
+	p.Newer = newer
+	ctx, unlock, err := lockTarget(ctx, j.Target, d.holder())
 	if err != nil {
-		return plan.Run{Commit: commit.Hash}, nil, err
+		return none, nil, err
 	}
 	defer unlock()
-	return w.apply(ctx, p, j, commit, t, task)
+	work := &work{worker: w, p: p, j: j, t: t, line: line, commit: commit, task: task}
+	run, made, err := work.do(ctx)
+	err = because(ctx, err)
+	if _, trim := j.Trim(context.WithoutCancel(ctx), runsKept); trim != nil {
+		d.log.Warn("old runs are kept", "target", w.name, "err", trim)
+	}
+	return run, made, err
 }
 
-func (w *worker) apply(ctx context.Context, p *reconcile.Pass, j *journal, commit reconcile.Commit, t *config.Target, task string) (plan.Run, *plan.Plan, error) {
-	if !w.recovered {
-		n, err := p.Recover(ctx)
-		if err != nil {
-			return plan.Run{Commit: commit.Hash}, nil, err
-		}
-		w.recovered = true
-		if n > 0 {
-			w.daemon.log.Info("took up an interrupted run", "target", w.name, "writes", n)
-		}
-	}
-	opt := plan.Options{Prune: t.Prune.Mode != config.PruneOff, Full: task != taskSync}
-	prep, err := p.Prepare(ctx, commit, opt, reconcile.Trigger{Name: task})
-	if err != nil {
-		return plan.Run{Commit: commit.Hash}, nil, err
-	}
-	if allow, err := approved(ctx, j, prep.Plan); err == nil && len(allow) > 0 {
-		opt.Allow = allow
-		if prep, err = p.Prepare(ctx, commit, opt, reconcile.Trigger{Name: task}); err != nil {
-			return plan.Run{Commit: commit.Hash}, nil, err
-		}
-	}
-	if bad := prep.Plan.Problems.Errors(); len(bad) > 0 {
-		for _, b := range bad {
-			w.daemon.log.Error("problem", "target", w.name, "commit", commit.Hash, "place", b.Pos.String(), "text", b.Text, "cure", b.Hint)
-		}
-		return plan.Run{Commit: commit.Hash}, prep.Plan, errors.New("problems in the tree: nothing is written")
-	}
-	run, err := p.Apply(ctx, prep, task)
-	if err == nil {
-		err = j.See(ctx, commit.Hash)
-	}
-	return run, prep.Plan, err
-}
-
-// approved are the approvals that were given for the plan.
-func approved(ctx context.Context, j *journal, p *plan.Plan) ([]string, error) {
-	given, err := j.Approvals(ctx, p.Digest())
-	var out []string
-	for _, a := range given {
-		out = append(out, a.Allow...)
-	}
-	return out, err
-}
+// runsKept is how many runs the journal of a daemon tells of.
+const runsKept = 1000
 
 // open connects to the target's workspace.
 func (w *worker) open(ctx context.Context, cfg *config.Config, t *config.Target) (*reconcile.Pass, *journal, error) {
@@ -155,7 +142,11 @@ func (w *worker) open(ctx context.Context, cfg *config.Config, t *config.Target)
 		return nil, nil, err
 	}
 	j := &journal{Target: target, store: d.store}
-	return newPass(cfg, t, client, ws, j, secrets.Get, d.log, func(e reconcile.Event) { w.event(e) }), j, nil
+	p := newPass(cfg, t, client, ws, j, secrets.Get, d.log, func(e reconcile.Event) { w.event(e) })
+	bounds := t.Drift.Corrections
+	p.Corrections = plan.Corrections{PerField: bounds.Field, PerRun: bounds.Run, PerHour: bounds.Hour}
+	p.Corrected = j.Reverts
+	return p, j, nil
 }
 
 // event logs what takes long.

@@ -74,6 +74,10 @@ func (w *workspace) Resume(ctx context.Context, operation []byte, status func(st
 	return w.ws.Resume(ctx, op, status)
 }
 
+func (w *workspace) Settle(ctx context.Context, id asset.ID, status func(string)) error {
+	return w.ws.Settle(ctx, id, status)
+}
+
 func (w *workspace) Explain(err error) (code, request string) {
 	var e *azureml.Error
 	if errors.As(err, &e) {

@@ -105,7 +105,7 @@ func TestTwoRepositoriesOnOneWorkspace(t *testing.T) {
 	t.Parallel()
 	one := newWorld(t, emulator.Options{})
 	root := t.TempDir()
-	two := &world{t: t, em: one.em, dir: filepath.Join(root, "tree"), journal: filepath.Join(root, "journal.db"), env: one.env}
+	two := &world{t: t, em: one.em, service: one.service, dir: filepath.Join(root, "tree"), journal: filepath.Join(root, "journal.db"), env: one.env}
 	one.write("mlsync.yaml", strings.Replace(one.configText(""), "owner: acceptance", "owner: team-one", 1))
 	two.write("mlsync.yaml", strings.Replace(one.configText(""), "owner: acceptance", "owner: team-two", 1))
 	one.write("data/x.yml", dataFile("x"))

@@ -240,3 +240,31 @@ func TestPrunedEnvironmentComesBack(t *testing.T) {
 	}
 	w.settled("--full")
 }
+
+// Nothing is removed before a run of the target has ended well, however often
+// it was looked at: what is there may not be what was meant.
+func TestPruneWaitsForARunThatEndsWell(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	w.write("data/a.yml", dataFile("a"))
+	w.write("data/b.yml", dataFile("b"))
+	w.fault("method=PUT,path=*/data/b/*,status=400")
+	w.want(exitFailed, "apply")
+	w.remove("data/a.yml")
+	for range 3 {
+		w.want(exitFailed, "apply", "--full")
+	}
+	if w.archivedData("a") {
+		t.Fatal("removed before any run ended well")
+	}
+	w.em.ClearFaults()
+	w.apply("--full")
+	if w.archivedData("a") {
+		t.Fatal("removed by the first run that ended well")
+	}
+	w.apply("--full")
+	if !w.archivedData("a") {
+		t.Error("not removed after it")
+	}
+	w.settled("--full")
+}

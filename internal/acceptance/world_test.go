@@ -46,9 +46,10 @@ var canaries = map[string]string{
 type world struct {
 	t  *testing.T
 	em *emulator.Server
-	// dir is the tree, journal the file of the journal.
-	dir, journal string
-	env          map[string]string
+	// dir is the tree, journal the file of the journal, service what the
+	// program takes for the service: the emulator, or what is before it.
+	dir, journal, service string
+	env                   map[string]string
 }
 
 // newWorld starts an emulator with a workspace that nothing is in.
@@ -71,7 +72,7 @@ func newWorld(t *testing.T, opt emulator.Options) *world {
 		}
 	})
 	root := t.TempDir()
-	w := &world{t: t, em: em, dir: filepath.Join(root, "tree"), journal: filepath.Join(root, "journal.db"), env: map[string]string{"HOME": root}}
+	w := &world{t: t, em: em, dir: filepath.Join(root, "tree"), journal: filepath.Join(root, "journal.db"), service: em.URL(), env: map[string]string{"HOME": root}}
 	for name, value := range canaries {
 		w.env["MLSYNC_SECRET_"+name] = value
 	}
@@ -91,7 +92,7 @@ func (w *world) config(target string, more ...string) {
 
 func (w *world) configText(target string, more ...string) string {
 	return fmt.Sprintf("owner: acceptance\ntargets:\n  dev:\n    subscription: %s\n    resource_group: %s\n    workspace: %s\n    endpoint: %s\n%s%s",
-		subscription, group, space, w.em.URL(), indent(target), strings.Join(more, "\n")) + "\n"
+		subscription, group, space, w.service, indent(target), strings.Join(more, "\n")) + "\n"
 }
 
 func indent(text string) string {
@@ -184,7 +185,7 @@ func (w *world) command(ctx context.Context, args ...string) *exec.Cmd {
 func (w *world) mlsync(args ...string) result {
 	w.t.Helper()
 	switch args[0] {
-	case "plan", "apply", "drift", "status", "history", "why", "adopt", "disown", "approve":
+	case "plan", "apply", "drift", "status", "history", "why", "adopt", "disown", "approve", "state", "abort", "hold", "release":
 		args = append(args, "--state", w.journal)
 	}
 	return w.raw(args...)

@@ -99,15 +99,22 @@ type Target struct {
 	ReadIdentity Identity
 	// Concurrency is the number of writes in flight.
 	Concurrency int
-	// Deadline bounds one run.
-	Deadline time.Duration
+	// Deadline bounds one run, EndpointDeadline one that changes endpoints,
+	// deployments or computes, if that is longer.
+	Deadline, EndpointDeadline time.Duration
 }
 
 // Drift is how drift is looked for; Schedule is cron, "" for never.
 type Drift struct {
 	Mode     DriftMode
 	Schedule string
+	// Corrections bound what the daemon changes back.
+	Corrections Corrections
 }
+
+// Corrections are how often the daemon changes a field back within an hour,
+// and how many assets in one run and within an hour. 0 is no bound.
+type Corrections struct{ Field, Run, Hour int }
 
 // Prune is whether and how far removals go without an approval: up to the
 // larger of Max assets and Percent of the target's assets.
@@ -183,11 +190,13 @@ const envPrefix = "MLSYNC_SECRET_"
 func defaultTarget() Target {
 	return Target{
 		Cloud:       "public",
-		Drift:       Drift{Schedule: "*/15 * * * *"},
+		Drift:       Drift{Schedule: "*/15 * * * *", Corrections: Corrections{Field: 3, Run: 100, Hour: 300}},
 		Resync:      "0 */6 * * *",
 		Prune:       Prune{Mode: PruneGuarded, Max: 5, Percent: 10},
 		Identity:    Identity{Type: "default"},
 		Concurrency: 4,
 		Deadline:    30 * time.Minute,
+
+		EndpointDeadline: time.Hour,
 	}
 }

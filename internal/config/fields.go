@@ -56,6 +56,11 @@ func settingFields(t *Target) []field {
 		object("drift", "What happens when a live asset differs although git did not change.", []field{
 			word("mode", "Without it, assets that mlsync made are corrected and adopted ones reported.", &t.Drift.Mode, "off", "report", "correct"),
 			schedule("schedule", "When the daemon looks, in cron; every 15 minutes if not given, off for never.", &t.Drift.Schedule),
+			object("corrections", "How much the daemon changes back; what is beyond is left and said. 0 is no bound.", []field{
+				number("field", "How often one field within an hour; 3 if not given.", &t.Drift.Corrections.Field, 0, 1_000_000),
+				number("run", "How many assets in one run; 100 if not given.", &t.Drift.Corrections.Run, 0, 1_000_000),
+				number("hour", "How many assets within an hour; 300 if not given.", &t.Drift.Corrections.Hour, 0, 1_000_000),
+			}),
 		}),
 		schedule("resync", "When the daemon compares everything anew; every 6 hours if not given, off for never.", &t.Resync),
 		duration("poll", "How often the daemon asks for new commits for this target.", &t.Poll, 5*time.Second, day),
@@ -68,6 +73,7 @@ func settingFields(t *Target) []field {
 		object("read_identity", "Who reads; the writer if not given.", identityFields(&t.ReadIdentity)),
 		number("concurrency", "Writes in flight at a time; 4 if not given.", &t.Concurrency, 1, 64),
 		duration("deadline", "The longest that one run may take; 30m if not given.", &t.Deadline, time.Minute, 7*day),
+		duration("endpoint_deadline", "The longest that a run may take which changes endpoints, deployments or computes; 60m if not given.", &t.EndpointDeadline, time.Minute, 7*day),
 	}
 }
 

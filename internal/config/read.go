@@ -269,12 +269,12 @@ func (c *Config) Pick(name string) (*Target, problem.List) {
 // assets: the owner of the file or, without one, host and path of the
 // repository, and the name of the target. Checkouts of one repository in
 // different places have one owner.
-func (c *Config) OwnerOf(target string) string {
-	owner := c.Owner
-	if owner == "" {
-		owner = cmp.Or(address(c.Repository.URL), "mlsync")
-	}
-	return owner + "#" + target
+func (c *Config) OwnerOf(target string) string { return c.Installation() + "#" + target }
+
+// Installation is the name of the installation, which its journal bears: the
+// owner of the file or, without one, host and path of the repository.
+func (c *Config) Installation() string {
+	return cmp.Or(c.Owner, address(c.Repository.URL), "mlsync")
 }
 
 // address is a repository's address without scheme, user, port and .git.

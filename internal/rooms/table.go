@@ -10,6 +10,7 @@ func Table() map[string]Room {
 		"internal/gitrepo": {},
 		"internal/queue":   {},
 		"internal/pgtest":  {},
+		"internal/chaos":   {},
 		// Tests of the whole program; no code.
 		"internal/rooms": {},
 		"examples":       {},

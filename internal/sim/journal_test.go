@@ -179,7 +179,7 @@ func (j *journal) Fingerprint(s asset.Secret) string { return j.p.store.Fingerpr
 
 // see notes the commit that was looked at last.
 func (j *journal) see(ctx context.Context, commit string) error {
-	return j.point(ctx, "see", func() error { return j.p.target.See(context.Background(), commit) })
+	return j.point(ctx, "see", func() error { return j.p.target.See(context.Background(), j.p.gen, commit) })
 }
 
 // approved are the approvals that were given for the plan. The refusals of the
@@ -187,7 +187,7 @@ func (j *journal) see(ctx context.Context, commit string) error {
 func (j *journal) approved(ctx context.Context, p *plan.Plan) []string {
 	var out []string
 	_ = j.point(ctx, "approvals", func() error {
-		given, err := j.p.target.Approvals(context.Background(), p.Digest())
+		given, err := j.p.target.Approvals(context.Background(), p.Consent())
 		for _, a := range given {
 			out = append(out, a.Allow...)
 		}
@@ -197,8 +197,8 @@ func (j *journal) approved(ctx context.Context, p *plan.Plan) []string {
 				needs = append(needs, s.Needs)
 			}
 		}
-		j.p.w.asked = request{p.Digest(), needs}
-		j.p.w.note(&record{kind: approvals, p: j.p.n, allow: out, text: p.Digest()})
+		j.p.w.asked = request{p.Consent(), needs}
+		j.p.w.note(&record{kind: approvals, p: j.p.n, allow: out, text: p.Consent()})
 		return err
 	})
 	return out

@@ -39,11 +39,10 @@ type process struct {
 	busy    bool
 	stopped time.Time // it does not run before
 
-	store     *state.Store
-	target    *state.Target
-	recovered bool
-	logged    bytes.Buffer
-	gen       int64 // of the run under way, 0 for none
+	store  *state.Store
+	target *state.Target
+	logged bytes.Buffer
+	gen    int64 // of the run under way, 0 for none
 }
 
 func (w *world) start(n int) *process {
@@ -90,16 +89,24 @@ func (p *process) work(ctx context.Context, task string) (plan.Run, *plan.Plan, 
 		return plan.Run{}, nil, err
 	}
 	r := p.reconciler(client, ws, j)
-	if !p.recovered {
-		if _, err := r.Recover(ctx); err != nil {
-			return plan.Run{}, nil, err
+	for {
+		run, prep, err := p.apply(ctx, r, j, commit, task)
+		switch {
+		case prep == nil:
+			return run, nil, err
+		case err != nil:
+			return run, prep.Plan, err
+		case len(prep.Busy) == 0:
+			return run, prep.Plan, j.see(ctx, commit.Hash)
 		}
-		p.recovered = true
+		// What an earlier run began goes on: the rest did not wait for it.
+		if _, err := r.Recover(ctx); err != nil {
+			return run, prep.Plan, err
+		}
 	}
-	return p.apply(ctx, r, j, commit, task)
 }
 
-func (p *process) apply(ctx context.Context, r *reconcile.Pass, j *journal, commit reconcile.Commit, task string) (plan.Run, *plan.Plan, error) {
+func (p *process) apply(ctx context.Context, r *reconcile.Pass, j *journal, commit reconcile.Commit, task string) (plan.Run, *reconcile.Prepared, error) {
 	opt := plan.Options{Prune: p.w.s.Prune, Full: task != "sync"}
 	prep, err := r.Prepare(ctx, commit, opt, reconcile.Trigger{Name: task})
 	if err != nil {
@@ -116,13 +123,10 @@ func (p *process) apply(ctx context.Context, r *reconcile.Pass, j *journal, comm
 		return nil
 	})
 	if bad := prep.Plan.Problems.Errors(); len(bad) > 0 {
-		return plan.Run{}, prep.Plan, fmt.Errorf("problems in the tree: nothing is written: %w", bad.Err())
+		return plan.Run{}, prep, fmt.Errorf("problems in the tree: nothing is written: %w", bad.Err())
 	}
 	run, err := r.Apply(ctx, prep, task)
-	if err == nil {
-		err = j.see(ctx, commit.Hash)
-	}
-	return run, prep.Plan, err
+	return run, prep, err
 }
 
 // fetch asks the repository for the newest commit.
