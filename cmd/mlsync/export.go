@@ -84,7 +84,7 @@ func (a *app) runExport(ctx context.Context, f exportFlags) error {
 	if err != nil {
 		return err
 	}
-	have, err := x.readOut()
+	have, err := x.readOut(kinds)
 	if err != nil {
 		return err
 	}

@@ -15,14 +15,17 @@ import (
 )
 
 // readOut reads the tree that is exported into; nil if there is none.
-// Problems of it are an error: what cannot be read might be written twice.
-func (x *exporting) readOut() (*export.Have, error) {
+// Problems of it are an error: what cannot be read might be written twice. Kinds
+// that are asked for are read whether the target manages them or not.
+func (x *exporting) readOut(kinds []asset.Kind) (*export.Have, error) {
 	if !isDir(x.dir) {
 		return nil, nil
 	}
 	t := x.folderTarget()
 	fsys := os.DirFS(x.dir)
-	got, bad := tree.Read(fsys, treeOptions(x.cfg, t))
+	opts := treeOptions(x.cfg, t)
+	opts.Manage = append(opts.Manage, kinds...)
+	got, bad := tree.Read(fsys, opts)
 	if err := bad.Errors().Err(); err != nil {
 		return nil, err
 	}
