@@ -11,10 +11,11 @@ import (
 	"strings"
 
 	"mlsync.dev/mlsync/asset"
+	"mlsync.dev/mlsync/internal/limit"
 )
 
 // maxPages bounds a list, against next links that never end.
-const maxPages = 10_000
+const maxPages = limit.Pages
 
 // item is one of a list: as the service sends it, and read.
 type item struct {

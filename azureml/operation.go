@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"mlsync.dev/mlsync/internal/limit"
 )
 
 // Operation is a long-running operation under way. It can be stored and waited
@@ -27,7 +29,7 @@ type Operation struct {
 
 const (
 	firstPoll = time.Second
-	lastPoll  = 30 * time.Second
+	lastPoll  = limit.Poll
 	minPoll   = 100 * time.Millisecond
 )
 

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+
+	"mlsync.dev/mlsync/internal/limit"
 )
 
 // Options say how to reach the service. The zero value is the public cloud
@@ -118,11 +120,11 @@ func resolve(o Options) (*resolved, error) {
 		}
 	}
 	r.Reads, r.Writes, r.Deletes = cmp.Or(o.Reads, 20), cmp.Or(o.Writes, 8), cmp.Or(o.Deletes, 8)
-	r.InFlight, r.Tries = cmp.Or(o.InFlight, 10), cmp.Or(o.Tries, 6)
+	r.InFlight, r.Tries = cmp.Or(o.InFlight, 10), cmp.Or(o.Tries, limit.Tries)
 	if r.Reads < 0 || r.Writes < 0 || r.Deletes < 0 || r.InFlight < 0 || r.Tries < 0 {
 		return nil, fmt.Errorf("rates, requests in flight and tries must be positive")
 	}
-	r.MaxWait, r.Timeout = cmp.Or(o.MaxWait, 10*time.Minute), cmp.Or(o.Timeout, 2*time.Minute)
+	r.MaxWait, r.Timeout = cmp.Or(o.MaxWait, limit.Throttled), cmp.Or(o.Timeout, limit.Request)
 	r.UserAgent = cmp.Or(o.UserAgent, "mlsync")
 	if r.Clock == nil {
 		r.Clock = wall{}

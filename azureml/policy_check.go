@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+
+	"mlsync.dev/mlsync/internal/limit"
 )
 
 // checkPolicy stands just above the network: it counts and logs every attempt,
@@ -100,7 +102,7 @@ func unusable(method string, c *call, resp *http.Response, body []byte) string {
 }
 
 // maxBody bounds the answer of Resource Manager.
-const maxBody = 64 << 20
+const maxBody = limit.Answer
 
 // limitBody is a transport that refuses endless answers.
 type limitBody struct{ next policy.Transporter }

@@ -11,11 +11,13 @@ import (
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+
+	"mlsync.dev/mlsync/internal/limit"
 )
 
 const (
 	firstDelay = 800 * time.Millisecond
-	maxDelay   = 30 * time.Second
+	maxDelay   = limit.Backoff
 )
 
 // retryPolicy repeats what may be repeated. It stands above azcore's own retry

@@ -4,11 +4,12 @@ import (
 	"slices"
 
 	"mlsync.dev/mlsync/asset"
+	"mlsync.dev/mlsync/internal/limit"
 	"mlsync.dev/mlsync/kind"
 )
 
 // maxIncludes bounds files that name files that name files.
-const maxIncludes = 16
+const maxIncludes = limit.Nested
 
 // include puts the assets that stand in files of their own in place of the
 // names of these files, and completes what holds them: inner parts first. at is

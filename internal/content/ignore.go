@@ -5,10 +5,12 @@ import (
 	"io"
 	"regexp"
 	"strings"
+
+	"mlsync.dev/mlsync/internal/limit"
 )
 
 // maxIgnoreFile bounds the ignore file that is read.
-const maxIgnoreFile = 1 << 20
+const maxIgnoreFile = limit.IgnoreBytes
 
 // rules are the patterns of one ignore file, in order; the last that matches
 // wins. Nested ignore files are not read, save by Merge.

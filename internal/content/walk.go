@@ -7,10 +7,12 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"mlsync.dev/mlsync/internal/limit"
 )
 
 // maxDepth bounds the nesting of directories.
-const maxDepth = 256
+const maxDepth = limit.FolderDepth
 
 // walk collects the files of a directory that count.
 type walk struct {

@@ -6,8 +6,9 @@ func Table() map[string]Room {
 		"internal/problem": {Pure: true},
 		"internal/graph":   {},
 		"internal/glob":    {Pure: true},
-		"internal/content": {},
-		"internal/gitrepo": {},
+		"internal/limit":   {Pure: true},
+		"internal/content": {Imports: []string{"internal/limit"}},
+		"internal/gitrepo": {Imports: []string{"internal/limit"}},
 		"internal/queue":   {},
 		"internal/pgtest":  {},
 		// Tests of the whole program; no code.
@@ -18,22 +19,22 @@ func Table() map[string]Room {
 		// log/slog: a secret says how it is logged, and logs nothing.
 		"asset":   {Pure: true, Imports: []string{"internal/problem"}, Except: []string{"log/slog"}},
 		"kind":    {Pure: true, Imports: []string{"asset", "internal/problem", "internal/yaml11"}},
-		"tree":    {Pure: true, Imports: []string{"asset", "kind", "internal/problem", "internal/glob", "internal/yaml11"}},
-		"resolve": {Pure: true, Imports: []string{"asset", "kind", "internal/content", "internal/problem"}},
+		"tree":    {Pure: true, Imports: []string{"asset", "kind", "internal/problem", "internal/glob", "internal/limit", "internal/yaml11"}},
+		"resolve": {Pure: true, Imports: []string{"asset", "kind", "internal/content", "internal/limit", "internal/problem"}},
 		"diff":    {Pure: true, Imports: []string{"asset", "kind"}},
-		"plan":    {Pure: true, Imports: []string{"asset", "kind", "diff", "internal/graph", "internal/problem"}},
+		"plan":    {Pure: true, Imports: []string{"asset", "kind", "diff", "internal/graph", "internal/limit", "internal/problem"}},
 		"export":  {Pure: true, Imports: []string{"asset", "kind", "tree", "internal/problem"}},
 		"promote": {Pure: true, Imports: []string{"asset", "kind", "tree", "internal/graph", "internal/problem"}},
 
-		"internal/yaml11": {Pure: true, Imports: []string{"asset"}},
-		"internal/config": {Imports: []string{"asset", "internal/glob", "internal/problem"}},
-		"internal/secret": {Imports: []string{"asset"}},
+		"internal/yaml11": {Pure: true, Imports: []string{"asset", "internal/limit"}},
+		"internal/config": {Imports: []string{"asset", "internal/glob", "internal/limit", "internal/problem"}},
+		"internal/secret": {Imports: []string{"asset", "internal/limit"}},
 		// Programs and tests from outside: they use what users use.
 		"internal/bench":      {Imports: []string{All}},
 		"internal/acceptance": {Imports: []string{All}},
 
-		"azureml": {Imports: []string{"asset", "kind", "internal/content"}},
-		"state":   {Imports: []string{"asset", "plan"}},
+		"azureml": {Imports: []string{"asset", "kind", "internal/content", "internal/limit"}},
+		"state":   {Imports: []string{"asset", "plan", "internal/limit"}},
 		"web":     {Imports: []string{"asset", "diff", "plan"}},
 		"notify":  {Imports: []string{"asset", "diff", "plan"}},
 		"reconcile": {Imports: []string{

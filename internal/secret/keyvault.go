@@ -18,6 +18,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 
 	"mlsync.dev/mlsync/asset"
+	"mlsync.dev/mlsync/internal/limit"
 )
 
 // vaultDomains are the domains of Azure Key Vault in the clouds, with the
@@ -99,7 +100,7 @@ func (k *keyVault) Get(ctx context.Context, key string) (asset.Secret, error) {
 		return asset.Secret{}, fmt.Errorf("ask %s: %w", k.vault.Host, err)
 	}
 	defer func() { _ = resp.Body.Close() }() // it was only read
-	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, limit.SecretAnswer))
 	if err != nil {
 		return asset.Secret{}, fmt.Errorf("ask %s: the answer broke off", k.vault.Host)
 	}

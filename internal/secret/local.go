@@ -17,10 +17,11 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"mlsync.dev/mlsync/asset"
+	"mlsync.dev/mlsync/internal/limit"
 )
 
 // maxFile is the size of the largest file that is read.
-const maxFile = 4 << 20
+const maxFile = limit.SecretFile
 
 type env struct {
 	prefix string
@@ -166,7 +167,7 @@ func flatten(path string, data []byte) (map[string]asset.Secret, error) {
 }
 
 func collect(n *yaml.Node, prefix string, out map[string]asset.Secret, depth int) {
-	if depth > 32 {
+	if depth > limit.SecretDepth {
 		return
 	}
 	for i := 0; i+1 < len(n.Content); i += 2 {
