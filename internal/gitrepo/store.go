@@ -37,8 +37,8 @@ type store struct {
 var errMissing = errors.New("object is missing")
 
 const (
-	cacheSize   = 8 << 20  // of objects in memory
-	streamAbove = 4 << 20  // larger blobs are not held in memory
+	cacheSize   = 8 << 20       // of objects in memory
+	streamAbove = 4 << 20       // larger blobs are not held in memory
 	largestMeta = limit.GitMeta // a commit or a tree
 )
 

@@ -20,6 +20,7 @@ const (
 	VarText   = 1 << 20   // bytes that variables add to one text
 	Nested    = 16        // files that name files that name files
 	Included  = 10_000    // files that one asset is put together of
+	Problems  = 1_000     // problems of one file, after which the rest of it is not looked at
 )
 
 // mlsync.yaml.
