@@ -148,7 +148,7 @@ type waiter struct {
 func (w *waiter) next(ctx context.Context, resp *http.Response) error {
 	d := w.delay
 	if told, ok := retryAfter(resp, w.c.o.Clock.Now()); ok {
-		d = max(told, minPoll)
+		d = min(max(told, minPoll), limit.PollAsked)
 	} else {
 		w.delay = min(lastPoll, w.delay*3/2)
 	}

@@ -95,6 +95,7 @@ type resolved struct {
 	mlScope  string // of the service's own tokens
 	suffix   string
 	storage  *url.URL // nil unless overridden
+	listed   int      // items of one list
 }
 
 func resolve(o Options) (*resolved, error) {
@@ -106,7 +107,7 @@ func resolve(o Options) (*resolved, error) {
 	if o.Cloud == "custom" && (o.Endpoint == "" || o.AuthorityHost == "" && needsAuthority(o.Credential)) {
 		return nil, fmt.Errorf("cloud custom: endpoint and authority host must be given")
 	}
-	r := &resolved{Options: o, suffix: cmp.Or(hosts.storage, clouds["public"].storage)}
+	r := &resolved{Options: o, listed: limit.Listed, suffix: cmp.Or(hosts.storage, clouds["public"].storage)}
 	r.scope = strings.TrimRight(cmp.Or(o.Audience, hosts.endpoint, o.Endpoint), "/") + "/.default"
 	r.mlScope = cmp.Or(hosts.ml, clouds["public"].ml) + "/.default"
 	r.AuthorityHost = cmp.Or(o.AuthorityHost, hosts.authority)
