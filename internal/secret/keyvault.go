@@ -58,6 +58,11 @@ func KeyVault(vault string, cred azcore.TokenCredential, opts KeyVaultOptions) (
 	client := opts.Client
 	// Values must not end up in a log, whatever the caller logs otherwise.
 	client.Logging = policy.LogOptions{}
+	if client.Transport == nil {
+		// A vault redirects nowhere, and its answer is a secret: it must not come
+		// from another place, nor a token go there.
+		client.Transport = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	}
 	auth := runtime.NewBearerTokenPolicy(cred, []string{audience + "/.default"}, nil)
 	pipe := runtime.NewPipeline("mlsync", "v1", runtime.PipelineOptions{PerRetry: []policy.Policy{auth}}, &client)
 	return &keyVault{vault: u, pipe: pipe}, nil

@@ -108,9 +108,12 @@ func decrypt(data []byte, ids []age.Identity) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot be decrypted: %w", err)
 	}
-	plain, err := io.ReadAll(io.LimitReader(out, maxFile))
-	if err != nil {
+	plain, err := io.ReadAll(io.LimitReader(out, maxFile+1))
+	switch {
+	case err != nil:
 		return nil, fmt.Errorf("cannot be decrypted: %w", err)
+	case len(plain) > maxFile: // the rest of it would be missing without a word
+		return nil, fmt.Errorf("larger than %d bytes when it is decrypted", maxFile)
 	}
 	return plain, nil
 }
