@@ -87,6 +87,23 @@ var clouds = map[string]cloudHosts{
 	"usgov":  {"https://management.usgovcloudapi.net", "https://login.microsoftonline.us/", "core.usgovcloudapi.net", "https://ml.azure.us"},
 }
 
+// Official reports whether a host belongs to one of the clouds that have a
+// name: its Resource Manager, its authority, its storage.
+func Official(host string) bool {
+	host = strings.ToLower(host)
+	for _, c := range clouds {
+		for _, address := range []string{c.endpoint, c.authority} {
+			if u, err := url.Parse(address); err == nil && u.Host == host {
+				return true
+			}
+		}
+		if strings.HasSuffix(host, ".blob."+c.storage) || strings.HasSuffix(host, ".dfs."+c.storage) {
+			return true
+		}
+	}
+	return false
+}
+
 // resolved are checked options with nothing left to default.
 type resolved struct {
 	Options
