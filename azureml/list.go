@@ -11,10 +11,11 @@ import (
 	"strings"
 
 	"mlsync.dev/mlsync/asset"
+	"mlsync.dev/mlsync/internal/limit"
 )
 
 // maxPages bounds a list, against next links that never end.
-const maxPages = 10_000
+const maxPages = limit.Pages
 
 // item is one of a list: as the service sends it, and read.
 type item struct {
@@ -40,7 +41,7 @@ func (c *Client) List(ctx context.Context, path, apiVersion string, opts ...Opti
 func (c *Client) items(ctx context.Context, path, apiVersion string, opts ...Option) iter.Seq2[item, error] {
 	return func(yield func(item, error) bool) {
 		req := newRequest(http.MethodGet, path, apiVersion, nil, opts)
-		links, ids := map[string]bool{}, map[string]bool{}
+		links, ids, count := map[string]bool{}, map[string]bool{}, 0
 		for n := 1; ; n++ {
 			value, next, err := c.page(ctx, req, n > 1)
 			if err != nil {
@@ -48,6 +49,10 @@ func (c *Client) items(ctx context.Context, path, apiVersion string, opts ...Opt
 				return
 			}
 			for raw := range asset.Elements(value) {
+				if count++; count > c.o.listed {
+					yield(item{}, &Unknown{Method: http.MethodGet, Path: path, Err: fmt.Errorf("the list has more than %d items", c.o.listed)})
+					return
+				}
 				it := item{raw, asset.ParseValid(raw)}
 				if !seen(ids, it.rest) && !yield(it, nil) {
 					return

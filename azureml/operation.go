@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"mlsync.dev/mlsync/internal/limit"
 )
 
 // Operation is a long-running operation under way. It can be stored and waited
@@ -27,7 +29,7 @@ type Operation struct {
 
 const (
 	firstPoll = time.Second
-	lastPoll  = 30 * time.Second
+	lastPoll  = limit.Poll
 	minPoll   = 100 * time.Millisecond
 )
 
@@ -146,7 +148,7 @@ type waiter struct {
 func (w *waiter) next(ctx context.Context, resp *http.Response) error {
 	d := w.delay
 	if told, ok := retryAfter(resp, w.c.o.Clock.Now()); ok {
-		d = max(told, minPoll)
+		d = min(max(told, minPoll), limit.PollAsked)
 	} else {
 		w.delay = min(lastPoll, w.delay*3/2)
 	}

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+
+	"mlsync.dev/mlsync/internal/limit"
 )
 
 // Options say how to reach the service. The zero value is the public cloud
@@ -85,6 +87,23 @@ var clouds = map[string]cloudHosts{
 	"usgov":  {"https://management.usgovcloudapi.net", "https://login.microsoftonline.us/", "core.usgovcloudapi.net", "https://ml.azure.us"},
 }
 
+// Official reports whether a host belongs to one of the clouds that have a
+// name: its Resource Manager, its authority, its storage.
+func Official(host string) bool {
+	host = strings.ToLower(host)
+	for _, c := range clouds {
+		for _, address := range []string{c.endpoint, c.authority} {
+			if u, err := url.Parse(address); err == nil && u.Host == host {
+				return true
+			}
+		}
+		if strings.HasSuffix(host, ".blob."+c.storage) || strings.HasSuffix(host, ".dfs."+c.storage) {
+			return true
+		}
+	}
+	return false
+}
+
 // resolved are checked options with nothing left to default.
 type resolved struct {
 	Options
@@ -93,6 +112,7 @@ type resolved struct {
 	mlScope  string // of the service's own tokens
 	suffix   string
 	storage  *url.URL // nil unless overridden
+	listed   int      // items of one list
 }
 
 func resolve(o Options) (*resolved, error) {
@@ -104,7 +124,7 @@ func resolve(o Options) (*resolved, error) {
 	if o.Cloud == "custom" && (o.Endpoint == "" || o.AuthorityHost == "" && needsAuthority(o.Credential)) {
 		return nil, fmt.Errorf("cloud custom: endpoint and authority host must be given")
 	}
-	r := &resolved{Options: o, suffix: cmp.Or(hosts.storage, clouds["public"].storage)}
+	r := &resolved{Options: o, listed: limit.Listed, suffix: cmp.Or(hosts.storage, clouds["public"].storage)}
 	r.scope = strings.TrimRight(cmp.Or(o.Audience, hosts.endpoint, o.Endpoint), "/") + "/.default"
 	r.mlScope = cmp.Or(hosts.ml, clouds["public"].ml) + "/.default"
 	r.AuthorityHost = cmp.Or(o.AuthorityHost, hosts.authority)
@@ -118,11 +138,11 @@ func resolve(o Options) (*resolved, error) {
 		}
 	}
 	r.Reads, r.Writes, r.Deletes = cmp.Or(o.Reads, 20), cmp.Or(o.Writes, 8), cmp.Or(o.Deletes, 8)
-	r.InFlight, r.Tries = cmp.Or(o.InFlight, 10), cmp.Or(o.Tries, 6)
+	r.InFlight, r.Tries = cmp.Or(o.InFlight, 10), cmp.Or(o.Tries, limit.Tries)
 	if r.Reads < 0 || r.Writes < 0 || r.Deletes < 0 || r.InFlight < 0 || r.Tries < 0 {
 		return nil, fmt.Errorf("rates, requests in flight and tries must be positive")
 	}
-	r.MaxWait, r.Timeout = cmp.Or(o.MaxWait, 10*time.Minute), cmp.Or(o.Timeout, 2*time.Minute)
+	r.MaxWait, r.Timeout = cmp.Or(o.MaxWait, limit.Throttled), cmp.Or(o.Timeout, limit.Request)
 	r.UserAgent = cmp.Or(o.UserAgent, "mlsync")
 	if r.Clock == nil {
 		r.Clock = wall{}

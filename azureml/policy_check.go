@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+
+	"mlsync.dev/mlsync/internal/limit"
 )
 
 // checkPolicy stands just above the network: it counts and logs every attempt,
@@ -90,6 +92,9 @@ func unusable(method string, c *call, resp *http.Response, body []byte) string {
 	if !json.Valid(body) {
 		return "truncated or malformed json"
 	}
+	if deep(body) {
+		return "json that is nested too deep"
+	}
 	if body[0] != '{' && !bytes.Equal(body, []byte("null")) {
 		return "json that is no object"
 	}
@@ -99,8 +104,30 @@ func unusable(method string, c *call, resp *http.Response, body []byte) string {
 	return ""
 }
 
+// deep tells whether valid JSON nests deeper than the service's assets can:
+// what is done with them goes as deep as they do.
+func deep(body []byte) bool {
+	depth, quoted := 0, false
+	for i := 0; i < len(body); i++ {
+		switch c := body[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			if depth++; depth > limit.AnswerDepth {
+				return true
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return false
+}
+
 // maxBody bounds the answer of Resource Manager.
-const maxBody = 64 << 20
+const maxBody = limit.Answer
 
 // limitBody is a transport that refuses endless answers.
 type limitBody struct{ next policy.Transporter }

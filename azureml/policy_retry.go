@@ -11,11 +11,13 @@ import (
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+
+	"mlsync.dev/mlsync/internal/limit"
 )
 
 const (
 	firstDelay = 800 * time.Millisecond
-	maxDelay   = 30 * time.Second
+	maxDelay   = limit.Backoff
 )
 
 // retryPolicy repeats what may be repeated. It stands above azcore's own retry
@@ -51,11 +53,17 @@ func (p *retryPolicy) Do(req *policy.Request) (*http.Response, error) {
 		if !v.told && !v.login {
 			delay = p.backoff(round)
 		}
-		if v.throttled {
-			if waited += delay; waited > p.o.MaxWait {
-				drain(resp)
-				return nil, &Throttled{Until: p.o.Clock.Now().Add(delay), Method: req.Raw().Method, Path: c.path}
+		if v.throttled || delay > maxDelay { // the service may ask for any time
+			waited += delay
+		}
+		if waited > p.o.MaxWait {
+			if !v.throttled {
+				return p.last(req, c, resp, err, v)
 			}
+			drain(resp)
+			return nil, &Throttled{Until: p.o.Clock.Now().Add(delay), Method: req.Raw().Method, Path: c.path}
+		}
+		if v.throttled {
 			p.stats.throttled.Add(1)
 		}
 		drain(resp)

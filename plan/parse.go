@@ -7,10 +7,11 @@ import (
 	"fmt"
 
 	"mlsync.dev/mlsync/asset"
+	"mlsync.dev/mlsync/internal/limit"
 )
 
 // MaxSaved is the size of the largest saved plan that ParseJSON reads, in bytes.
-const MaxSaved = 256 << 20
+const MaxSaved = limit.PlanBytes
 
 // Saved is what is needed of a saved plan to tell whether it still holds: the
 // plan is made again and compared, never carried out from the file.

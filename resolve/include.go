@@ -4,11 +4,12 @@ import (
 	"slices"
 
 	"mlsync.dev/mlsync/asset"
+	"mlsync.dev/mlsync/internal/limit"
 	"mlsync.dev/mlsync/kind"
 )
 
 // maxIncludes bounds files that name files that name files.
-const maxIncludes = 16
+const maxIncludes = limit.Nested
 
 // include puts the assets that stand in files of their own in place of the
 // names of these files, and completes what holds them: inner parts first. at is
@@ -97,6 +98,17 @@ func (w *work) file(t kind.Ref, s kind.Site, name string) *asset.Value {
 	return got
 }
 
+// room counts the files that are included, and reports whether there may be
+// more: files that name each other twice, sixteen deep, are sixty thousand.
+// That there are too many is said once.
+func (r *resolver) room(v *asset.Value) bool {
+	r.included++
+	if r.included == limit.Included+1 {
+		r.problems.Hintf(v.Pos(), "too_large", "register components and refer to them by name", "the assets of the tree include more than %d files", limit.Included)
+	}
+	return r.included <= limit.Included
+}
+
 // included reads the file with the name v, which holds a what, checks it, and
 // lets inside include what it names itself. It is nil if that is reported to
 // be wrong.
@@ -107,6 +119,9 @@ func (w *work) included(v *asset.Value, what string, check func(c *kind.Checker,
 	}
 	if slices.Contains(w.including, full) || len(w.including) == maxIncludes {
 		w.badf(v, "cycle", "break the circle of files", "%q includes itself through other files", full)
+		return nil
+	}
+	if !w.room(v) {
 		return nil
 	}
 	doc := w.document(v, full)

@@ -9,6 +9,7 @@ import (
 
 	"mlsync.dev/mlsync/asset"
 	"mlsync.dev/mlsync/internal/content"
+	"mlsync.dev/mlsync/internal/limit"
 	"mlsync.dev/mlsync/kind"
 )
 
@@ -16,7 +17,7 @@ import (
 const DefaultDatastore = "workspaceblobstore"
 
 // maxDocument is the size limit of a YAML file or script that is sent as text.
-const maxDocument = 1 << 20
+const maxDocument = limit.FileBytes
 
 // local resolves a field that may hold a path.
 func (w *work) local(t kind.Local, s kind.Site) *asset.Value {

@@ -39,6 +39,7 @@ type resolver struct {
 	active      map[*asset.Asset]bool
 	opened      map[string]*hashed
 	holds       map[*kind.Variant]bool // variants whose assets may hold others
+	included    int                    // files that assets were put together of
 	want        *Want
 	problems    problem.List
 }

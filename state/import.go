@@ -10,6 +10,7 @@ import (
 	"io"
 
 	"mlsync.dev/mlsync/asset"
+	"mlsync.dev/mlsync/internal/limit"
 )
 
 // ImportOptions say what an import may do and how much it takes.
@@ -28,10 +29,10 @@ type ImportOptions struct {
 // when they come to this one.
 func (s *Store) Import(ctx context.Context, r io.Reader, opts ImportOptions) error {
 	if opts.MaxLine == 0 {
-		opts.MaxLine = 16 << 20
+		opts.MaxLine = limit.ImportLine
 	}
 	if opts.MaxLines == 0 {
-		opts.MaxLines = 10_000_000
+		opts.MaxLines = limit.ImportLines
 	}
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, opts.MaxLine)

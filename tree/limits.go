@@ -1,5 +1,7 @@
 package tree
 
+import "mlsync.dev/mlsync/internal/limit"
+
 // Limits bound what one tree may make mlsync do. Zero values mean the
 // defaults.
 type Limits struct {
@@ -16,6 +18,12 @@ type Limits struct {
 	Entries int
 	// Documents is the number of documents of one file: 1 000.
 	Documents int
+	// Total is the size of all files together: 128 MiB.
+	Total int
+	// Names is the number of files and folders of any sort that are passed on
+	// the way: 1 000 000. A commit of a few kilobytes can hold more than could
+	// be passed in a lifetime, when the same folder stands in it many times.
+	Names int
 }
 
 func (l Limits) orDefaults() Limits {
@@ -23,12 +31,14 @@ func (l Limits) orDefaults() Limits {
 		at    *int
 		value int
 	}{
-		{&l.Files, 10_000},
-		{&l.Bytes, 1 << 20},
-		{&l.Depth, 64},
-		{&l.Aliased, 10_000},
-		{&l.Entries, 10_000},
-		{&l.Documents, 1_000},
+		{&l.Files, limit.TreeFiles},
+		{&l.Bytes, limit.FileBytes},
+		{&l.Depth, limit.Depth},
+		{&l.Aliased, limit.Aliased},
+		{&l.Entries, limit.Entries},
+		{&l.Documents, limit.Documents},
+		{&l.Total, limit.TreeBytes},
+		{&l.Names, limit.TreeNames},
 	} {
 		if *d.at <= 0 {
 			*d.at = d.value

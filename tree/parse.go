@@ -11,6 +11,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"mlsync.dev/mlsync/asset"
+	"mlsync.dev/mlsync/internal/limit"
 	"mlsync.dev/mlsync/internal/problem"
 	"mlsync.dev/mlsync/internal/yaml11"
 )
@@ -31,7 +32,9 @@ func Parse(data []byte, file string, opts ParseOptions) ([]*asset.Value, problem
 	p := &parser{file: file, opts: opts, lim: opts.Limits.orDefaults(), bad: bad}
 	var docs []*asset.Value
 	for _, n := range nodes {
-		p.aliased, p.tooMany = 0, false
+		if p.tooMany {
+			break // it was said; what follows may cost as much again
+		}
 		v := p.value(n.Content[0], nil, 1)
 		if v != nil && v.Type() != asset.Null {
 			docs = append(docs, v)
@@ -165,7 +168,7 @@ func (p *parser) list(n *yaml.Node, pos problem.Pos, depth int) *asset.Value {
 	list := asset.NewList().At(pos)
 	for _, item := range n.Content {
 		v := p.value(item, nil, depth+1)
-		if p.tooMany {
+		if p.tooMany = p.tooMany || p.full(p.pos(item)); p.tooMany {
 			return nil
 		}
 		if v == nil {
@@ -197,7 +200,7 @@ func (p *parser) mapping(n *yaml.Node, pos problem.Pos, depth int) *asset.Value 
 	}
 	seen := make(map[string]problem.Pos, len(n.Content)/2)
 	for i := 0; i < len(n.Content); i += 2 {
-		if p.tooMany {
+		if p.tooMany = p.tooMany || p.full(p.pos(n.Content[i])); p.tooMany {
 			return nil
 		}
 		if !isMerge(n.Content[i]) {
@@ -221,6 +224,16 @@ func (p *parser) entry(m *asset.Value, keyNode, item *yaml.Node, seen map[string
 	}
 	seen[key] = p.pos(keyNode)
 	m.Set(key, v)
+}
+
+// full reports whether there are so many problems that the rest of the file is
+// not looked at, and says so.
+func (p *parser) full(pos problem.Pos) bool {
+	if len(p.bad) < limit.Problems {
+		return false
+	}
+	p.bad.Addf(pos, "too_large", "%d problems: the rest of the file is not looked at", len(p.bad))
+	return true
 }
 
 func isMerge(n *yaml.Node) bool {

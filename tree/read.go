@@ -117,7 +117,9 @@ type reader struct {
 	bad     problem.List
 	drafts  []*draft // the documents that are assets, in the order of the files
 	patches []*patch // the documents of overlays
-	count   int
+	count   int // YAML files so far
+	names   int // files and folders so far
+	bytes   int // of the YAML files that were read
 }
 
 var errEnough = errors.New("enough files")
@@ -129,6 +131,9 @@ func (r *reader) walk(fsys fs.FS) {
 			r.bad.Addf(problem.Pos{File: name}, "unreadable", "cannot be read: %s", plainError(err))
 			return nil
 		}
+		if r.names++; r.names > lim.Names {
+			return r.enough("files and folders of any sort", lim.Names)
+		}
 		if d.IsDir() {
 			if name != "." && (strings.HasPrefix(d.Name(), ".") || glob.Any(r.opts.Apart, name) && !r.overlaid(name)) {
 				return fs.SkipDir
@@ -139,15 +144,22 @@ func (r *reader) walk(fsys fs.FS) {
 			return nil
 		}
 		if r.count++; r.count > lim.Files {
-			r.bad.Hintf(problem.Pos{}, "too_large", "exclude folders in mlsync.yaml or raise the limit", "the tree has more than %d YAML files", lim.Files)
-			return errEnough
+			return r.enough("YAML files", lim.Files)
 		}
-		r.file(fsys, name, lim)
+		if r.file(fsys, name, lim); r.bytes > lim.Total {
+			return r.enough("bytes of YAML", lim.Total)
+		}
 		return nil
 	})
 	if err != nil && !errors.Is(err, errEnough) {
 		r.bad.Addf(problem.Pos{File: "."}, "unreadable", "cannot be read: %s", plainError(err))
 	}
+}
+
+// enough says that the tree has too many of something, and ends the walk.
+func (r *reader) enough(what string, limit int) error {
+	r.bad.Hintf(problem.Pos{}, "too_large", "keep the assets in a folder of their own, and name it with --dir or repository.path", "the tree has more than %d %s", limit, what)
+	return errEnough
 }
 
 // plainError is err without the path, which the problem says already.
@@ -198,6 +210,7 @@ func (r *reader) file(fsys fs.FS, name string, lim Limits) {
 		r.bad.Addf(problem.Pos{File: name}, "unreadable", "cannot be read: %s", plainError(err))
 		return
 	}
+	r.bytes += len(data)
 	docs, bad := Parse(data, name, r.opts.Parse)
 	if len(bad.Errors()) > 0 && !r.keepBad(f, data, docs, rel, bad) {
 		return

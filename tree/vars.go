@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"mlsync.dev/mlsync/asset"
+	"mlsync.dev/mlsync/internal/limit"
 	"mlsync.dev/mlsync/internal/problem"
 )
 
@@ -16,7 +17,7 @@ var (
 )
 
 // maxText is how many bytes variables may add to one text.
-const maxText = 1 << 20
+const maxText = limit.VarText
 
 // Substitute replaces ${{ var.NAME }} in the values of v. A value that is
 // nothing else takes the variable with its sort, within a text the variable's

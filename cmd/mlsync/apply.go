@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -132,7 +133,7 @@ func savedOptions(file string, f *planFlags) ([]string, error) {
 }
 
 func readPlan(file string) (*plan.Saved, error) {
-	data, err := os.ReadFile(file)
+	data, err := readBounded(func() (fs.File, error) { return os.Open(file) }, plan.MaxSaved)
 	if err != nil {
 		return nil, err
 	}

@@ -171,7 +171,7 @@ func (a *app) openExport(ctx context.Context, f exportFlags) (*exporting, error)
 	if x.dir, err = filepath.Abs(x.shown); err != nil {
 		return nil, err
 	}
-	if x.client, err = a.connect(x.target); err != nil {
+	if x.client, err = a.connect(x.target, f.endpoint, f.storage); err != nil {
 		return nil, err
 	}
 	x.ws = x.client.Workspace(scopeOf(x.target))

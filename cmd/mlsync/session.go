@@ -21,6 +21,7 @@ import (
 	"mlsync.dev/mlsync/azureml"
 	"mlsync.dev/mlsync/internal/config"
 	"mlsync.dev/mlsync/internal/gitrepo"
+	"mlsync.dev/mlsync/internal/limit"
 	"mlsync.dev/mlsync/internal/problem"
 	"mlsync.dev/mlsync/internal/secret"
 	"mlsync.dev/mlsync/kind"
@@ -73,7 +74,7 @@ type session struct {
 
 // readConfig reads mlsync.yaml. A file that is not there is the default.
 func (a *app) readConfig() (*config.Config, problem.List, error) {
-	data, err := os.ReadFile(a.path(a.flags.config))
+	data, err := readBounded(func() (fs.File, error) { return os.Open(a.path(a.flags.config)) }, limit.FileBytes)
 	if errors.Is(err, fs.ErrNotExist) && a.flags.config == config.File {
 		return config.Default(), nil, nil
 	}
@@ -138,7 +139,7 @@ func (a *app) open(ctx context.Context, f targetFlags) (*session, error) {
 	if cfg.Repository.URL == "" {
 		cfg.Repository.URL = s.origin()
 	}
-	if s.client, err = a.connect(s.target); err != nil {
+	if s.client, err = a.connect(s.target, f.endpoint, f.storage); err != nil {
 		return nil, err
 	}
 	s.ws = s.client.Workspace(scopeOf(s.target))
@@ -254,9 +255,13 @@ func scopeOf(t *config.Target) kind.Scope {
 	return kind.Scope{Subscription: t.Subscription, ResourceGroup: t.ResourceGroup, Workspace: t.Workspace, Registry: t.Registry}
 }
 
-// connect makes the client of a target. An emulator on this machine that
+// connect makes the client of a target; given are addresses that come from the
+// command line and not from the repository. An emulator on this machine that
 // speaks plain http takes any token, so none is asked of Azure for it.
-func (a *app) connect(t *config.Target) (*azureml.Client, error) {
+func (a *app) connect(t *config.Target, given ...string) (*azureml.Client, error) {
+	if err := a.trusted(t, given); err != nil {
+		return nil, err
+	}
 	o := azureml.Options{
 		Cloud: cloudName(t.Cloud), Endpoint: t.Endpoint, StorageEndpoint: t.StorageEndpoint, AuthorityHost: t.Authority,
 		CAFile: t.CAFile, Credential: strings.ReplaceAll(t.Identity.Type, "_", "-"), ClientID: t.Identity.ClientID, TenantID: t.Identity.TenantID,

@@ -12,6 +12,7 @@ import (
 
 	"mlsync.dev/mlsync/internal/config"
 	"mlsync.dev/mlsync/internal/gitrepo"
+	"mlsync.dev/mlsync/internal/limit"
 	"mlsync.dev/mlsync/reconcile"
 )
 
@@ -170,7 +171,7 @@ func (d *daemon) refOf(t *config.Target) gitrepo.Ref {
 // configAt is the configuration of a commit, with the flags laid over it; that
 // of the daemon if the commit has none.
 func (d *daemon) configAt(c reconcile.Commit) (*config.Config, error) {
-	data, err := fs.ReadFile(c.FS, config.File)
+	data, err := readBounded(func() (fs.File, error) { return c.FS.Open(config.File) }, limit.FileBytes)
 	if errors.Is(err, fs.ErrNotExist) {
 		return d.cfg, nil
 	}
@@ -184,5 +185,5 @@ func (d *daemon) configAt(c reconcile.Commit) (*config.Config, error) {
 	cfg.Repository = d.cfg.Repository
 	cfg.Owner = cmp.Or(d.cfg.Owner, cfg.Owner)
 	d.override(cfg)
-	return cfg, nil
+	return cfg, pinned(d.cfg, cfg)
 }

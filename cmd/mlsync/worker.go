@@ -125,7 +125,7 @@ const runsKept = 1000
 // open connects to the target's workspace.
 func (w *worker) open(ctx context.Context, cfg *config.Config, t *config.Target) (*reconcile.Pass, *journal, error) {
 	d := w.daemon
-	client, err := d.connect(t)
+	client, err := d.connect(t, d.flags.endpoint, d.flags.storage)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -233,6 +233,7 @@ func TestSchemaTakesWhatReadTakes(t *testing.T) {
 
 func FuzzRead(f *testing.F) {
 	f.Add(full)
+	examples(f)
 	f.Add("targets: {a: {depends_on: [a]}}\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		docs, _ := tree.Parse([]byte(text), config.File, tree.ParseOptions{})

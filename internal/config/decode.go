@@ -11,6 +11,7 @@ import (
 
 	"mlsync.dev/mlsync/asset"
 	"mlsync.dev/mlsync/internal/glob"
+	"mlsync.dev/mlsync/internal/limit"
 	"mlsync.dev/mlsync/internal/problem"
 )
 
@@ -109,6 +110,9 @@ func texts(key, doc string, to *[]string, check func(string) string) field {
 			items = []*asset.Value{v}
 		}
 		*to = []string{}
+		if !d.fits(v) {
+			return
+		}
 		for _, item := range items {
 			if item.Type() != asset.String {
 				d.badf(item, "", "want a text or a list of texts, not %s", describe(item))
@@ -119,6 +123,16 @@ func texts(key, doc string, to *[]string, check func(string) string) field {
 			}
 		}
 	}}
+}
+
+// fits reports whether a list has no more entries than a list may have: each
+// file is held against all of them.
+func (d *decoder) fits(v *asset.Value) bool {
+	if v.Type() == asset.List && v.Len() > limit.ConfigList {
+		d.badf(v, "write fewer and wider ones", "%d entries are more than %d", v.Len(), limit.ConfigList)
+		return false
+	}
+	return true
 }
 
 func anyText(string) string { return "" }
@@ -195,13 +209,26 @@ func schedule(key, doc string, to *string) field {
 			*to = ""
 			return
 		}
-		if _, err := cron.ParseStandard(v.Str()); v.Type() != asset.String || err != nil {
+		if v.Type() != asset.String || !runs(v.Str()) {
 			d.badf(v, `write five fields such as "*/15 * * * *", @hourly, @every 15m, or off`, "%s is not a cron schedule", describe(v))
 			return
 		}
 		*to = v.Str()
 	}
 	return f
+}
+
+// runs reports whether a text is a schedule that comes round. The parser panics
+// on a time zone without a schedule behind it, and takes the 30th of February.
+func runs(text string) bool {
+	if zone := strings.HasPrefix(text, "TZ=") || strings.HasPrefix(text, "CRON_TZ="); zone && !strings.Contains(text, " ") {
+		return false
+	}
+	s, err := cron.ParseStandard(text)
+	if err != nil || strings.HasPrefix(text, "@every -") {
+		return false
+	}
+	return !s.Next(time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)).IsZero()
 }
 
 func object(key, doc string, fields []field) field {
@@ -221,7 +248,12 @@ func entries(key, doc string, of map[string]any, each func(d *decoder, name stri
 	}}
 }
 
-func badGlob(s string) string { return glob.Bad(s) }
+func badGlob(s string) string {
+	if len(s) > limit.Pattern {
+		return fmt.Sprintf("a glob has at most %d bytes", limit.Pattern)
+	}
+	return glob.Bad(s)
+}
 
 // schemaOf is the JSON Schema of a map with the given keys.
 func schemaOf(fields []field) map[string]any {

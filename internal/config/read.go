@@ -111,6 +111,9 @@ func rules(d *decoder, v *asset.Value, c *Config) {
 		d.badf(v, "begin each rule with a dash", "want a list of rules, not %s", describe(v))
 		return
 	}
+	if !d.fits(v) {
+		return
+	}
 	for _, item := range v.Items() {
 		r := Rule{Pos: item.Pos()}
 		d.object(item, ruleFields(&r))

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"mlsync.dev/mlsync/internal/limit"
 )
 
 // Options say how a path is read. The zero value is the rule for data, models,
@@ -26,9 +28,11 @@ type Options struct {
 	// RootName is the base name of the content when path is the root of the
 	// file system itself, which has no name of its own. Empty means "code".
 	RootName string
-	// MaxFiles and MaxBytes bound the content; zero means no bound.
-	MaxFiles int
-	MaxBytes int64
+	// MaxFiles and MaxBytes bound the content, MaxNames what is passed on the
+	// way, folders and what is left out among it: the same folder may stand in
+	// a commit many times. Zeros mean the limits of all uploads.
+	MaxFiles, MaxNames int
+	MaxBytes           int64
 	// Cache, if not nil, remembers hashes of unchanged content.
 	Cache Cache
 }
@@ -123,8 +127,8 @@ func Open(ctx context.Context, fsys fs.FS, name string, opt Options) (*Content, 
 		c.Base = path.Base(name)
 		c.Files = []File{{Rel: c.Base, Size: root.size, node: root}}
 		c.feed = []feedItem{{file: root}}
-		if over(opt.MaxBytes, root.size) {
-			return nil, limitError(name, root.size, "bytes", opt.MaxBytes)
+		if root.size > opt.bytes() {
+			return nil, limitError(name, root.size, "bytes", opt.bytes())
 		}
 		return c, checkName(c.Base)
 	}
@@ -183,8 +187,11 @@ type node struct {
 	children func() ([]*node, error)
 }
 
-func over(limit, n int64) bool { return limit > 0 && n > limit }
+func (o Options) names() int   { return cmp.Or(o.MaxNames, limit.ContentNames) }
+func (o Options) bytes() int64 { return cmp.Or(o.MaxBytes, limit.ContentBytes) }
 
-func limitError(name string, n int64, what string, limit int64) error {
-	return fmt.Errorf("%s: %d %s or more, %d allowed: %w", name, n, what, limit, ErrLimit)
+func over(most, n int64) bool { return most > 0 && n > most }
+
+func limitError(name string, n int64, what string, most int64) error {
+	return fmt.Errorf("%s: %d %s or more, %d allowed: %w", name, n, what, most, ErrLimit)
 }

@@ -5,10 +5,12 @@ import (
 	"io"
 	"regexp"
 	"strings"
+
+	"mlsync.dev/mlsync/internal/limit"
 )
 
 // maxIgnoreFile bounds the ignore file that is read.
-const maxIgnoreFile = 1 << 20
+const maxIgnoreFile = limit.IgnoreBytes
 
 // rules are the patterns of one ignore file, in order; the last that matches
 // wins. Nested ignore files are not read, save by Merge.
@@ -84,16 +86,16 @@ func ignoreLines(root *node) ([]string, error) {
 	return nil, nil
 }
 
-func readAll(n *node, limit int64) (string, error) {
-	if n.size > limit {
-		return "", limitError(n.name, n.size, "bytes", limit)
+func readAll(n *node, most int64) (string, error) {
+	if n.size > most {
+		return "", limitError(n.name, n.size, "bytes", most)
 	}
 	f, err := n.open()
 	if err != nil {
 		return "", err
 	}
 	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, limit))
+	b, err := io.ReadAll(io.LimitReader(f, most))
 	return string(b), err
 }
 
@@ -107,6 +109,10 @@ func newRules(lines []string) (*rules, error) {
 		if p == nil {
 			continue
 		}
+		// Each path is held against each pattern, and each is kept compiled.
+		if len(r.patterns) == limit.IgnoreLines {
+			return nil, limitError("ignore file", int64(len(r.patterns))+1, "patterns", limit.IgnoreLines)
+		}
 		r.patterns = append(r.patterns, *p)
 		r.negated = r.negated || !p.include
 	}
@@ -118,6 +124,9 @@ func compile(line string) (*pattern, error) {
 	s := strings.TrimSpace(line)
 	if s == "" || s == "/" || strings.HasPrefix(s, "#") {
 		return nil, nil
+	}
+	if len(s) > limit.IgnoreLine {
+		return nil, limitError("ignore file", int64(len(s)), "bytes in one pattern", limit.IgnoreLine)
 	}
 	p := &pattern{include: true}
 	if rest, ok := strings.CutPrefix(s, "!"); ok {

@@ -48,6 +48,7 @@ type merger struct {
 	taken map[string]*node // entries of the code directory
 	home  string           // where the code directory is
 	depth int
+	names int // files and folders copied so far
 }
 
 // code copies the code and returns the ignore rules of the root.
@@ -156,6 +157,9 @@ func (m *merger) copyDir(ctx context.Context, n *node, at string, out *folder, i
 	children, err := n.children()
 	if err != nil {
 		return err
+	}
+	if m.names += len(children); m.names > m.opt.names() {
+		return limitError(at, int64(m.names), "files and folders", int64(m.opt.names()))
 	}
 	for _, c := range children {
 		if err := m.copy(ctx, c, path.Join(at, c.name), out, c.name, ignore); err != nil {

@@ -6,10 +6,12 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+
+	"mlsync.dev/mlsync/internal/limit"
 )
 
 // maxLinks bounds the symlinks followed for one path.
-const maxLinks = 40
+const maxLinks = limit.Links
 
 // fsTree makes nodes of an fs.FS. It resolves every symlink itself, because
 // os.DirFS would follow one out of the tree.

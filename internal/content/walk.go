@@ -7,10 +7,12 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"mlsync.dev/mlsync/internal/limit"
 )
 
 // maxDepth bounds the nesting of directories.
-const maxDepth = 256
+const maxDepth = limit.FolderDepth
 
 // walk collects the files of a directory that count.
 type walk struct {
@@ -19,6 +21,7 @@ type walk struct {
 	opt   Options
 
 	depth int
+	names int // files and folders so far, those that are left out too
 	bytes int64
 	files []File
 	feed  []feedItem
@@ -43,6 +46,9 @@ func (w *walk) dir(ctx context.Context, n *node, rel string, fed bool) error {
 	slices.SortFunc(children, func(a, b *node) int {
 		return cmp.Or(cmp.Compare(strings.ToLower(a.name), strings.ToLower(b.name)), cmp.Compare(a.name, b.name))
 	})
+	if w.names += len(children); w.names > w.opt.names() {
+		return limitError(w.path, int64(w.names), "files and folders", int64(w.opt.names()))
+	}
 	for _, c := range children {
 		crel := c.name
 		if rel != "" {
@@ -87,8 +93,8 @@ func (w *walk) entry(ctx context.Context, c *node, rel string, fed bool) error {
 	if over(int64(w.opt.MaxFiles), int64(len(w.files))) {
 		return limitError(w.path, int64(len(w.files)), "files", int64(w.opt.MaxFiles))
 	}
-	if over(w.opt.MaxBytes, w.bytes) {
-		return limitError(w.path, w.bytes, "bytes", w.opt.MaxBytes)
+	if w.bytes > w.opt.bytes() {
+		return limitError(w.path, w.bytes, "bytes", w.opt.bytes())
 	}
 	if fed {
 		w.feed = append(w.feed, feedItem{name: c.name, file: c})

@@ -8,6 +8,8 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp/capability"
+
+	"mlsync.dev/mlsync/internal/limit"
 )
 
 // Ref names one commit of a remote, now and in future: a branch, a tag, the
@@ -71,7 +73,7 @@ func checkRefName(name string) error {
 	switch {
 	case name == "" || name == "@":
 		return bad("it names nothing")
-	case len(name) > 1024:
+	case len(name) > limit.RefName:
 		return bad("it is longer than 1024 bytes")
 	case strings.Contains(name, "..") || strings.Contains(name, "@{") || strings.Contains(name, "//"):
 		return bad("'..', '@{' and '//' are not allowed")

@@ -13,6 +13,8 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/object"
+
+	"mlsync.dev/mlsync/internal/limit"
 )
 
 // Hash is the name of a git object: 40 lower case hexadecimal digits.
@@ -87,10 +89,10 @@ func Open(opts Options) (*Repo, error) {
 		return nil, invalid("git options", "depth, timeout and largest pack may not be negative")
 	}
 	if opts.Timeout == 0 {
-		opts.Timeout = 5 * time.Minute
+		opts.Timeout = limit.FetchTime
 	}
 	if opts.MaxPack == 0 {
-		opts.MaxPack = 2 << 30
+		opts.MaxPack = limit.Pack
 	}
 	if opts.Credential == nil {
 		opts.Credential = Fixed(loc.credential())

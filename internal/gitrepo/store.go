@@ -17,6 +17,8 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/cache"
 	"github.com/go-git/go-git/v5/plumbing/object"
 	"github.com/go-git/go-git/v5/storage/filesystem"
+
+	"mlsync.dev/mlsync/internal/limit"
 )
 
 // store is one bare repository on disk. Every object that is read from it is
@@ -35,9 +37,9 @@ type store struct {
 var errMissing = errors.New("object is missing")
 
 const (
-	cacheSize   = 8 << 20  // of objects in memory
-	streamAbove = 4 << 20  // larger blobs are not held in memory
-	largestMeta = 64 << 20 // a commit or a tree
+	cacheSize   = 8 << 20       // of objects in memory
+	streamAbove = 4 << 20       // larger blobs are not held in memory
+	largestMeta = limit.GitMeta // a commit or a tree
 )
 
 // openStore opens the bare repository in dir and makes it if need be. Only the

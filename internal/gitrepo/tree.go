@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
+
+	"mlsync.dev/mlsync/internal/limit"
 )
 
 // Tree is the folder of a commit, or a folder below it, as a read-only file
@@ -35,7 +37,7 @@ var (
 )
 
 // largestFile bounds what ReadFile holds in memory; Open reads any size.
-const largestFile = 256 << 20
+const largestFile = limit.GitFile
 
 // Tree returns the files of a commit that was fetched or pushed. One that is
 // not in the mirror gives ErrNotFound.
@@ -196,7 +198,7 @@ func (t *Tree) stat(op, name string) (fs.FileInfo, error) {
 }
 
 // longestLink bounds where a link may point, as PATH_MAX does.
-const longestLink = 4096
+const longestLink = limit.GitLink
 
 // ReadLink returns where a symbolic link points, as written: it may lead
 // anywhere.

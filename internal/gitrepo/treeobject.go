@@ -10,10 +10,12 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-git/go-git/v5/plumbing"
+
+	"mlsync.dev/mlsync/internal/limit"
 )
 
 // deepest is how far folders may be nested.
-const deepest = 128
+const deepest = limit.GitDepth
 
 // treeEntry is one line of a git tree.
 type treeEntry struct {

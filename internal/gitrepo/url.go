@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	"mlsync.dev/mlsync/internal/limit"
 )
 
 // location is a remote's URL, checked and taken apart.
@@ -45,7 +47,7 @@ func parseURL(raw string) (location, error) {
 	switch {
 	case raw == "":
 		return location{}, invalid("git url", "it is empty")
-	case len(raw) > 4096:
+	case len(raw) > limit.URL:
 		return location{}, invalid("git url", "it is longer than 4096 bytes")
 	case strings.HasPrefix(raw, "-"):
 		return location{}, invalid("git url", "it begins with '-' and would be read as an option")

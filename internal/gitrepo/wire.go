@@ -13,6 +13,8 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp/capability"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp/sideband"
+
+	"mlsync.dev/mlsync/internal/limit"
 )
 
 // wire is the pack protocol, version 0, over anything that carries bytes. The
@@ -29,7 +31,7 @@ func (w *wire) refs() *packp.AdvRefs { return w.adv }
 func (w *wire) close()               { w.end() }
 
 // longestList bounds the list of refs: some hundred thousand of them.
-const longestList = 64 << 20
+const longestList = limit.RefList
 
 // readRefs reads the list of refs that opens a conversation. An empty
 // repository gives a list without references.

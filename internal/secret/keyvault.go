@@ -18,6 +18,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 
 	"mlsync.dev/mlsync/asset"
+	"mlsync.dev/mlsync/internal/limit"
 )
 
 // vaultDomains are the domains of Azure Key Vault in the clouds, with the
@@ -57,6 +58,11 @@ func KeyVault(vault string, cred azcore.TokenCredential, opts KeyVaultOptions) (
 	client := opts.Client
 	// Values must not end up in a log, whatever the caller logs otherwise.
 	client.Logging = policy.LogOptions{}
+	if client.Transport == nil {
+		// A vault redirects nowhere, and its answer is a secret: it must not come
+		// from another place, nor a token go there.
+		client.Transport = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	}
 	auth := runtime.NewBearerTokenPolicy(cred, []string{audience + "/.default"}, nil)
 	pipe := runtime.NewPipeline("mlsync", "v1", runtime.PipelineOptions{PerRetry: []policy.Policy{auth}}, &client)
 	return &keyVault{vault: u, pipe: pipe}, nil
@@ -99,7 +105,7 @@ func (k *keyVault) Get(ctx context.Context, key string) (asset.Secret, error) {
 		return asset.Secret{}, fmt.Errorf("ask %s: %w", k.vault.Host, err)
 	}
 	defer func() { _ = resp.Body.Close() }() // it was only read
-	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, limit.SecretAnswer))
 	if err != nil {
 		return asset.Secret{}, fmt.Errorf("ask %s: the answer broke off", k.vault.Host)
 	}

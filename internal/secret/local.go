@@ -17,10 +17,11 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"mlsync.dev/mlsync/asset"
+	"mlsync.dev/mlsync/internal/limit"
 )
 
 // maxFile is the size of the largest file that is read.
-const maxFile = 4 << 20
+const maxFile = limit.SecretFile
 
 type env struct {
 	prefix string
@@ -107,9 +108,12 @@ func decrypt(data []byte, ids []age.Identity) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot be decrypted: %w", err)
 	}
-	plain, err := io.ReadAll(io.LimitReader(out, maxFile))
-	if err != nil {
+	plain, err := io.ReadAll(io.LimitReader(out, maxFile+1))
+	switch {
+	case err != nil:
 		return nil, fmt.Errorf("cannot be decrypted: %w", err)
+	case len(plain) > maxFile: // the rest of it would be missing without a word
+		return nil, fmt.Errorf("larger than %d bytes when it is decrypted", maxFile)
 	}
 	return plain, nil
 }
@@ -166,7 +170,7 @@ func flatten(path string, data []byte) (map[string]asset.Secret, error) {
 }
 
 func collect(n *yaml.Node, prefix string, out map[string]asset.Secret, depth int) {
-	if depth > 32 {
+	if depth > limit.SecretDepth {
 		return
 	}
 	for i := 0; i+1 < len(n.Content); i += 2 {

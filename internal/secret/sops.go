@@ -18,6 +18,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"mlsync.dev/mlsync/asset"
+	"mlsync.dev/mlsync/internal/limit"
 )
 
 // SOPS reads a YAML or JSON file that was encrypted by sops for age
@@ -126,7 +127,7 @@ func (t *sopsTree) checkMAC() error {
 // walk decrypts the values in the order of the file. path are the keys of
 // maps; lists add nothing to it.
 func (t *sopsTree) walk(n *yaml.Node, path []string, depth int) error {
-	if depth > 64 {
+	if depth > limit.Depth {
 		return errors.New("it is nested too deep")
 	}
 	switch n.Kind {

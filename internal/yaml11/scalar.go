@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"mlsync.dev/mlsync/asset"
+	"mlsync.dev/mlsync/internal/limit"
 )
 
 // The patterns are those of PyYAML's resolver.
@@ -30,7 +31,7 @@ var (
 )
 
 // maxDigits is how many digits Python reads of one whole number.
-const maxDigits = 4300
+const maxDigits = limit.Digits
 
 // Plain is what YAML 1.1, as PyYAML reads it, makes of a plain
 // scalar. The error is for texts that look like a number or a date and are

@@ -1,0 +1,82 @@
+// Package limit is the one table of how much mlsync takes from outside:
+// repositories, the service, git servers, files that users hand in. It knows
+// numbers and no word of the domain. docs/reference/limits.md says the same
+// for users and names the tests; a test holds the two together.
+package limit
+
+import "time"
+
+// A tree of YAML files.
+const (
+	TreeFiles = 10_000    // YAML files of a tree; limits.files in mlsync.yaml
+	FileBytes = 1 << 20   // bytes of one YAML file, of mlsync.yaml and of a file that is sent as text; limits.file_bytes
+	TreeBytes = 128 << 20 // bytes of all YAML files of a tree
+	TreeNames = 1_000_000 // files and folders of any sort that are passed on the way
+	Documents = 1_000     // documents of one file
+	Depth     = 64        // maps and lists within each other
+	Entries   = 10_000    // entries of one map
+	Aliased   = 10_000    // values of one file that stand there because of aliases
+	Digits    = 4300      // digits of one whole number
+	VarText   = 1 << 20   // bytes that variables add to one text
+	Nested    = 16        // files that name files that name files
+	Included  = 10_000    // files that the assets of a tree name and are put together of, each as often as it is named
+	Problems  = 1_000     // problems of one file, after which the rest of it is not looked at
+)
+
+// mlsync.yaml.
+const (
+	ConfigList = 1_000 // entries of one list
+	Pattern    = 1024  // bytes of one glob
+)
+
+// Folders that are uploaded.
+const (
+	ContentNames = 1_000_000 // files and folders of one upload
+	ContentBytes = 256 << 30 // bytes of one upload
+	FolderDepth  = 256       // folders within each other
+	Links        = 40        // symbolic links followed for one path
+	IgnoreBytes  = 1 << 20   // bytes of an ignore file
+	IgnoreLines  = 2_000     // patterns of an ignore file
+	IgnoreLine   = 4096      // bytes of one pattern
+)
+
+// Secrets.
+const (
+	SecretFile   = 4 << 20 // bytes of a file with secrets, before and after decryption
+	SecretAnswer = 1 << 20 // bytes of an answer of Key Vault
+	SecretDepth  = 32      // maps within each other
+)
+
+// Git.
+const (
+	Pack      = 2 << 30         // bytes of one answer of a git server
+	RefList   = 64 << 20        // bytes of its list of branches and tags
+	GitMeta   = 64 << 20        // bytes of one commit or folder
+	GitFile   = 256 << 20       // bytes of a file that is read as a whole
+	GitDepth  = 128             // folders within each other
+	GitLink   = 4096            // bytes of where a symbolic link leads
+	URL       = 4096            // bytes of an address
+	RefName   = 1024            // bytes of the name of a branch or tag
+	FetchTime = 5 * time.Minute // time of one fetch or push
+)
+
+// The service.
+const (
+	Answer      = 64 << 20         // bytes of one answer
+	AnswerDepth = 256              // maps and lists of an answer within each other
+	Pages       = 10_000           // pages of one list
+	Listed      = 1_000_000        // items of one list
+	Tries       = 6                // attempts of one request, throttling aside
+	Throttled   = 10 * time.Minute // time that one request waits for throttling to end
+	Backoff     = 30 * time.Second // delay before the next attempt
+	Poll        = 30 * time.Second // time between two looks at an operation
+	PollAsked   = 5 * time.Minute  // the same, if the service asks for more
+	Request     = 2 * time.Minute  // time of one attempt
+)
+
+// Saved plans and the journal.
+const (
+	PlanBytes   = 256 << 20  // bytes of a saved plan
+	ImportLine  = 16 << 20   // bytes of one line of an export of the journal
+	ImportLines = 10_000_000 // its lines
+)
