@@ -17,8 +17,13 @@ func TestCrashEverywhere(t *testing.T) {
 	}
 	later := []event{
 		{Do: "pass", Arg: "sync", Seed: 5, Steps: all},
-		{Do: "commit", Arg: "change", Seed: 6}, {Do: "commit", Arg: "change", Seed: 7}, {Do: "commit", Arg: "remove", Seed: 12},
-		{Do: "pass", Arg: "sync", Seed: 9, Steps: all}, {Do: "approve", Seed: 10}, {Do: "pass", Arg: "sync", Seed: 11, Steps: all}, {Do: "approve", Seed: 10},
+		{Do: "commit", Arg: "change", Seed: 6},
+		{Do: "commit", Arg: "change", Seed: 7},
+		{Do: "commit", Arg: "remove", Seed: 12},
+		{Do: "pass", Arg: "sync", Seed: 9, Steps: all},
+		{Do: "approve", Seed: 10},
+		{Do: "pass", Arg: "sync", Seed: 11, Steps: all},
+		{Do: "approve", Seed: 10},
 	}
 	for name, before := range map[string][]event{"making": start, "changing": append(start[:4:4], later...)} {
 		s := schedule{Replicas: 1, Parallel: 2, Page: 3, LRO: 4, Prune: true}

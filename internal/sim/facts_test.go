@@ -56,7 +56,6 @@ type passFacts struct {
 	gone  map[string]bool   // assets that this pass takes away
 	// undisturbed says that nobody else has changed anything since.
 	undisturbed bool
-	unread      bool // a read failed for good
 }
 
 type intentFacts struct {
@@ -137,6 +136,7 @@ func (f *facts) learn(r *record) {
 		f.learnJournal(r)
 	case requested:
 		f.learnRequest(r)
+	case prepared, settledRec:
 	}
 }
 

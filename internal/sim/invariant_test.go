@@ -467,6 +467,7 @@ func secretsHidden(_ *facts, r *record) string {
 		if where := r.world.leak(); where != "" {
 			return "a secret is in " + where
 		}
+	default:
 	}
 	return ""
 }

@@ -33,7 +33,7 @@ type process struct {
 	w *world
 	n int // of the replica
 
-	ctx     context.Context
+	ctx     context.Context //nolint:containedctx // it is the life of the process
 	cancel  context.CancelFunc
 	dead    bool
 	busy    bool
