@@ -64,7 +64,7 @@ func (w *Workspace) Put(ctx context.Context, in Write) (*asset.Asset, error) {
 	if in.Live, err = w.settled(ctx, in.Live); err != nil {
 		return nil, err
 	}
-	body, err := w.body(in)
+	body, err := w.body(ctx, in)
 	if err != nil {
 		return nil, err
 	}
@@ -185,9 +185,10 @@ func (w *Workspace) put(ctx context.Context, path string, data []byte, in Write,
 }
 
 // body is what is sent.
-func (w *Workspace) body(in Write) (*asset.Value, error) {
+func (w *Workspace) body(ctx context.Context, in Write) (*asset.Value, error) {
 	t := kind.Of(in.Want.ID.Kind)
 	e := &kind.Encoder{Scope: w.scope, Secret: in.Secret, Late: in.Late, Address: w.address}
+	e.CodeURI = func(arm string) (string, error) { return w.codeURI(ctx, arm) }
 	var body *asset.Value
 	var err error
 	if in.Live == nil {

@@ -54,6 +54,9 @@ func (c *Checker) in(key string, f func()) {
 // usable identity at all; with problems it is for looking at, not for applying.
 func (v *Variant) Read(c *Checker, doc *asset.Value) *asset.Asset {
 	c.variant = v
+	if v.Before != nil {
+		doc = v.Before(c, doc)
+	}
 	t := v.table
 	a := &asset.Asset{ID: asset.ID{Kind: t.Kind}, Variant: v.Name, Pos: doc.Pos()}
 	a.ID.Name = c.name(doc.Get("name"), t)

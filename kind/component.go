@@ -37,7 +37,7 @@ var component = &Table{
 	Doc:         "A step of pipelines, with declared inputs and outputs.",
 	Variants: []*Variant{
 		commandComponent, pipelineComponent, parallelComponent, sparkComponent, automlComponent, importComponent,
-		copyComponent, transferInComponent, transferOutComponent,
+		copyComponent, transferInComponent, transferOutComponent, flowComponent,
 	},
 	Fields: []Field{
 		{YAML: "display_name", REST: spec + "display_name", As: Str{}, Doc: "The name that is shown."},

@@ -25,6 +25,15 @@ type Verdict struct {
 
 var schemaName = regexp.MustCompile(`(?i)/([A-Za-z0-9]+)(?:\.schema)?\.json\s*$`)
 
+// Asked is the folder in which a document would be an asset that is none
+// elsewhere, for those who ask for a file by its name; "" for most.
+func Asked(doc *asset.Value) string {
+	if isFlow(doc) {
+		return flowComponent.table.Plural
+	}
+	return ""
+}
+
 // SchemaName is the last segment of a $schema address without its ending, in
 // lower case: what names the kind.
 func SchemaName(url string) string {
@@ -43,7 +52,7 @@ func Identify(doc *asset.Value, folder string) Verdict {
 		return Verdict{Why: "not a map"}
 	}
 	if url := doc.Get("$schema").Str(); url != "" {
-		return identifySchema(doc, url)
+		return identifySchema(doc, url, folder)
 	}
 	for _, key := range []string{"dependencies", "channels", "build_dependencies"} {
 		if doc.Has(key) {
@@ -93,9 +102,12 @@ func tell(doc *asset.Value) Verdict {
 	return Verdict{}
 }
 
-func identifySchema(doc *asset.Value, url string) Verdict {
+func identifySchema(doc *asset.Value, url, folder string) Verdict {
 	why := "$schema " + url
 	if strings.Contains(url, "/promptflow/") {
+		if t := folderTable(folder); t != nil && isFlow(doc) && flowComponent.table == t {
+			return Verdict{Variant: flowComponent, Why: why + " in the folder " + folder}
+		}
 		return Verdict{Why: why + ": a prompt flow file"}
 	}
 	name := SchemaName(url)

@@ -11,6 +11,9 @@ type Inspection struct {
 	Files func(path string) (files []string, ok bool)
 	// Folder says that the local content at path is a folder.
 	Folder func(path string) bool
+	// Has says whether a file is in the local content at path, also one that is
+	// not uploaded; known is false if there is no local content.
+	Has func(path, file string) (has, known bool)
 	// Document reads a YAML file within the content of a field; nil if it
 	// cannot be read, which is reported already.
 	Document func(path, file string) *asset.Value

@@ -195,7 +195,7 @@ func inferOptional(c *Checker, v *asset.Value) {
 				continue
 			}
 			bound[input] = true
-			if decl := node.Get(form.ref).Get("inputs").Get(key); decl != nil && !decl.Get("optional").Bool() {
+			if decl := portsOf(node.Get(form.ref), "inputs").Get(key); decl != nil && !decl.Get("optional").Bool() {
 				needed[input] = append(needed[input], name+".inputs."+key)
 			}
 		}

@@ -197,7 +197,7 @@ func (p *pipe) ofStep(at *asset.Value, path []string) string {
 	}
 	ports := node.Get(path[1])
 	if def := node.Get(form.ref); def.Type() == asset.Map {
-		ports = def.Get(path[1])
+		ports = portsOf(def, path[1])
 		if form.typ == "sweep" && ports.Get(path[2]) == nil {
 			ports = node.Get(path[1])
 		}
@@ -260,7 +260,7 @@ func inherit(node, def *asset.Value, keys ...string) {
 // are left out, a text for data is its path, and what is required must be
 // there.
 func (p *pipe) fit(form *stepForm, node, def *asset.Value) {
-	declared, given := def.Get("inputs"), node.Get("inputs")
+	declared, given := portsOf(def, "inputs"), node.Get("inputs")
 	inputs := asset.NewMap().At(given.Pos())
 	for name, decl := range declared.Entries() {
 		v := given.Get(name)
@@ -285,9 +285,12 @@ func (p *pipe) fit(form *stepForm, node, def *asset.Value) {
 		}
 		inputs.Set(name, v)
 	}
+	if isFlowComponent(def) {
+		p.flowValues(given, inputs)
+	}
 	setOrDelete(node, "inputs", inputs)
 	outputs := asset.NewMap().At(node.Get("outputs").Pos())
-	for name := range def.Get("outputs").Entries() {
+	for name := range portsOf(def, "outputs").Entries() {
 		if v := node.Get("outputs").Get(name); !v.IsNull() {
 			outputs.Set(name, v)
 		}
@@ -338,7 +341,7 @@ func (p *pipe) finish(form *stepForm, node *asset.Value) {
 	case form.typ == "spark":
 		p.checkSpark(form, node)
 		finishSpark(node)
-	case form.typ == "parallel" && node.Get(form.ref).Type() == asset.Map && node.Get("mini_batch_size").IsNull():
+	case form.typ == "parallel" && node.Get(form.ref).Type() == asset.Map && !isFlowComponent(node.Get(form.ref)) && node.Get("mini_batch_size").IsNull():
 		node.Set("mini_batch_size", asset.NewString("0"))
 	}
 }

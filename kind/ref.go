@@ -250,6 +250,10 @@ func hasFold(list []string, s string) bool {
 // kind, the type that says the variant are still members.
 func (r Ref) Check(c *Checker, v *asset.Value) *asset.Value {
 	if v.Type() == asset.Map && r.Inline && !r.Apart {
+		if isFlow(v) && r.To == "component" {
+			c.Badf(v, "bad_reference", "name the file of the flow", "a prompt flow stands in a file of its own")
+			return nil
+		}
 		return r.CheckInline(c, v)
 	}
 	if v.Type() != asset.String {
@@ -293,9 +297,13 @@ func (r Ref) CheckInline(c *Checker, v *asset.Value) *asset.Value {
 		v = r.Inlined(v)
 	}
 	switch typ := v.Get("type"); {
-	case strings.Contains(v.Get("$schema").Str(), "/promptflow/"):
-		c.Badf(v, "unmanaged", "register it with Microsoft's client, and name the component", "a prompt flow: this version of mlsync does not make components of flows")
-		return nil
+	case isFlow(v) && r.To == "component":
+		if r.Type != "parallel" {
+			c.Badf(v, "bad_value", "write type: parallel in the step", "a prompt flow is a component of parallel steps, and cannot stand here")
+			return nil
+		}
+		c.in("name", func() { c.name(v.Get("name"), Of(r.To)) })
+		v = prepareFlow(c, v)
 	case r.Type == "":
 	case typ.IsNull() && r.NeedType:
 		c.Badf(v, "missing_field", "add type: "+r.Type, "type is missing")

@@ -169,6 +169,9 @@ type Variant struct {
 	Live func(rest *asset.Value) bool
 	// Tell recognises a written document that has no $schema.
 	Tell func(doc *asset.Value) bool
+	// Before brings a written document to the form that the rows are of; nil for
+	// most.
+	Before func(c *Checker, doc *asset.Value) *asset.Value
 	// Preview reads the form of the 2020 preview; nil if there was none.
 	Preview *Preview
 	Fields  []Field

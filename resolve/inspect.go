@@ -1,11 +1,13 @@
 package resolve
 
 import (
+	"io/fs"
 	"path"
 	"slices"
 	"strings"
 
 	"mlsync.dev/mlsync/asset"
+	contents "mlsync.dev/mlsync/internal/content"
 	"mlsync.dev/mlsync/kind"
 )
 
@@ -31,7 +33,18 @@ func (w *work) inspect(v *kind.Variant, body *asset.Value, at []string) {
 			return out, true
 		},
 		Folder: func(field string) bool { c := content(field); return c != nil && c.IsDir },
-		Bad:    w.badf,
+		Has: func(field, file string) (has, known bool) {
+			c := content(field)
+			if c == nil {
+				return false, false
+			}
+			if c.Merged {
+				return slices.ContainsFunc(c.Files, func(f contents.File) bool { return f.Rel == file }), true
+			}
+			info, err := fs.Stat(w.in.FS, path.Join(c.Path, file))
+			return err == nil && info.Mode().IsRegular(), true
+		},
+		Bad: w.badf,
 	}
 	in.Document = func(field, file string) *asset.Value {
 		c := content(field)

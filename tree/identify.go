@@ -77,6 +77,9 @@ func (r *reader) identify(doc *asset.Value, name, comment string) kind.Verdict {
 // comment in place of $schema, and with the rules.
 func (r *reader) recognise(doc *asset.Value, name, comment string) kind.Verdict {
 	folder, _ := folderOf(name)
+	if r.opts.AsClient && folder == "" {
+		folder = kind.Asked(doc)
+	}
 	if comment != "" && doc.Type() == asset.Map && !doc.Has("$schema") {
 		with := withFirst(doc, "$schema", asset.NewString(comment))
 		if v := kind.Identify(with, folder); v.Variant != nil || v.Unmanaged != "" {

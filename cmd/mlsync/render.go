@@ -137,7 +137,7 @@ func (r *renderer) file(ctx context.Context, source string) rendered {
 func (r *renderer) writes(want *resolve.Want, out *rendered, bad *problem.List) {
 	for _, id := range want.Order {
 		w := want.Set.Get(id)
-		e := &kind.Encoder{Scope: r.scope, Late: true, Experiment: r.facts.DefaultExperiment, Around: r.facts.around()}
+		e := &kind.Encoder{Scope: r.scope, Late: true, Experiment: r.facts.DefaultExperiment, Around: r.facts.around(), CodeURI: r.codeURI(want)}
 		body, err := kind.ToREST(w, e)
 		if err != nil {
 			bad.Addf(w.Pos, "unsendable", "%v", err)
@@ -159,6 +159,18 @@ func (r *renderer) writes(want *resolve.Want, out *rendered, bad *problem.List) 
 			}
 			out.Writes = append(out.Writes, renderedWrite{method, path, body})
 		}
+	}
+}
+
+// codeURI says where the content of a code asset of a file would go.
+func (r *renderer) codeURI(want *resolve.Want) func(arm string) (string, error) {
+	return func(arm string) (string, error) {
+		for id, uploads := range want.Uploads {
+			if r.scope.ARM(id) == arm && len(uploads) > 0 {
+				return r.facts.codeURI(id.Name, uploads[0].Content.Base, uploads[0].Content.IsDir), nil
+			}
+		}
+		return "", fmt.Errorf("where %s is cannot be known offline", arm)
 	}
 }
 
