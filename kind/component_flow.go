@@ -45,11 +45,12 @@ var flowComponent = func() *Variant {
 		Field{YAML: "additional_includes", As: List{Of: Str{}}, Change: Once, Doc: "Files and folders that are put into the folder of the flow before it is uploaded; those of the flow, not of a run."},
 		Field{YAML: "properties", As: Any{}, Nullable: true, Change: Once, Doc: "Read and not sent."},
 	)
-	v.Open, v.Lax = "", true
+	v.Open, v.Lax, v.Check = "", true, nil
 	v.Doc = "A prompt flow that is run on each line of data, as a step of type parallel. The file of a flow, or of a run of one, is such a component where a step names it, and in the folder components."
 	v.Tell = func(doc *asset.Value) bool {
 		return typeIs(doc, "promptflow_parallel") && hasAll(doc, "name", "version", "flow")
 	}
+	v.NoFile = "it is a prompt flow, which export does not write: copy the folder of the flow into the folder components"
 	v.Before, v.Whole, v.ToREST, v.FromREST, v.Inspect = prepareFlow, completeFlow, flowToREST, flowFromREST, inspectFlow
 	return v
 }()
@@ -188,7 +189,9 @@ func (flowFile) Decode(_ *Decoder, rest *asset.Value) *asset.Value {
 }
 
 // Equal compares the names.
-func (flowFile) Equal(want, live *asset.Value) bool { return want.Text() == live.Text() }
+func (flowFile) Equal(want, live *asset.Value) bool {
+	return path.Base(want.Text()) == path.Base(live.Text())
+}
 
 func (flowFile) Schema() map[string]any { return map[string]any{"type": "string", "minLength": 1} }
 
@@ -209,7 +212,7 @@ func flowToREST(e *Encoder, v, rest *asset.Value) {
 	}
 	doc.Delete("additional_includes") // they are in the code
 	if !doc.Has("flow_definition_uri") {
-		doc.Set("flow_definition_uri", asset.NewString(e.codeURI(doc.Get("code").Str())+"/"+v.Get("flow").Str()))
+		doc.Set("flow_definition_uri", asset.NewString(e.codeURI(doc.Get("code").Str())+"/"+path.Base(v.Get("flow").Str())))
 	}
 }
 
