@@ -89,7 +89,17 @@ func prepareFlow(c *Checker, doc *asset.Value) *asset.Value {
 	if version := doc.Get("version"); isFlow(doc) && !version.IsNull() && version.Type() != asset.String {
 		c.Badf(version, "wrong_type", quoteHint(version), "version: want a text, not a %s", version.Type())
 	}
+	for _, key := range []string{"name", "version"} {
+		if item := doc.Get(key); item != nil && item.IsNull() {
+			c.Badf(item, "no_value", "write a value, or remove the key", "%s has no value", key)
+		}
+	}
 	out.Set("type", asset.NewString("promptflow_parallel").At(doc.Pos()))
+	return named(out, doc)
+}
+
+// named is a flow with the name and the version that it has by itself.
+func named(out, doc *asset.Value) *asset.Value {
 	file := flowFile{}.File(out.Get("flow"))
 	if file == nil && out.Get("flow") == nil {
 		file = asset.NewString(path.Base(doc.Pos().File)).At(doc.Pos())
@@ -216,12 +226,12 @@ func flowToREST(e *Encoder, v, rest *asset.Value) {
 	}
 }
 
-// codeURI is the address of the content of the code asset with a resource id.
-func (e *Encoder) codeURI(arm string) string {
+// codeURI is the address of the content of a code asset as it is on the wire.
+func (e *Encoder) codeURI(text string) string {
 	if e.CodeURI == nil {
 		return strings.TrimSuffix(PendingURI, "/")
 	}
-	uri, err := e.CodeURI(arm)
+	uri, err := e.CodeURI(text)
 	if err != nil && e.Err == nil {
 		e.Err = err
 	}
