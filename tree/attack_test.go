@@ -46,7 +46,9 @@ func TestAttackL1LargeFiles(t *testing.T) {
 		"aliased": func(more int) string {
 			return "a: &a [" + strings.Repeat("x,", 99) + "]\nb: [" + strings.Repeat("*a,", limit.Aliased/100) + "]\nc: &c x\nd: [" + strings.Repeat("*c,", more) + "]\n"
 		},
-		"problems": func(more int) string { return "a: 1\n" + strings.Repeat("a: 1\n", limit.Problems-1+more) + "b: 1\nc: 1\n" },
+		"problems": func(more int) string {
+			return "a: 1\n" + strings.Repeat("a: 1\n", limit.Problems-1+more) + "b: 1\nc: 1\n"
+		},
 	} {
 		within, beyond := parse(at(0)), parse(at(1))
 		switch name {

@@ -117,9 +117,9 @@ type reader struct {
 	bad     problem.List
 	drafts  []*draft // the documents that are assets, in the order of the files
 	patches []*patch // the documents of overlays
-	count   int // YAML files so far
-	names   int // files and folders so far
-	bytes   int // of the YAML files that were read
+	count   int      // YAML files so far
+	names   int      // files and folders so far
+	bytes   int      // of the YAML files that were read
 }
 
 var errEnough = errors.New("enough files")
