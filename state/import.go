@@ -13,6 +13,9 @@ import (
 	"mlsync.dev/mlsync/internal/limit"
 )
 
+// maxGeneration is more runs than there can have been.
+const maxGeneration = 1 << 60
+
 // ImportOptions say what an import may do and how much it takes.
 type ImportOptions struct {
 	// TakeOver lets the journal become that of the export's installation, if
@@ -155,6 +158,10 @@ func (im *importer) of(name string) (int64, error) {
 }
 
 func (im *importer) target(ctx context.Context, x *tx, t *targetJSON) error {
+	// Each run takes the next one, and a run that cannot is locked out for good.
+	if t.Generation < 0 || t.Generation >= maxGeneration {
+		return fmt.Errorf("target %q: generation %d is not from 0 to %d", t.Name, t.Generation, maxGeneration)
+	}
 	var id int64
 	_, err := x.get(ctx, `INSERT INTO targets (name, workspace, generation, held_by, held_why, held_at, seen, seen_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,

@@ -210,6 +210,7 @@ func FuzzParse(f *testing.F) {
 	for _, s := range append(nasty, envFile, previewEnv, deployment, "a: &a [*a]\n", "<<: {a: 1}\n", "{{x}}: 1\n", "? a\n: b\n", "- - - a\n") {
 		f.Add([]byte(s))
 	}
+	seeds(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		docs, bad := Parse(data, "f.yml", ParseOptions{})
 		for _, p := range bad {
@@ -248,4 +249,22 @@ func FuzzReadTree(f *testing.F) {
 		}
 		_, _ = Upgrade(d1, "f.yml")
 	})
+}
+
+// seeds adds the files of the kinds and of the broken.
+func seeds(f *testing.F) {
+	f.Helper()
+	for _, pattern := range []string{"../kind/testdata/runs/*.yml", "../cmd/mlsync/testdata/broken/*.yml"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil || len(files) == 0 {
+			f.Fatalf("%s: %d files, %v", pattern, len(files), err)
+		}
+		for _, name := range files {
+			data, err := os.ReadFile(name)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(data)
+		}
+	}
 }

@@ -279,27 +279,44 @@ func (s *store) packs() int {
 	return len(found)
 }
 
-// receive takes a pack. fill writes it, and may read the store meanwhile.
-func (s *store) receive(limit int64, fill func(io.Writer) error) error {
-	s.mu.Lock()
-	w, err := s.objects.PackfileWriter()
-	s.mu.Unlock()
+// receive takes a pack. fill writes it, and may read the store meanwhile. It is
+// looked through before it is unpacked: the library holds objects in memory
+// while it does that, and a pack of a few kilobytes can hold many gigabytes.
+func (s *store) receive(limit int64, fill func(io.Writer) error) (err error) {
+	raw, err := os.CreateTemp(filepath.Join(s.dir, "objects", "pack"), "tmp_*")
 	if err != nil {
 		return s.corrupt(err)
 	}
-	filled := fill(&limitedWriter{w: w, left: limit})
+	// An unfinished pack leaves temporary files behind.
+	defer func() {
+		err = errors.Join(err, raw.Close(), removeAll(filepath.Join(s.dir, "objects", "pack", "tmp_*")))
+	}()
+	if err := fill(&limitedWriter{w: raw, left: limit}); err != nil {
+		return err
+	}
+	if err := s.checkPack(raw); err != nil {
+		return err
+	}
+	if _, err := raw.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	return s.unpack(raw)
+}
+
+// unpack puts a pack into the store.
+func (s *store) unpack(raw io.Reader) error {
 	s.mu.Lock()
+	defer s.mu.Unlock()
+	w, err := s.objects.PackfileWriter()
+	if err != nil {
+		return s.corrupt(err)
+	}
+	_, filled := io.Copy(w, raw)
 	closed := w.Close()
-	s.mu.Unlock()
-	if filled == nil && closed == nil {
-		return nil
+	if filled == nil && closed != nil {
+		return faultOf(ErrUnreachable, "bad pack: "+closed.Error())
 	}
-	// An unfinished pack leaves its temporary file behind.
-	cleaned := removeAll(filepath.Join(s.dir, "objects", "pack", "tmp_*"))
-	if filled == nil {
-		filled = faultOf(ErrUnreachable, "bad pack: "+closed.Error())
-	}
-	return errors.Join(filled, cleaned)
+	return filled
 }
 
 func removeAll(pattern string) error {

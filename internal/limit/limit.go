@@ -50,6 +50,8 @@ const (
 // Git.
 const (
 	Pack      = 2 << 30         // bytes of one answer of a git server
+	GitObject = 128 << 20       // bytes of one object of an answer, unpacked
+	Unpacked  = 32 << 30        // bytes of all objects of one answer, unpacked
 	RefList   = 64 << 20        // bytes of its list of branches and tags
 	GitMeta   = 64 << 20        // bytes of one commit or folder
 	GitFile   = 256 << 20       // bytes of a file that is read as a whole
