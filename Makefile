@@ -5,9 +5,11 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 GOFLAGS_BUILD := -trimpath -ldflags '$(LDFLAGS)'
 PKG ?= ./...
 TIME ?= 30s
+SEEDS ?= 100
+FIRST ?= 1
 export CGO_ENABLED ?= 0
 
-.PHONY: help demo build test test-clients race lint bench chaos sweep fuzz golden docs image release-check deps clean
+.PHONY: help demo build test test-clients race lint bench chaos sweep fuzz sim sim-nightly sim-mutants golden docs image release-check deps clean
 
 help: ## Show the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -61,6 +63,15 @@ sweep: deps ## Kill at every request, the journal 1000 times, 500 storms, 200 ro
 
 fuzz: ## Fuzz every fuzz target for TIME each (default 30s).
 	@./scripts/fuzz.sh $(TIME)
+
+sim: ## Simulate SEEDS seeds (default 100) from FIRST on: faults, crashes, commits. See docs/explanation/trust.md.
+	go test ./internal/sim -run 'Simulation$$' -count=1 -timeout 0 -args -seeds $(SEEDS) -first $(FIRST)
+
+sim-nightly: ## Simulate 20 000 seeds.
+	$(MAKE) --no-print-directory sim SEEDS=20000
+
+sim-mutants: ## Show that the simulation catches every deliberate bug of internal/sim/mutants.
+	go test ./internal/sim -run 'Mutants$$' -count=1 -timeout 0 -v -args -mutants
 
 image: ## Build the container image.
 	docker build --build-arg VERSION=$(VERSION) -t mlsync:$(VERSION) .

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
@@ -60,6 +61,10 @@ type Upload struct {
 // whose outcome is unknown is read back before it is tried again, so that
 // nothing is created twice.
 func (w *Workspace) Put(ctx context.Context, in Write) (*asset.Asset, error) {
+	var err error
+	if in.Live, err = w.whole(ctx, in); err != nil {
+		return nil, err
+	}
 	path := w.scope.ARM(in.Want.ID)
 	body, err := w.request(ctx, in)
 	if err != nil {
@@ -417,9 +422,10 @@ var ErrByName = errors.New("the service archives this kind by name only, and oth
 // Archive archives an asset: the service has no verb for it, so the whole
 // asset is sent back with isArchived. Versions of environments cannot be
 // archived by themselves: the service answers success and does nothing
-// (recorded 2023-10, 2023-11). So their name is archived when no other version
-// of it is active, and it is ErrByName otherwise.
-func (w *Workspace) Archive(ctx context.Context, id asset.ID) error {
+// (recorded 2023-10, 2023-11). So their name is archived when no version of it
+// is active but this one and those that are to be archived with it, and it is
+// ErrByName otherwise.
+func (w *Workspace) Archive(ctx context.Context, id asset.ID, with ...asset.ID) error {
 	if t := kind.Of(id.Kind); t.StampsFixed && id.Version != "" {
 		path := w.scope.ARM(id.Container()) + "/versions"
 		for raw, err := range w.client.List(ctx, path, mustVersion(path)) {
@@ -430,7 +436,10 @@ func (w *Workspace) Archive(ctx context.Context, id asset.ID) error {
 				return err
 			}
 			var v struct{ Name string }
-			if err := json.Unmarshal(raw, &v); err != nil || v.Name != id.Version {
+			err = json.Unmarshal(raw, &v)
+			other := id
+			other.Version = v.Name
+			if err != nil || other != id && !slices.Contains(with, other) {
 				return errors.Join(err, ErrByName)
 			}
 		}

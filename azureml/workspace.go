@@ -26,6 +26,8 @@ type Workspace struct {
 	scope kind.Scope
 	// gone says that the workspace is still to be made.
 	gone bool
+	// own is what the service said of the workspace, nil if nothing was asked.
+	own *asset.Value
 }
 
 // names are names that are archived: they and their versions are in no list.
@@ -137,7 +139,15 @@ func (w *Workspace) Locate(ctx context.Context) error {
 		return fmt.Errorf("%s: %w", w.scope, err)
 	}
 	w.scope.Location = ws.Location
-	return nil
+	w.own, err = asset.ParseJSON(body)
+	return err
+}
+
+// Another reports whether id is the workspace or registry of the scope, and that
+// is of another kind: a workspace is no feature store. It is known after
+// Locate.
+func (w *Workspace) Another(id asset.ID) bool {
+	return w.itself(id) && w.own != nil && !kind.Of(id.Kind).HasForm(w.own)
 }
 
 // mustVersion is APIVersion for paths that the tables of kind make.

@@ -26,8 +26,8 @@ func (w *writer) body() *asset.Value {
 	return tidy(v, kind.RewriteBody(v, required(v, w.asset.Body), w.site), w.opt.Scope)
 }
 
-// required adds the secrets that a file must hold and the service never gives
-// back.
+// required adds what a file must hold and the service never gives back: names of
+// secrets stand for it.
 func required(v *kind.Variant, body *asset.Value) *asset.Value {
 	return secretRows(kind.Object{Fields: v.AllFields()}, body)
 }
@@ -52,7 +52,7 @@ func secretRows(t kind.Type, v *asset.Value) *asset.Value {
 		return out
 	}
 	for _, f := range o.Fields {
-		if f.Secret && f.Required && v.Get(f.YAML).IsNull() {
+		if (f.Secret || f.Hidden) && f.Required && v.Get(f.YAML).IsNull() {
 			if out == v {
 				out = v.Clone()
 			}

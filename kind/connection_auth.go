@@ -39,7 +39,7 @@ func authText(key, rest, doc string) Field {
 // authNeeds is authText for a field that the reference client wants.
 func authNeeds(key, rest, doc string) Field {
 	f := authText(key, rest, doc)
-	f.Required = true
+	f.Required, f.Hidden = true, true
 	return f
 }
 

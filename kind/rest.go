@@ -216,6 +216,9 @@ func firstText(rest *asset.Value, keys ...string) string {
 	return ""
 }
 
+// HasForm reports whether a live body is of a form of t.
+func (t *Table) HasForm(rest *asset.Value) bool { return t.variantOfREST(rest) != nil }
+
 func (t *Table) variantOfREST(rest *asset.Value) *Variant {
 	for _, v := range t.Variants {
 		fits := v.Live == nil || v.Live(rest)

@@ -60,7 +60,8 @@ func variable() map[string]any {
 	return map[string]any{"type": "string", "pattern": `^\$\{\{\s*var\.[A-Za-z_][A-Za-z0-9_.-]*\s*\}\}$`}
 }
 
-// Schema is the JSON Schema (draft 2020-12) of the released form of the kind.
+// Schema is the JSON Schema (draft 2020-12) of the released form of the kind;
+// what stands in several places is in $defs.
 func (t *Table) Schema() map[string]any {
 	var alts []any
 	for _, v := range t.Variants {
@@ -71,10 +72,10 @@ func (t *Table) Schema() map[string]any {
 		for k, v := range alts[0].(map[string]any) {
 			s[k] = v
 		}
-		return s
+		return shared(s)
 	}
 	s["anyOf"] = alts
-	return s
+	return shared(s)
 }
 
 // Schema is the JSON Schema of the variant, without the $schema of its own.

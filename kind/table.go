@@ -245,6 +245,9 @@ type Field struct {
 	// Nullable fields may stand in a file without a value, which is the same
 	// as none; the reference client refuses all others that have no value.
 	Nullable bool
+	// Hidden fields are no secrets, and the service does not give them back
+	// either: an export asks for those that are required as for secrets.
+	Hidden bool
 	// ReadOnly fields may stand in a file and mean nothing.
 	ReadOnly bool
 	// Made fields are filled in by the variant's Whole and never written.

@@ -72,7 +72,7 @@ func (w *walker) value(c Child, outer *Field, parent *asset.Value) *asset.Value 
 	switch c.Type.(type) {
 	case Ref, Local, Filer:
 	default:
-		if f == nil || !f.Secret || c.Field == nil {
+		if f == nil || !f.Secret && !f.Hidden || c.Field == nil {
 			return v
 		}
 	}

@@ -45,13 +45,13 @@ func (m *maker) quiet(t *kind.Table, o Owned) bool {
 }
 
 // superseded reports whether the file that held the version holds a later one
-// now, or the file of the job another run: then it is history, not removed.
+// now, wherever it has been moved, or the file of the job another run: then it is history, not removed.
 func (m *maker) superseded(t *kind.Table, o Owned) bool {
 	if t.Once {
 		return m.jobFiles[o.File]
 	}
 	return slices.ContainsFunc(m.wantVersions[o.ID.Container()], func(a *asset.Asset) bool {
-		return a.Pos.File == o.File && asset.CompareVersions(a.ID.Version, o.ID.Version) > 0
+		return (a.Pos.File == o.File || m.Owned[a.ID].File == o.File) && asset.CompareVersions(a.ID.Version, o.ID.Version) > 0
 	})
 }
 
@@ -86,6 +86,11 @@ func (m *maker) remove(s *Step, t *kind.Table, o Owned) {
 	case seen:
 		if !r.again {
 			s.Action, s.Code, s.Blocked = Unknown, NotRead, "it was not read again, and only what was read is removed"
+			return
+		}
+		if why := m.Observed.Partial[id.Kind]; why != "" {
+			// It was read; but what else there is of its kind was not.
+			s.Action, s.Code, s.Blocked = Unknown, NotRead, why
 			return
 		}
 		s.Live = r.asset
@@ -152,6 +157,10 @@ func (m *maker) removeBy(s *Step, t *kind.Table, how kind.Removal) {
 	switch {
 	case how == kind.Archive && t.Remove != kind.Archive:
 		s.stop(BadRule, fmt.Sprintf("on_remove: archive, but the service cannot archive a %s", t.Kind))
+	case how == kind.Archive && t.StampsFixed && len(m.wantVersions[s.Key.ID.Container()]) > 0:
+		// It is archived with its name, once git has no version of it.
+		s.Action, s.Code = NoOp, Referenced
+		s.Why += " and kept: git has another version, and the service archives only all of them"
 	case how == kind.Archive && m.Live.Archived[s.Key.ID]:
 		s.Action, s.Code, s.Why = Orphan, Gone, "it is gone from git and archived"
 	case how == kind.Archive:

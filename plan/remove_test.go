@@ -33,6 +33,9 @@ func TestRemovals(t *testing.T) {
 			w.in.Live.Assets.Remove(mustID(dat))
 			w.in.Observed.Partial = map[asset.Kind]string{"data": "403"}
 		}, "data/d:1 unknown(not_read)"},
+		{"the rest of the kind is not readable", func(w *world) {
+			w.in.Observed.Partial = map[asset.Kind]string{"data": "403"}
+		}, "data/d:1 unknown(not_read)"},
 		{"the kind was not listed", func(w *world) {
 			w.in.Live.Assets.Remove(mustID(dat))
 			delete(w.in.Live.Listed, "data")
@@ -61,8 +64,16 @@ func TestRemovals(t *testing.T) {
 			"a later version in another file", func(w *world) {
 				w.want("data/d:2", `'path':'p'`).Pos.File = "e.yml"
 				w.owned("data/d:2", `'path':'p'`, `'path':'p'`)
+				w.change("data/d:2", func(o *Owned) { o.File = "e.yml" })
 			},
 			"data/d:1 archive\ndata/d:2 noop",
+		},
+		{
+			"the file of a later version was moved", func(w *world) {
+				w.want("data/d:2", `'path':'p'`).Pos.File = "moved/d.yml"
+				w.owned("data/d:2", `'path':'p'`, `'path':'p'`)
+			},
+			"data/d:2 noop",
 		},
 	}
 	for _, tt := range tests {

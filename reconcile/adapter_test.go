@@ -44,7 +44,13 @@ func (w *workspace) Put(ctx context.Context, in reconcile.Write) (*asset.Asset, 
 	for _, u := range in.Uploads {
 		out.Uploads = append(out.Uploads, azureml.Upload{Content: u.Content, Code: u.Code, Pending: u.Pending, Datastore: u.Datastore, URI: u.URI})
 	}
-	return w.ws.Put(ctx, out)
+	got, err := w.ws.Put(ctx, out)
+	var unknown *azureml.Unknown
+	var failed *azureml.OperationFailed
+	if errors.As(err, &unknown) || errors.As(err, &failed) {
+		err = fmt.Errorf("%w: %w", err, reconcile.ErrMayBe)
+	}
+	return got, err
 }
 
 func (w *workspace) Renamed(id asset.ID, arm string) { w.ws.Renamed(id, arm) }
@@ -53,8 +59,8 @@ func (w *workspace) Delete(ctx context.Context, a *asset.Asset, note func([]byte
 	return w.ws.Delete(ctx, a, started(note), status)
 }
 
-func (w *workspace) Archive(ctx context.Context, id asset.ID) error {
-	err := w.ws.Archive(ctx, id)
+func (w *workspace) Archive(ctx context.Context, id asset.ID, with ...asset.ID) error {
+	err := w.ws.Archive(ctx, id, with...)
 	if errors.Is(err, azureml.ErrByName) {
 		err = fmt.Errorf("%w: %w", reconcile.ErrStays, err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"sort"
 	"sync"
 	"time"
@@ -65,7 +66,7 @@ func (x *execution) close(ctx context.Context) error {
 			held = append(held, o)
 		}
 	}
-	err := errors.Join(x.Journal.Own(ctx, gen, append(x.kept, x.prep.rebuilt...)...), x.Journal.Record(ctx, gen, held...), x.Journal.Saw(ctx, gen, x.prep.Plan.Drift))
+	err := errors.Join(x.Journal.Own(ctx, gen, slices.Concat(x.kept, x.prep.rebuilt, x.prep.moved)...), x.Journal.Record(ctx, gen, held...), x.Journal.Saw(ctx, gen, x.prep.Plan.Drift))
 	if x.prep.TreeComplete {
 		err = errors.Join(err, x.Journal.Observe(ctx, gen, x.missing()))
 	}
@@ -230,6 +231,11 @@ func (x *execution) step(ctx, soft context.Context, key plan.Key) error {
 		}
 		return err
 	}
+	if errors.Is(err, ErrMayBe) {
+		// The intent stays open until a run has read what became of it.
+		x.Emit(Event{Kind: StepFailed, Step: s, Outcome: out})
+		return errors.Join(err, x.Journal.Record(end, x.run.Generation, out))
+	}
 	if jerr := x.Journal.Finish(end, x.run.Generation, End{intent, out, owned, forget}); jerr != nil {
 		return errors.Join(err, jerr)
 	}
@@ -256,26 +262,6 @@ func (x *execution) digest(s *plan.Step) string {
 		return ""
 	}
 	return resolve.Digest(s.Want)
-}
-
-// settleOld ends the intents that earlier runs left open: the plan of this
-// run was made from what became of them.
-func (x *execution) settleOld(ctx context.Context) error {
-	open, err := x.Journal.Unfinished(ctx)
-	if err != nil {
-		return err
-	}
-	var ends []End
-	for _, in := range open {
-		if x.prep.Busy[in.Key.ID] != "" {
-			continue // its operation goes on
-		}
-		ends = append(ends, End{Intent: in.ID, Outcome: plan.Outcome{
-			Key: in.Key, State: plan.Failed,
-			Err: "interrupted; run " + x.run.ID + " looked what became of it",
-		}})
-	}
-	return x.Journal.Finish(ctx, x.run.Generation, ends...)
 }
 
 // keep notes an asset that is as it should be and that the journal does not
@@ -338,11 +324,17 @@ func (x *execution) later(s *plan.Step) *plan.Step {
 	return x.steps[plan.Key{ID: s.Key.ID, Part: plan.Late}]
 }
 
-// missing are the owned assets that git no longer has.
+// missing are the owned assets that git no longer has. History is not among
+// them: as long as its file is there, nobody took it out.
 func (x *execution) missing() []asset.ID {
 	var out []asset.ID
-	for id := range x.prep.Owned {
-		if kind.Of(id.Kind) != nil && x.prep.Want.Set.Get(id) == nil {
+	newest := newestByFile(x.prep.Want)
+	moved := map[asset.ID]bool{}
+	for _, o := range x.prep.moved {
+		moved[o.ID] = true
+	}
+	for id, o := range x.prep.Owned {
+		if t := kind.Of(id.Kind); t != nil && x.prep.Want.Set.Get(id) == nil && !moved[id] && !history(t, o, newest) {
 			out = append(out, id)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"mlsync.dev/mlsync/asset"
 	"mlsync.dev/mlsync/kind"
@@ -33,29 +34,15 @@ func (x *execution) do(ctx context.Context, s *plan.Step, w *writing) (owned *pl
 		}
 		return x.put(ctx, s, w, live, taken(s))
 	case plan.Replace:
-		live, err := x.stillOurs(ctx, s)
-		if err != nil {
+		if err := x.remove(ctx, s, w); err != nil {
 			return nil, false, err
-		}
-		if live != nil {
-			if err := x.Workspace.Delete(ctx, live, x.started(ctx, w), x.status(s)); err != nil {
-				return nil, false, err
-			}
 		}
 		return x.put(ctx, s, w, nil, plan.Created)
 	case plan.Delete:
 		return nil, true, x.remove(ctx, s, w)
 	case plan.Archive:
-		live, err := x.stillOurs(ctx, s)
-		if err != nil || live == nil {
-			return nil, err == nil, err
-		}
-		err = x.Workspace.Archive(ctx, s.Key.ID)
-		if errors.Is(err, ErrStays) {
-			x.Log.Warn("not archived, and forgotten", "asset", s.Key.String(), "why", err)
-			err = nil
-		}
-		return nil, true, err
+		forget, err := x.archive(ctx, s)
+		return nil, forget, err
 	case plan.Orphan:
 		return nil, true, nil
 	default:
@@ -116,29 +103,91 @@ func (x *execution) fresh(ctx context.Context, s *plan.Step) (*asset.Asset, erro
 	return live, nil
 }
 
-// stillOurs is a last look at an asset before it is taken away: nil if it is
-// gone, and an error if somebody else owns it by now.
-func (x *execution) stillOurs(ctx context.Context, s *plan.Step) (*asset.Asset, error) {
-	if kind.Of(s.Key.ID.Kind).Tags == "" {
+// look reads an asset once more before it is taken away: whoever took it over
+// since the plan was made keeps it. It returns nil if the asset is gone.
+func (x *execution) look(ctx context.Context, s *plan.Step) (*asset.Asset, error) {
+	if t := kind.Of(s.Key.ID.Kind); t.Tags == "" {
 		return s.Live, nil
 	}
 	now, err := x.Workspace.Current(ctx, s.Key.ID)
 	if err != nil || now == nil {
 		return nil, err
 	}
-	if owner := now.Stamps["owner"]; owner != "" && owner != x.Owner && (s.Live == nil || owner != s.Live.Stamps["owner"]) {
+	was := ""
+	if s.Live != nil {
+		was = s.Live.Stamps["owner"]
+	}
+	switch owner := now.Stamps["owner"]; {
+	case owner == was, owner == x.Owner:
+		return now, nil
+	case owner == "":
+		return nil, fmt.Errorf("nobody owns %s by now: %w", s.Key.ID, errMoved)
+	default:
 		return nil, fmt.Errorf("%s belongs to %s by now: %w", s.Key.ID, owner, errMoved)
 	}
-	return now, nil
 }
 
 // remove deletes an asset, after a last look at who owns it.
 func (x *execution) remove(ctx context.Context, s *plan.Step, w *writing) error {
-	live, err := x.stillOurs(ctx, s)
+	live, err := x.look(ctx, s)
 	if err != nil || live == nil {
 		return err
 	}
 	return x.Workspace.Delete(ctx, live, x.started(ctx, w), x.status(s))
+}
+
+// archive archives an asset, after a last look at who owns it, and reports
+// whether it is ours no more.
+func (x *execution) archive(ctx context.Context, s *plan.Step) (forget bool, err error) {
+	live, err := x.look(ctx, s)
+	if err != nil || live == nil {
+		return err == nil, err
+	}
+	with, err := x.archivedToo(ctx, s)
+	if err != nil {
+		return false, err
+	}
+	err = x.Workspace.Archive(ctx, s.Key.ID, with...)
+	switch {
+	case !errors.Is(err, ErrStays):
+		return err == nil, err
+	case x.keptToo(s):
+		return false, nil // they will be archived together
+	}
+	x.Log.Warn("not archived, and forgotten", "asset", s.Key.String(), "why", err)
+	return true, nil
+}
+
+// keptToo reports whether another version of the name is ours, is gone from
+// git and is still kept.
+func (x *execution) keptToo(s *plan.Step) bool {
+	return slices.ContainsFunc(x.prep.Plan.Steps, func(o plan.Step) bool {
+		return o.Code.Kept() && o.Key.ID.Container() == s.Key.ID.Container()
+	})
+}
+
+// archivedToo are the other versions of the name that this plan archives and
+// that are still ours. Some kinds are archived by name only.
+func (x *execution) archivedToo(ctx context.Context, s *plan.Step) ([]asset.ID, error) {
+	if !kind.Of(s.Key.ID.Kind).StampsFixed {
+		return nil, nil
+	}
+	var out []asset.ID
+	for i := range x.prep.Plan.Steps {
+		o := &x.prep.Plan.Steps[i]
+		if o.Action != plan.Archive || o == s || o.Key.ID.Container() != s.Key.ID.Container() || x.prep.Plan.Refused(*o) {
+			continue
+		}
+		live, err := x.look(ctx, o)
+		switch {
+		case errors.Is(err, errMoved):
+		case err != nil:
+			return nil, err
+		case live != nil:
+			out = append(out, o.Key.ID)
+		}
+	}
+	return out, nil
 }
 
 // put creates or changes the asset of a step.

@@ -93,7 +93,9 @@ type Workspace interface {
 	// version it chose, so that later writes can refer to it.
 	Renamed(id asset.ID, arm string)
 	Delete(ctx context.Context, a *asset.Asset, started func([]byte) error, status func(string)) error
-	Archive(ctx context.Context, id asset.ID) error
+	// Archive archives an asset; with are the other versions of its name that
+	// are to be archived as well. ErrStays if the service cannot do it.
+	Archive(ctx context.Context, id asset.ID, with ...asset.ID) error
 	// Resume waits for an operation that an earlier process started.
 	Resume(ctx context.Context, operation []byte, status func(string)) error
 	// Settle waits until nothing is being done to an asset: it is for a write

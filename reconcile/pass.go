@@ -77,6 +77,11 @@ type Prepared struct {
 	// rebuilt are assets that only their stamp says are ours: the journal was
 	// lost, or an earlier run died before it could note them.
 	rebuilt []plan.Owned
+	// moved is the history of files that are elsewhere now.
+	moved []plan.Owned
+	// doubt are assets of open intents of which nobody could learn whether
+	// they are there.
+	doubt map[asset.ID]bool
 }
 
 // Prepare reads the tree and the workspace and makes the plan. Problems of
@@ -106,7 +111,12 @@ func (p *Pass) Prepare(ctx context.Context, c Commit, opt plan.Options, trigger 
 	n := needs(p.Workspace.Scope(), t.Assets, owned, opt.Full)
 	n.ahead(ctx, live, owned)
 	_ = early.Wait() // failures are kept by live
+	n.within(live, p.Owner)
 	n.read(ctx, live, ids(t.Assets), owned)
+	doubt, err := p.doubts(ctx, live, owned)
+	if err != nil {
+		return nil, err
+	}
 	if trigger.Unmanaged {
 		all(ctx, live, opt.Full, func(id asset.ID) bool { return kind.Of(id.Kind).IsSystem(id) })
 	}
@@ -121,7 +131,7 @@ func (p *Pass) Prepare(ctx context.Context, c Commit, opt plan.Options, trigger 
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	prep := &Prepared{Tree: t, Want: want, Owned: owned, Busy: busy, rebuilt: rebuilt}
+	prep := &Prepared{Tree: t, Want: want, Owned: owned, Busy: busy, rebuilt: rebuilt, doubt: doubt, moved: movedHistory(want, owned)}
 	in, err := p.input(ctx, prep, live, opt)
 	if err != nil {
 		return nil, err
@@ -214,7 +224,8 @@ func (p *Pass) rebuild(want *resolve.Want, owned map[asset.ID]plan.Owned, live L
 		if t := kind.Of(a.ID.Kind); t.Single() || t.Versioned && names[a.ID.Container()] {
 			continue
 		}
-		o := plan.Owned{ID: a.ID, Origin: plan.Created, Body: a.Body, Digest: resolve.Digest(a), Variant: a.Variant, ARM: a.ARM, Commit: a.Stamps["commit"], At: p.Now()}
+		// What was applied is not known: what is live may be somebody else's.
+		o := plan.Owned{ID: a.ID, Origin: plan.Created, Variant: a.Variant, ARM: a.ARM, Commit: a.Stamps["commit"], At: p.Now()}
 		owned[a.ID] = o
 		out = append(out, o)
 	}

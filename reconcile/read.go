@@ -2,6 +2,8 @@ package reconcile
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -99,6 +101,28 @@ func (n *need) site(a *asset.Asset, s kind.Site, full bool, known map[asset.ID]b
 	}
 }
 
+// within asks for all that is in assets which bear our stamp: what the journal
+// lost of it is found by its own stamp.
+func (n *need) within(live Live, owner string) {
+	inside := map[asset.Kind][]asset.Kind{}
+	for _, t := range kind.All() {
+		if t.Parent != "" {
+			inside[t.Parent] = append(inside[t.Parent], t.Kind)
+		}
+	}
+	for _, a := range live.Set().All() {
+		if a.Stamps["owner"] != owner {
+			continue
+		}
+		for _, k := range inside[a.ID.Kind] {
+			if n.parents[k] == nil {
+				n.parents[k] = map[string]bool{}
+			}
+			n.parents[k][a.ID.Name] = true
+		}
+	}
+}
+
 // listed are the kinds of which the service has a list worth reading.
 func listed() []asset.Kind {
 	var out []asset.Kind
@@ -139,9 +163,9 @@ func (n *need) ahead(ctx context.Context, live Live, owned map[asset.ID]plan.Own
 func (n *need) read(ctx context.Context, live Live, inTree map[asset.ID]bool, owned map[asset.ID]plan.Owned) {
 	live.List(ctx, keys(n.kinds)...)
 	live.Get(ctx, doubted(owned, live)...)
-	for k, parents := range n.parents {
+	for _, k := range slices.Sorted(maps.Keys(n.parents)) { // one after the other, and always in the same order
 		var there []string
-		for p := range parents {
+		for p := range n.parents[k] {
 			if live.Status(asset.ID{Kind: kind.Of(k).Parent, Name: p}) != resolve.Absent {
 				there = append(there, p)
 			}
@@ -253,14 +277,41 @@ func removed(want *resolve.Want, owned map[asset.ID]plan.Owned, live Live) []ass
 		t := kind.Of(id.Kind)
 		switch {
 		case t == nil || want.Set.Get(id) != nil || live.Asset(id) != nil || t.Remove == kind.Orphan:
-		case t.Once && newest[fileName{asset.ID{Kind: id.Kind}, o.File}] != "":
+		case history(t, o, newest):
 		case t.Anonymous != "" && id.Name == t.Anonymous:
-		case t.Versioned && later(newest[fileName{id.Container(), o.File}], id.Version):
 		case live.Status(id) != resolve.Absent:
 			out = append(out, id)
 		}
 	}
 	return out
+}
+
+// movedHistory is the history of files that were moved, with the file it is of
+// now: moving a file removes nothing.
+func movedHistory(want *resolve.Want, owned map[asset.ID]plan.Owned) []plan.Owned {
+	now := map[fileName]string{} // of a name and its old file
+	for _, id := range want.Order {
+		if o, ok := owned[id]; ok && id.Version != "" && o.File != want.Set.Get(id).Pos.File {
+			now[fileName{id.Container(), o.File}] = want.Set.Get(id).Pos.File
+		}
+	}
+	var out []plan.Owned
+	for id, o := range owned {
+		if file := now[fileName{id.Container(), o.File}]; file != "" && want.Set.Get(id) == nil {
+			o.File = file
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
+// history reports whether the file of an owned asset holds a later version, or
+// another run, now.
+func history(t *kind.Table, o plan.Owned, newest map[fileName]string) bool {
+	if t.Once {
+		return newest[fileName{asset.ID{Kind: o.ID.Kind}, o.File}] != ""
+	}
+	return t.Versioned && later(newest[fileName{o.ID.Container(), o.File}], o.ID.Version)
 }
 
 // fileName is a name of versions and the file that holds one of them.

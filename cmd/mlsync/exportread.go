@@ -62,8 +62,9 @@ func (x *exporting) readLive(ctx context.Context, kinds []asset.Kind) {
 		switch {
 		case !wanted(t):
 		case t.Top:
-			if x.ws.Scope().Registry == "" || t.InRegistry {
-				x.live.Get(ctx, asset.ID{Kind: t.Kind, Name: x.ws.Scope().Name()})
+			id := asset.ID{Kind: t.Kind, Name: x.ws.Scope().Name()}
+			if (x.ws.Scope().Registry == "" || t.InRegistry) && !x.ws.Another(id) {
+				x.live.Get(ctx, id)
 			}
 		case t.Parent != "":
 			contained[t.Parent] = append(contained[t.Parent], t.Kind)

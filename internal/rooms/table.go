@@ -32,6 +32,7 @@ func Table() map[string]Room {
 		// Programs and tests from outside: they use what users use.
 		"internal/bench":      {Imports: []string{All}},
 		"internal/acceptance": {Imports: []string{All}},
+		"internal/sim":        {Imports: []string{All}},
 
 		"azureml": {Imports: []string{"asset", "kind", "internal/content"}},
 		"state":   {Imports: []string{"asset", "plan"}},

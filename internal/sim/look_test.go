@@ -1,0 +1,94 @@
+package sim_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+)
+
+// A looker shows invariants the world as it is.
+type looker interface {
+	// peek is a live asset; nil if it is not there.
+	peek(asset string) map[string]any
+	// usedBy is a live asset of ours that refers to the one of the path.
+	usedBy(path string) string
+	// archivedName reports whether the name of a version is archived.
+	archivedName(path string) bool
+	// holdsOthers reports whether an endpoint holds what is not ours, or a
+	// deployment is in an endpoint that is not ours.
+	holdsOthers(path string) bool
+	// noVersion says that no version of a name holds what the item says.
+	noVersion(i item) string
+	// leak is a place that holds a secret and should not; "" if none does.
+	leak() string
+}
+
+func (w *world) usedBy(path string) string {
+	if seg := strings.Split(path, "/"); seg[0] == "batchEndpoints" && len(seg) == 4 {
+		endpoint := strings.Join(seg[:2], "/")
+		if text(w.peek(endpoint), "properties", "defaults", "deploymentName") == seg[3] {
+			return endpoint // it says so by the name alone
+		}
+	}
+	full := strings.ToLower(scope.WorkspaceID() + "/" + path)
+	for _, k := range slices.Sorted(maps.Keys(w.facts.made)) {
+		if k == path || strings.HasPrefix(k, path+"/") {
+			continue
+		}
+		if raw, err := json.Marshal(w.peek(k)); err == nil && strings.Contains(strings.ToLower(string(raw)), `"`+full+`"`) {
+			return k
+		}
+	}
+	return ""
+}
+
+func (w *world) holdsOthers(path string) bool {
+	if seg := strings.Split(path, "/"); len(seg) == 4 && seg[2] == "deployments" {
+		return stamped(w.peek(strings.Join(seg[:2], "/"))) != ours
+	}
+	if strings.Count(path, "/") != 1 || !strings.Contains(path, "Endpoints/") {
+		return false
+	}
+	list, _ := w.peek(path + "/deployments")["value"].([]any)
+	for _, v := range list {
+		if doc, _ := v.(map[string]any); stamped(doc) != ours {
+			return true
+		}
+	}
+	return false
+}
+
+func (w *world) noVersion(i item) string {
+	for v := 1; v < 60; v++ {
+		doc := w.peek(fmt.Sprintf("environments/%s/versions/%d", i.Name, v))
+		if doc == nil {
+			return fmt.Sprintf("no version of %s has the image %s", i.Name, i.image())
+		}
+		if text(doc, "properties", "image") == i.image() {
+			return ""
+		}
+	}
+	return ""
+}
+
+func (w *world) leak() string {
+	for _, p := range w.lives {
+		if strings.Contains(p.logged.String(), canaryMark) {
+			return "the log"
+		}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if strings.Contains(w.events.String(), canaryMark) {
+		return "an event"
+	}
+	for _, suffix := range []string{"", "-wal"} {
+		if data, err := os.ReadFile(w.db + suffix); err == nil && strings.Contains(string(data), canaryMark) {
+			return "the journal"
+		}
+	}
+	return ""
+}

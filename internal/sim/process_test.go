@@ -1,0 +1,230 @@
+package sim_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"runtime/debug"
+	"time"
+
+	"mlsync.dev/mlsync/asset"
+	"mlsync.dev/mlsync/azureml"
+	"mlsync.dev/mlsync/internal/problem"
+	"mlsync.dev/mlsync/kind"
+	"mlsync.dev/mlsync/plan"
+	"mlsync.dev/mlsync/reconcile"
+	"mlsync.dev/mlsync/state"
+	"mlsync.dev/mlsync/tree"
+)
+
+const (
+	target   = "sim"
+	ours     = "sim/" + target // what is stamped on our assets
+	deadline = 30 * time.Minute
+	lockTTL  = 30 * time.Second
+)
+
+// A process is one life of one replica: what a daemon is between its start and
+// its death.
+type process struct {
+	w *world
+	n int // of the replica
+
+	ctx     context.Context
+	cancel  context.CancelFunc
+	dead    bool
+	busy    bool
+	stopped time.Time // it does not run before
+
+	store     *state.Store
+	target    *state.Target
+	recovered bool
+	logged    bytes.Buffer
+	gen       int64 // of the run under way, 0 for none
+}
+
+func (w *world) start(n int) *process {
+	p := &process{w: w, n: n}
+	p.ctx, p.cancel = context.WithCancel(context.Background())
+	return p
+}
+
+// pass is what the daemon's worker does for one task.
+func (p *process) pass(task string) {
+	defer p.w.sched.ended()
+	defer func() {
+		if v := recover(); v != nil {
+			p.w.broke(fmt.Sprintf("I0 it panics: %v\n%s", v, debug.Stack()))
+		}
+	}()
+	ctx, cancel := context.WithTimeout(p.ctx, deadline)
+	defer cancel()
+	end := record{kind: passEnded, p: p.n, task: task}
+	end.run, end.plan, end.err = p.work(ctx, task)
+	_ = p.w.sched.point(context.Background(), p, "ended", func() error {
+		p.w.note(&end)
+		p.gen, p.busy = 0, false
+		return nil
+	})
+}
+
+func (p *process) work(ctx context.Context, task string) (plan.Run, *plan.Plan, error) {
+	j, err := p.journal(ctx)
+	if err != nil {
+		return plan.Run{}, nil, err
+	}
+	client, ws, err := p.connect(ctx)
+	if err != nil {
+		return plan.Run{}, nil, err
+	}
+	unlock, err := p.lock(ctx, j)
+	if err != nil {
+		return plan.Run{}, nil, err
+	}
+	defer unlock()
+	commit, err := p.fetch(ctx)
+	if err != nil {
+		return plan.Run{}, nil, err
+	}
+	r := p.reconciler(client, ws, j)
+	if !p.recovered {
+		if _, err := r.Recover(ctx); err != nil {
+			return plan.Run{}, nil, err
+		}
+		p.recovered = true
+	}
+	return p.apply(ctx, r, j, commit, task)
+}
+
+func (p *process) apply(ctx context.Context, r *reconcile.Pass, j *journal, commit reconcile.Commit, task string) (plan.Run, *plan.Plan, error) {
+	opt := plan.Options{Prune: p.w.s.Prune, Full: task != "sync"}
+	prep, err := r.Prepare(ctx, commit, opt, reconcile.Trigger{Name: task})
+	if err != nil {
+		return plan.Run{}, nil, err
+	}
+	if allow := j.approved(ctx, prep.Plan); len(allow) > 0 {
+		opt.Allow = allow
+		if prep, err = r.Prepare(ctx, commit, opt, reconcile.Trigger{Name: task}); err != nil {
+			return plan.Run{}, nil, err
+		}
+	}
+	_ = p.w.sched.point(ctx, p, "prepared", func() error {
+		p.w.note(&record{kind: prepared, p: p.n, plan: prep.Plan})
+		return nil
+	})
+	if bad := prep.Plan.Problems.Errors(); len(bad) > 0 {
+		return plan.Run{}, prep.Plan, fmt.Errorf("problems in the tree: nothing is written: %w", bad.Err())
+	}
+	run, err := r.Apply(ctx, prep, task)
+	if err == nil {
+		err = j.see(ctx, run.Generation, commit.Hash)
+	}
+	return run, prep.Plan, err
+}
+
+// fetch asks the repository for the newest commit.
+func (p *process) fetch(ctx context.Context) (reconcile.Commit, error) {
+	var c *commit
+	err := p.w.sched.point(ctx, p, "git fetch", func() (err error) {
+		c, err = p.w.repo.fetch()
+		p.w.note(&record{kind: fetched, p: p.n, commit: c, err: err})
+		return err
+	})
+	if err != nil {
+		return reconcile.Commit{}, err
+	}
+	return reconcile.Commit{FS: c.fs(), Hash: c.hash, Repo: "https://example.com/repo"}, nil
+}
+
+// connect makes a client that speaks to the emulator through the scheduler.
+func (p *process) connect(ctx context.Context) (*azureml.Client, *azureml.Workspace, error) {
+	client, err := azureml.New(azureml.Options{
+		Endpoint: base, StorageEndpoint: base, Credential: "static", Token: "t", Insecure: true, InFlight: 500,
+		Random: func() float64 { return 0.5 }, Transport: &wire{p}, Logger: slog.New(slog.NewTextHandler(&p.logged, nil)),
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	ws := client.Workspace(scope)
+	return client, ws, ws.Locate(ctx)
+}
+
+// lock takes the target's lock and renews it until unlock is called.
+func (p *process) lock(ctx context.Context, j *journal) (unlock func(), err error) {
+	var l *state.Lock
+	if err := j.point(ctx, "lock", func() (err error) {
+		l, err = p.target.Lock(context.Background(), fmt.Sprintf("replica %d", p.n))
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	keep, stop := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(lockTTL / 3)
+		defer tick.Stop()
+		for {
+			select {
+			case <-keep.Done():
+				return
+			case <-tick.C:
+				if err := j.point(keep, "renew", func() error { return l.Renew(context.Background()) }); err != nil {
+					return
+				}
+			}
+		}
+	}()
+	return func() {
+		stop()
+		<-done
+		_ = j.point(context.WithoutCancel(ctx), "unlock", func() error { return l.Release(context.Background()) })
+	}, nil
+}
+
+func (p *process) reconciler(client *azureml.Client, ws *azureml.Workspace, j *journal) *reconcile.Pass {
+	return &reconcile.Pass{
+		Target:    plan.Target{Name: target, Subscription: scope.Subscription, ResourceGroup: scope.ResourceGroup, Workspace: scope.Workspace},
+		Owner:     ours,
+		Workspace: &workspace{client, ws},
+		Journal:   j,
+		Read:      func(fsys fs.FS) (*tree.Tree, problem.List) { return tree.Read(fsys, tree.Options{}) },
+		Document: func(data []byte, file string) (*asset.Value, problem.List) {
+			docs, bad := tree.Parse(data, file, tree.ParseOptions{LastWins: true})
+			if len(docs) == 0 {
+				return nil, bad
+			}
+			return docs[0], bad
+		},
+		Rule:     func(id asset.ID, _ string) plan.Rule { return ruleOf(id.Kind) },
+		Secret:   p.secret,
+		Guard:    plan.Guard{},
+		Parallel: p.w.s.Parallel,
+		Now:      time.Now,
+		Log:      slog.New(slog.NewTextHandler(&p.logged, nil)),
+		Emit:     func(e reconcile.Event) { p.w.emitted(p, e) },
+	}
+}
+
+// ruleOf are the rules that the configuration of the simulation has.
+func ruleOf(k asset.Kind) plan.Rule {
+	switch k {
+	case "data":
+		return plan.Rule{Drift: plan.Report}
+	case "compute":
+		return plan.Rule{AllowReplace: true}
+	case "component":
+		return plan.Rule{OnRemove: kind.Orphan}
+	}
+	return plan.Rule{}
+}
+
+func (p *process) secret(_ context.Context, name string) (asset.Secret, error) {
+	if p.w.lockedVault {
+		return asset.Secret{}, errors.New("the vault does not answer")
+	}
+	return asset.NewSecret(p.w.canary(name)), nil
+}
