@@ -62,7 +62,7 @@ type Upload struct {
 // nothing is created twice.
 func (w *Workspace) Put(ctx context.Context, in Write) (*asset.Asset, error) {
 	var err error
-	if in.Live, err = w.settled(ctx, in); err != nil {
+	if in.Live, err = w.whole(ctx, in); err != nil {
 		return nil, err
 	}
 	path := w.scope.ARM(in.Want.ID)
@@ -101,27 +101,6 @@ func (w *Workspace) Put(ctx context.Context, in Write) (*asset.Asset, error) {
 		w.made(in.Want.ID, got)
 	}
 	return got, err
-}
-
-// settled is the live asset to patch. What the service shows of an asset while
-// an operation goes on is not all there is (a compute has no tags then,
-// recorded 2024-12), so its end is waited for and the asset is read again.
-func (w *Workspace) settled(ctx context.Context, in Write) (*asset.Asset, error) {
-	if in.Live == nil || !running(provisioningOf(in.Live.Raw)) {
-		return in.Live, nil
-	}
-	// How it ends is the business of whoever began it.
-	if err := w.Settle(ctx, in.Live.ID, in.Progress); err != nil && ctx.Err() != nil {
-		return nil, err
-	}
-	now, err := w.Current(ctx, in.Live.ID)
-	switch {
-	case err != nil:
-		return nil, err
-	case taken(now, in):
-		return nil, fmt.Errorf("%s belongs to %s by now", in.Live.ID, now.Stamps["owner"])
-	}
-	return now, nil
 }
 
 // request is the body to send; what it refers to has been sent before.

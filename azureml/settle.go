@@ -3,6 +3,7 @@ package azureml
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 
 	"mlsync.dev/mlsync/asset"
@@ -43,6 +44,47 @@ func (w *Workspace) underWay(ctx context.Context, path string) (*Operation, erro
 	return op, nil
 }
 
+// whole is the live asset to patch. What the service shows of an asset while
+// an operation goes on is not all there is, so it is waited for and the asset
+// read again.
+func (w *Workspace) whole(ctx context.Context, in Write) (*asset.Asset, error) {
+	if in.Live == nil || !running(provisioningOf(in.Live.Raw)) {
+		return in.Live, nil
+	}
+	op, err := w.underWay(ctx, w.scope.ARM(in.Live.ID))
+	if err != nil {
+		return nil, err
+	}
+	if op != nil {
+		if err := w.waitOut(ctx, *op, in); err != nil {
+			return nil, err
+		}
+	}
+	now, err := w.Current(ctx, in.Live.ID)
+	if err == nil && taken(now, in) {
+		err = fmt.Errorf("%s belongs to %s: %w", now.ID, now.Stamps["owner"], ErrTaken)
+	}
+	return now, err
+}
+
+// ErrTaken is returned for an asset that somebody else owns, which could not
+// be seen before an operation on it had ended.
+var ErrTaken = errors.New("it is somebody else's")
+
+// waitOut waits for what others do to an asset. How it ends is the business
+// of whoever began it.
+func (w *Workspace) waitOut(ctx context.Context, op Operation, in Write) error {
+	if in.Started != nil {
+		if err := in.Started(op); err != nil {
+			return err
+		}
+	}
+	if err := w.Resume(ctx, op, in.Progress); err != nil && ctx.Err() != nil {
+		return err
+	}
+	return nil
+}
+
 // afterOthers sends the change of an asset again that the service has refused
 // because another one goes on: somebody else's, or this one, of which the
 // answer was lost. What goes on is waited for. If it has made the asset as it
@@ -54,13 +96,7 @@ func (w *Workspace) afterOthers(ctx context.Context, path string, in Write, refu
 		if err != nil || op == nil {
 			return Result{}, refusal // the conflict is another one
 		}
-		if in.Started != nil {
-			if err := in.Started(*op); err != nil {
-				return Result{}, err
-			}
-		}
-		// How it ends is the business of whoever began it.
-		if err := w.Resume(ctx, *op, in.Progress); err != nil && ctx.Err() != nil {
+		if err := w.waitOut(ctx, *op, in); err != nil {
 			return Result{}, err
 		}
 		now, rest, err := w.read(ctx, in.Want.ID)

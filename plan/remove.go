@@ -76,12 +76,7 @@ func (m *maker) remove(s *Step, t *kind.Table, o Owned) {
 		s.Action, s.Why = Orphan, "the target was removed from the configuration"
 		return
 	}
-	is := m.look(id)
-	if _, ok := is.(unread); !ok && m.Observed.Partial[id.Kind] != "" {
-		// It was read; but what else there is of its kind was not.
-		is = unread{m.Observed.Partial[id.Kind]}
-	}
-	switch r := is.(type) {
+	switch r := m.look(id).(type) {
 	case unread:
 		s.Action, s.Code, s.Blocked = Unknown, NotRead, r.why
 		return
@@ -91,6 +86,11 @@ func (m *maker) remove(s *Step, t *kind.Table, o Owned) {
 	case seen:
 		if !r.again {
 			s.Action, s.Code, s.Blocked = Unknown, NotRead, "it was not read again, and only what was read is removed"
+			return
+		}
+		if why := m.Observed.Partial[id.Kind]; why != "" {
+			// It was read; but what else there is of its kind was not.
+			s.Action, s.Code, s.Blocked = Unknown, NotRead, why
 			return
 		}
 		s.Live = r.asset

@@ -113,7 +113,11 @@ func (x *execution) walk(ctx context.Context) error {
 			g.Edge(s.Key, need)
 		}
 	}
-	ends, err := g.Walk(soft, x.Parallel, func(_ context.Context, key plan.Key) error {
+	begin := soft
+	if x.Finish {
+		begin = ctx
+	}
+	ends, err := g.Walk(begin, x.Parallel, func(_ context.Context, key plan.Key) error {
 		// What has begun goes on when a newer commit is there, as far as it
 		// only takes a moment.
 		return x.step(ctx, soft, key)

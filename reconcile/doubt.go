@@ -57,7 +57,7 @@ func (x *execution) settleOld(ctx context.Context) error {
 	var ends []End
 	for _, in := range open {
 		if x.prep.doubt[in.Key.ID] || x.prep.Busy[in.Key.ID] != "" {
-			continue // nobody knows, or its operation goes on
+			continue
 		}
 		ends = append(ends, End{Intent: in.ID, Own: found[in.Key.ID], Outcome: plan.Outcome{
 			Key: in.Key, State: plan.Failed,

@@ -113,6 +113,34 @@ func TestNewestCommitBeginsNothingOfTheOld(t *testing.T) {
 	w.settled(plan.Options{})
 }
 
+// However fast commits come, something is done: a pass that is to finish begins
+// what takes no operation, and waits for none.
+func TestNewestCommitDoesNotStarve(t *testing.T) {
+	w := newWorld(t, emulator.Options{LRO: time.Hour})
+	w.files = map[string]string{"ep.yml": endpoint("taxi"), "m.yml": model("m", "1"), "e.yml": env("e", "1", "x"), "j.yml": job("azureml:e:1"), "o/blue.yml": deployment("blue", "taxi", "azureml:m:1", "azureml:e:1"), "src/train.py": "x"}
+	p, newer := w.overtake()
+	newer()
+	p.Finish = true
+	run, err := p.Apply(t.Context(), w.prepare(plan.Options{}), "push")
+	if !errors.Is(err, reconcile.ErrOvertaken) {
+		t.Errorf("error %v", err)
+	}
+	ends := map[plan.State]int{}
+	for _, o := range run.Outcomes {
+		ends[o.State]++
+	}
+	if ends[plan.Done] < 3 || outcome(run, "online-endpoint/taxi").State != plan.Pending || outcome(run, "online-deployment/taxi/blue").State != plan.Skipped || ends[plan.Failed] > 0 {
+		t.Errorf("outcomes: %+v", run.Outcomes)
+	}
+	_, err = w.pass().Recover(t.Context())
+	w.must(err)
+	w.apply(plan.Options{})
+	w.settled(plan.Options{Full: true})
+	if n := w.count("PUT workspaces/ws/onlineEndpoints/taxi"); n != 1 {
+		t.Errorf("the endpoint was written %d times", n)
+	}
+}
+
 // A newer commit that comes when all is done takes nothing back.
 func TestNewestCommitAfterTheEnd(t *testing.T) {
 	w := newWorld(t, emulator.Options{})

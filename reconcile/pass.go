@@ -47,6 +47,11 @@ type Pass struct {
 	// on, and operations are waited for no longer. They stay in the journal.
 	// nil is never.
 	Newer <-chan struct{}
+	// Finish begins steps although a newer commit is there; only operations
+	// are waited for no longer. It is for the pass after one that was
+	// overtaken: commits that come faster than a pass must not let none of
+	// them be applied.
+	Finish bool
 	// Corrections bound what is changed back; the journal counts what was, if
 	// Corrected is set: within the last hour, by asset and dotted path.
 	Corrections plan.Corrections

@@ -23,6 +23,10 @@ type worker struct {
 
 	mu    sync.Mutex // held by the task that runs
 	newer newer
+	// overtaken says that a newer commit ended the last pass: the next one
+	// does all that takes no operation, so that something is done however
+	// fast commits come.
+	overtaken bool
 	// searched says that the workspace was searched for assets of a journal
 	// that was lost.
 	searched bool
@@ -35,10 +39,11 @@ func (w *worker) run(ctx context.Context, task string) error {
 	d := w.daemon
 	started := time.Now()
 	run, p, err := w.pass(ctx, task)
+	w.overtaken = errors.Is(err, reconcile.ErrOvertaken)
 	d.metrics.ran(w.name, task, run, p, err, time.Since(started))
 	log := d.log.With("target", w.name, "task", task, "commit", run.Commit, "run", run.ID, "took", time.Since(started).Round(time.Millisecond).String())
 	switch {
-	case errors.Is(err, reconcile.ErrOvertaken):
+	case w.overtaken:
 		log.Info("overtaken by a newer commit")
 		return nil // which is in the queue already
 	case errors.Is(err, state.ErrAborted), errors.Is(err, state.ErrHeld):
@@ -104,7 +109,7 @@ func (w *worker) pass(ctx context.Context, task string) (plan.Run, *plan.Plan, e
 	if err != nil {
 		return none, nil, err
 	}
-	p.Newer = newer
+	p.Newer, p.Finish = newer, w.overtaken
 	ctx, unlock, err := lockTarget(ctx, j.Target, d.holder())
 	if err != nil {
 		return none, nil, err

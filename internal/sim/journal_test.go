@@ -178,8 +178,8 @@ func (j *journal) Unfinished(ctx context.Context) (out []reconcile.Intent, err e
 func (j *journal) Fingerprint(s asset.Secret) string { return j.p.store.Fingerprint(s) }
 
 // see notes the commit that was looked at last.
-func (j *journal) see(ctx context.Context, commit string) error {
-	return j.point(ctx, "see", func() error { return j.p.target.See(context.Background(), j.p.gen, commit) })
+func (j *journal) see(ctx context.Context, generation int64, commit string) error {
+	return j.point(ctx, "see", func() error { return j.p.target.See(context.Background(), generation, commit) })
 }
 
 // approved are the approvals that were given for the plan. The refusals of the

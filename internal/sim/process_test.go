@@ -97,7 +97,7 @@ func (p *process) work(ctx context.Context, task string) (plan.Run, *plan.Plan, 
 		case err != nil:
 			return run, prep.Plan, err
 		case len(prep.Busy) == 0:
-			return run, prep.Plan, j.see(ctx, commit.Hash)
+			return run, prep.Plan, j.see(ctx, run.Generation, commit.Hash)
 		}
 		// What an earlier run began goes on: the rest did not wait for it.
 		if _, err := r.Recover(ctx); err != nil {
