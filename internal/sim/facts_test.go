@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 )
 
 // facts are what follows from the records so far. The invariants judge a
@@ -25,6 +26,7 @@ type facts struct {
 	doubtful  map[string]int  // creations whose end the process of the number does not know
 	jobs      map[string]string
 	sent      map[string]string // the description that we wrote last, by path
+	touched   time.Duration     // when the user or a process that died did something last
 	deaths    int               // in the middle of a pass
 	swaps     int
 	head      *commit
@@ -90,6 +92,8 @@ func (f *facts) learn(r *record) {
 			delete(f.passes, r.p)
 			f.pass(r.p).requests = old.requests
 			f.pass(r.p).commit = r.commit
+			// What the user, or a process that died, has begun may still go on.
+			f.pass(r.p).undisturbed = f.touched == 0 || r.at > f.touched+time.Minute
 		}
 	case approvals:
 		f.pass(r.p).allow = r.allow
@@ -97,8 +101,11 @@ func (f *facts) learn(r *record) {
 			f.allowed[a] = true
 		}
 	case passEnded, died:
-		if r.kind == died && r.text != "" {
-			f.deaths++
+		if r.kind == died {
+			f.touched = r.at
+			if r.text != "" {
+				f.deaths++
+			}
 		}
 		delete(f.passes, r.p)
 		for path, p := range f.doubtful {
@@ -110,7 +117,7 @@ func (f *facts) learn(r *record) {
 		f.given[r.text] = append(f.given[r.text], r.allow...)
 	case edited:
 		f.disturb(-1)
-		f.wasEdited[r.asset] = true
+		f.wasEdited[r.asset], f.touched = true, r.at
 		for _, pass := range f.passes {
 			pass.raced[r.asset] = true
 		}

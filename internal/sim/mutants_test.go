@@ -15,7 +15,7 @@ import (
 var (
 	mutants = flag.Bool("mutants", false, "run the simulation against every mutant; it must be caught")
 	mutant  = flag.String("mutant", "", "only the mutants whose name has this in it")
-	chances = flag.Int("chances", 3000, "how many seeds may be needed to catch a mutant")
+	chances = flag.Int("chances", 1000, "how many seeds may be needed to catch a mutant")
 )
 
 // A mutation is one deliberate bug.
