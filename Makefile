@@ -58,7 +58,7 @@ bench: build ## Measure: times, ratios, requests, allocations, memory. BENCH=sho
 fuzz: ## Fuzz every fuzz target for TIME each (default 30s).
 	@./scripts/fuzz.sh $(TIME)
 
-sim: ## Simulate SEEDS seeds (default 100) from FIRST on: faults, crashes, commits. See docs/explanation/trust.md.
+sim: ## Simulate SEEDS seeds (default 100) from FIRST on: faults, crashes, commits. See docs/explanation/simulation.md.
 	go test ./internal/sim -run 'Simulation$$' -count=1 -timeout 0 -args -seeds $(SEEDS) -first $(FIRST)
 
 sim-nightly: ## Simulate 20 000 seeds.
