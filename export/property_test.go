@@ -20,7 +20,7 @@ import (
 // new asset of it is as the live one; and exporting that gives the same bytes.
 func TestExportMeansTheSame(t *testing.T) {
 	texts := sampleTexts(t)
-	delete(texts, "model-upload") // names a folder that is not there
+	delete(texts, "model-upload")                                                                          // names a folder that is not there
 	maps.DeleteFunc(texts, func(name, _ string) bool { return strings.HasPrefix(name, "component-flow") }) // are not exported
 	names := slices.Sorted(maps.Keys(texts))
 	rapid.Check(t, func(t *rapid.T) {

@@ -17,6 +17,8 @@ import (
 	"testing/fstest"
 	"time"
 
+	"mlsync.dev/mlsync/internal/bridge"
+
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 
 	"mlsync.dev/mlsync/asset"
@@ -132,7 +134,7 @@ func (w *world) pass() *reconcile.Pass {
 	return &reconcile.Pass{
 		Target:    plan.Target{Name: "dev", Subscription: scope.Subscription, ResourceGroup: scope.ResourceGroup, Workspace: scope.Workspace},
 		Owner:     owner,
-		Workspace: &workspace{w.client, w.ws},
+		Workspace: bridge.New(w.client, w.ws),
 		Journal:   w.journal,
 		Read:      func(fsys fs.FS) (*tree.Tree, problem.List) { return tree.Read(fsys, tree.Options{}) },
 		Document: func(data []byte, file string) (*asset.Value, problem.List) {

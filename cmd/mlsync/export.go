@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"mlsync.dev/mlsync/internal/bridge"
+
 	"github.com/spf13/cobra"
 
 	"mlsync.dev/mlsync/asset"
@@ -146,7 +148,7 @@ type exporting struct {
 	target *config.Target
 	client *azureml.Client
 	ws     *azureml.Workspace
-	live   *live
+	live   *bridge.Live
 	failed map[asset.Kind]string
 	// cfg is the configuration of the folder; given says that it has one.
 	cfg   *config.Config

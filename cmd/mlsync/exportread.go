@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"mlsync.dev/mlsync/internal/bridge"
+
 	"mlsync.dev/mlsync/asset"
 	"mlsync.dev/mlsync/export"
 	"mlsync.dev/mlsync/internal/problem"
@@ -55,7 +57,7 @@ func (x *exporting) resolveOut(ctx context.Context, have *export.Have) (*export.
 // they refer to that no list holds. Kinds that cannot be read are left out as
 // a whole.
 func (x *exporting) readLive(ctx context.Context, kinds []asset.Kind) {
-	x.live = &live{Live: x.ws.Read(), client: x.client, before: x.client.Counters().Requests()}
+	x.live = bridge.NewLive(x.client, x.ws)
 	wanted := func(t *kind.Table) bool {
 		return t.Kind != "code" && (len(kinds) == 0 && !t.Single() || slices.Contains(kinds, t.Kind))
 	}
@@ -135,7 +137,7 @@ func (x *exporting) assets() []*asset.Asset {
 // is read now.
 type liveFacts struct {
 	ctx  context.Context //nolint:containedctx // lives as long as one call, whose callbacks need it
-	live *live
+	live *bridge.Live
 }
 
 // Exists implements resolve.Facts.

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"time"
 
+	"mlsync.dev/mlsync/internal/bridge"
+
 	"github.com/spf13/cobra"
 
 	"mlsync.dev/mlsync/asset"
@@ -366,7 +368,7 @@ func newPass(cfg *config.Config, t *config.Target, client *azureml.Client, ws *a
 	return &reconcile.Pass{
 		Target:    plan.Target{Name: t.Name, Cloud: t.Cloud, Subscription: scope.Subscription, ResourceGroup: scope.ResourceGroup, Workspace: scope.Workspace, Registry: scope.Registry},
 		Owner:     cfg.OwnerOf(t.Name),
-		Workspace: &workspace{client: client, ws: ws},
+		Workspace: bridge.New(client, ws),
 		Journal:   j,
 		Read:      func(fsys fs.FS) (*tree.Tree, problem.List) { return readFor(fsys, cfg, t, ws) },
 		Document:  parseDocument,

@@ -35,6 +35,8 @@ func Table() map[string]Room {
 		"internal/acceptance": {Imports: []string{All}},
 		"internal/sim":        {Imports: []string{All}},
 
+		"internal/bridge": {Imports: []string{"asset", "azureml", "kind", "reconcile", "resolve"}},
+
 		"azureml": {Imports: []string{"asset", "kind", "internal/content", "internal/limit"}},
 		"state":   {Imports: []string{"asset", "plan", "internal/limit"}},
 		"web":     {Imports: []string{"asset", "diff", "plan"}},

@@ -10,6 +10,8 @@ import (
 	"runtime/debug"
 	"time"
 
+	"mlsync.dev/mlsync/internal/bridge"
+
 	"mlsync.dev/mlsync/asset"
 	"mlsync.dev/mlsync/azureml"
 	"mlsync.dev/mlsync/internal/problem"
@@ -193,7 +195,7 @@ func (p *process) reconciler(client *azureml.Client, ws *azureml.Workspace, j *j
 	return &reconcile.Pass{
 		Target:    plan.Target{Name: target, Subscription: scope.Subscription, ResourceGroup: scope.ResourceGroup, Workspace: scope.Workspace},
 		Owner:     ours,
-		Workspace: &workspace{client, ws},
+		Workspace: bridge.New(client, ws),
 		Journal:   j,
 		Read:      func(fsys fs.FS) (*tree.Tree, problem.List) { return tree.Read(fsys, tree.Options{}) },
 		Document: func(data []byte, file string) (*asset.Value, problem.List) {

@@ -1,0 +1,158 @@
+// Package bridge lets reconcile, which knows no service, work on a workspace of
+// azureml.
+package bridge
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"mlsync.dev/mlsync/asset"
+	"mlsync.dev/mlsync/azureml"
+	"mlsync.dev/mlsync/kind"
+	"mlsync.dev/mlsync/reconcile"
+	"mlsync.dev/mlsync/resolve"
+)
+
+// Workspace lets reconcile use a workspace of azureml.
+type Workspace struct {
+	client *azureml.Client
+	ws     *azureml.Workspace
+}
+
+var _ reconcile.Workspace = (*Workspace)(nil)
+
+// New joins the two; client is the one that ws is of.
+func New(client *azureml.Client, ws *azureml.Workspace) *Workspace { return &Workspace{client, ws} }
+
+// Scope is where the workspace is.
+func (w *Workspace) Scope() kind.Scope { return w.ws.Scope() }
+
+// Read begins a new reading.
+func (w *Workspace) Read() reconcile.Live {
+	return NewLive(w.client, w.ws)
+}
+
+// Current is the asset as it is now, nil if it is not there.
+func (w *Workspace) Current(ctx context.Context, id asset.ID) (*asset.Asset, error) {
+	a, err := w.ws.Current(ctx, id)
+	if errors.Is(err, azureml.ErrNotFound) {
+		return nil, nil
+	}
+	return a, err
+}
+
+// Put creates or changes an asset; see reconcile.ErrMayBe.
+func (w *Workspace) Put(ctx context.Context, in reconcile.Write) (*asset.Asset, error) {
+	out := azureml.Write{
+		Want: in.Want, Live: in.Live, Late: in.Late, Released: in.Released, Stamps: in.Stamps,
+		Secret: in.Secret, Progress: in.Status, Sent: in.Sent, Started: started(in.Started),
+	}
+	for _, u := range in.Uploads {
+		out.Uploads = append(out.Uploads, azureml.Upload{Content: u.Content, Code: u.Code, Pending: u.Pending, Datastore: u.Datastore, URI: u.URI})
+	}
+	got, err := w.ws.Put(ctx, out)
+	var unknown *azureml.Unknown
+	var failed *azureml.OperationFailed
+	if errors.As(err, &unknown) || errors.As(err, &failed) {
+		err = fmt.Errorf("%w: %w", err, reconcile.ErrMayBe)
+	}
+	return got, err
+}
+
+// Renamed says under which resource id the service keeps an asset.
+func (w *Workspace) Renamed(id asset.ID, arm string) { w.ws.Renamed(id, arm) }
+
+// Delete deletes an asset; note is told of a long-running operation.
+func (w *Workspace) Delete(ctx context.Context, a *asset.Asset, note func([]byte) error, status func(string)) error {
+	return w.ws.Delete(ctx, a, started(note), status)
+}
+
+// Archive hides an asset; see reconcile.ErrStays.
+func (w *Workspace) Archive(ctx context.Context, id asset.ID, with ...asset.ID) error {
+	err := w.ws.Archive(ctx, id, with...)
+	if errors.Is(err, azureml.ErrByName) {
+		err = fmt.Errorf("%w: %w", reconcile.ErrStays, err)
+	}
+	return err
+}
+
+// Resume waits for an operation that note was told of.
+func (w *Workspace) Resume(ctx context.Context, operation []byte, status func(string)) error {
+	var op azureml.Operation
+	if err := json.Unmarshal(operation, &op); err != nil {
+		return err
+	}
+	return w.ws.Resume(ctx, op, status)
+}
+
+// Settle waits until nothing is being done to an asset.
+func (w *Workspace) Settle(ctx context.Context, id asset.ID, status func(string)) error {
+	return w.ws.Settle(ctx, id, status)
+}
+
+// Explain is the code of an error of the service, and the id of the request.
+func (w *Workspace) Explain(err error) (code, request string) {
+	var e *azureml.Error
+	if errors.As(err, &e) {
+		return e.Code, e.RequestID
+	}
+	var failed *azureml.OperationFailed
+	if errors.As(err, &failed) {
+		return failed.Code, ""
+	}
+	return "", ""
+}
+
+// started hands a long-running operation on in the form that Resume takes.
+func started(note func([]byte) error) func(azureml.Operation) error {
+	if note == nil {
+		return nil
+	}
+	return func(op azureml.Operation) error {
+		data, err := json.Marshal(op)
+		if err != nil {
+			return err
+		}
+		return note(data)
+	}
+}
+
+// Live lets reconcile use what azureml read.
+type Live struct {
+	*azureml.Live
+	client *azureml.Client
+	before int64
+}
+
+// NewLive begins a reading of a workspace.
+func NewLive(client *azureml.Client, ws *azureml.Workspace) *Live {
+	return &Live{Live: ws.Read(), client: client, before: client.Counters().Requests()}
+}
+
+// Name is what a list said of all versions of a name.
+func (l *Live) Name(id asset.ID) (reconcile.Name, bool) {
+	c, ok := l.Container(id)
+	return reconcile.Name(c), ok
+}
+
+// Names are the names that lists have shown.
+func (l *Live) Names() []asset.ID { return l.Containers() }
+
+// Status is what is known of an asset.
+func (l *Live) Status(id asset.ID) resolve.Status {
+	switch {
+	case l.Asset(id) != nil:
+		return resolve.Present
+	case l.Absent(id):
+		return resolve.Absent
+	}
+	if c, ok := l.Container(id); ok && id.Version != "" && c.Latest == id.Version {
+		return resolve.Present
+	}
+	return resolve.Unknown
+}
+
+// Requests is how many requests were made since the reading began.
+func (l *Live) Requests() int { return int(l.client.Counters().Requests() - l.before) }
