@@ -67,8 +67,9 @@ fuzz: ## Fuzz every fuzz target for TIME each (default 30s).
 sim: ## Simulate SEEDS seeds (default 100) from FIRST on: faults, crashes, commits. See docs/explanation/simulation.md.
 	go test ./internal/sim -run 'Simulation$$' -count=1 -timeout 0 -args -seeds $(SEEDS) -first $(FIRST)
 
-sim-nightly: ## Simulate 20 000 seeds.
+sim-nightly: ## Simulate 20 000 seeds, and die everywhere.
 	$(MAKE) --no-print-directory sim SEEDS=20000
+	go test ./internal/sim -run 'CrashEverywhere$$' -count=1 -timeout 0 -args -stride 1
 
 sim-mutants: ## Show that the simulation catches every deliberate bug of internal/sim/mutants.
 	go test ./internal/sim -run 'Mutants$$' -count=1 -timeout 0 -v -args -mutants

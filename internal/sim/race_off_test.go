@@ -2,5 +2,9 @@
 
 package sim_test
 
-// usualSeeds is how many seeds every test run simulates.
-const usualSeeds = 300
+const (
+	// usualSeeds is how many seeds every test run simulates.
+	usualSeeds = 300
+	// usualStride is at how few of the places to die at it dies.
+	usualStride = 3
+)

@@ -2,6 +2,10 @@
 
 package sim_test
 
-// usualSeeds is how many seeds every test run simulates: the race detector
-// makes each take many times as long.
-const usualSeeds = 40
+// The race detector makes everything take many times as long.
+const (
+	// usualSeeds is how many seeds every test run simulates.
+	usualSeeds = 40
+	// usualStride is at how few of the places to die at it dies.
+	usualStride = 16
+)
