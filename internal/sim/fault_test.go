@@ -64,7 +64,7 @@ var serviceMenu = []menu{
 	{"cut", true, true, false, cut},
 	{"slow", true, true, true, slow(5 * time.Second)},
 	{"hang", true, true, false, slow(3 * time.Minute)},
-	{"next-loop", true, false, false, next(func(r *record) string { return base + r.path + "?" + r.query })},
+	{"next-loop", true, false, false, loop},
 	{"next-404", true, false, false, next(func(r *record) string { return base + r.path + "?" + r.query + "&gone=1" })},
 	{"page-404", true, false, false, laterPage},
 	{"operation-lost", false, true, false, emulated("lro-404")},
@@ -123,6 +123,9 @@ func (m *menu) strikes(what string) bool {
 // answer is the answer to a request under a fault, which may be nil.
 func (w *world) answer(f *fault, o *op, r *record, req *http.Request) *answer {
 	serve := func() *answer { return w.serve(r, req) }
+	if f == nil && w.loops[r.path] && r.method == http.MethodGet {
+		f = &fault{Name: "next-loop"}
+	}
 	if f == nil {
 		r.known = true
 		return serve()
@@ -219,9 +222,20 @@ func next(link func(*record) string) act {
 		}
 		doc["nextLink"] = link(r)
 		a.body, _ = json.Marshal(doc)
+		if !strings.Contains(link(r), "gone=1") {
+			return a
+		}
 		w.faults = append(w.faults, &fault{Name: "next-404", Where: service, On: "gone=1", Times: 1})
 		return a
 	}
+}
+
+// loop gives a list a next link that leads back to it, from now on.
+func loop(w *world, o *op, r *record, serve func() *answer) *answer {
+	if collectionPath(r.path) != "" {
+		w.loops[r.path] = true
+	}
+	return next(func(r *record) string { return base + r.path + "?" + r.query })(w, o, r, serve)
 }
 
 // laterPage answers 404 for a page that is not the first.

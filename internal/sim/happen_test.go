@@ -28,6 +28,8 @@ func (w *world) do(e event) {
 		w.repo.fault, w.repo.times = e.Arg, e.N
 	case "crash":
 		w.crashes[e.Replica] = &crash{in: e.N, late: e.Arg == "after"}
+	case "mend": // of lists
+		clear(w.loops)
 	case "edit":
 		w.edit(w.sched.rng, e.Arg)
 	case "pause":
@@ -168,6 +170,7 @@ const rounds = 12
 // settle ends all faults and lets everything come to rest: the newest commit
 // must be reached, and after that nothing be done.
 func (w *world) settle() {
+	clear(w.loops)
 	w.faults, w.crashes, w.repo.times, w.lockedVault = nil, map[int]*crash{}, 0, false
 	w.advance(all)
 	if h := w.repo.head(); h == nil || !h.complete() {
@@ -178,10 +181,14 @@ func (w *world) settle() {
 	}
 	w.sleep(2 * lockTTL)
 	w.kill(0)
+	if w.facts.held {
+		w.pass(0, "sync") // it opens the journal
+		w.advance(all)
+		w.hold(false)
+	}
+	w.facts.calm = true
 	w.pass(0, "sync")
 	w.advance(all)
-	w.hold(false)
-	w.facts.calm = true
 	quiet := 0
 	for n := 0; n < rounds && quiet < 2 && w.violation == ""; n++ {
 		before := w.writes()

@@ -100,6 +100,8 @@ func readMutation(name string) (mutation, error) {
 
 var firstFailure = regexp.MustCompile(`(?m)seed (\d+): (.*)$|(?m)^(panic: .*|fatal error: .*)$`)
 
+var stored = regexp.MustCompile(`(sim-\d+)\.json: (I\d+ .*)`)
+
 // hunt builds the simulation with the bug and runs seeds until one fails. It
 // returns which, and what it found.
 func hunt(t *testing.T, m mutation) (string, error) {
@@ -127,6 +129,12 @@ func hunt(t *testing.T, m mutation) (string, error) {
 	build := exec.CommandContext(t.Context(), "go", "test", "-c", "-vet=off", "-overlay", list, "-o", program, ".")
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("it does not build: %w\n%s", err, out)
+	}
+	// The stored schedules found bugs like these before.
+	if out, err := exec.CommandContext(t.Context(), program, "-test.run=TestReplay$", "-keep", dir).CombinedOutput(); err != nil {
+		if found := stored.FindSubmatch(out); found != nil {
+			return fmt.Sprintf("%-10s %s", found[1], found[2]), nil
+		}
 	}
 	run := exec.CommandContext(t.Context(), program, "-test.run=TestSimulation$", "-test.timeout=0", "-noshrink", "-seeds", fmt.Sprint(*chances), "-keep", dir)
 	out, err := run.CombinedOutput()

@@ -105,7 +105,7 @@ func happens(rng *rand.Rand, replicas int) []event {
 		return []event{e, pass}
 	case n < 95:
 		e.Do, e.N = "wait", pickInt(rng, 1, 10, 61, 900)
-		return []event{e}
+		return []event{{Do: "mend"}, e}
 	case n < 97:
 		e.Do = "approve"
 		return []event{e, pass}

@@ -31,6 +31,7 @@ type world struct {
 	lives []*process // all that ever were
 
 	faults      []*fault
+	loops       map[string]bool // lists whose next links lead in a circle
 	crashes     map[int]*crash
 	later       []func() // what the user does once the request that runs is over
 	asked       request
@@ -81,7 +82,7 @@ func newWorld(t *testing.T, s schedule, dir string) *world {
 	}
 	w := &world{
 		s: s, ctx: context.Background(), begun: time.Now(), sched: newScheduler(), em: em, repo: &repo{}, db: dir + "/journal.db", facts: newFacts(),
-		procs: map[int]*process{}, crashes: map[int]*crash{}, hash: sha256.New(),
+		procs: map[int]*process{}, crashes: map[int]*crash{}, loops: map[string]bool{}, hash: sha256.New(),
 	}
 	w.facts.prune = s.Prune
 	w.sched.before = func(o *op) bool { return w.crashes[o.p.n] != nil && w.dies(o, false) }
