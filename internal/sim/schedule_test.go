@@ -101,8 +101,13 @@ func happens(rng *rand.Rand, replicas int) []event {
 		e.Do, e.Arg = "edit", pickOf(rng, edits...)
 		return []event{e}
 	case n < 92:
-		e.Do, e.N = "pause", pickInt(rng, 5, 40, 70, 200)
-		return []event{e, pass}
+		// A process sleeps in the middle of its pass, longer than its lock lives
+		// perhaps, while another one goes to work.
+		e.Do, e.N, e.Steps = "pause", pickInt(rng, 5, 40, 70, 200), 0
+		begun := event{Do: "pass", Arg: "sync", Seed: rng.Uint64(), Replica: e.Replica, Steps: 10 + rng.IntN(50)}
+		wait := event{Do: "wait", N: pickInt(rng, 1, 35), Seed: rng.Uint64()}
+		pass.Replica = (e.Replica + 1) % replicas
+		return []event{begun, e, wait, pass}
 	case n < 95:
 		e.Do, e.N = "wait", pickInt(rng, 1, 10, 61, 900)
 		return []event{{Do: "mend"}, e}
