@@ -164,7 +164,9 @@ func (f *facts) learnJournal(r *record) {
 		f.intents[r.intent] = &intentFacts{gen: r.gen, p: r.p, id: r.key.ID.String(), action: string(r.action), open: true}
 	case "finish":
 		for _, e := range r.ends {
-			if in := f.intents[e.Intent]; in != nil {
+			// A run that was overtaken between its intent and its request cannot
+			// be stopped: its intent counts for it although another run ends it.
+			if in := f.intents[e.Intent]; in != nil && in.gen == r.gen {
 				in.open = false
 			}
 			id := e.Outcome.Key.ID.String()
