@@ -200,7 +200,12 @@ func (w *Workspace) put(ctx context.Context, path string, data []byte, in Write,
 func (w *Workspace) body(ctx context.Context, in Write) (*asset.Value, error) {
 	t := kind.Of(in.Want.ID.Kind)
 	e := &kind.Encoder{Scope: w.scope, Secret: in.Secret, Late: in.Late, Address: w.address}
-	e.CodeURI = func(arm string) (string, error) { return w.codeURI(ctx, arm) }
+	e.CodeURI = func(text string) (string, error) {
+		if rest, ok := strings.CutPrefix(text, "azureml://registries/"+w.scope.Registry+"/"); ok && w.scope.Registry != "" {
+			text = w.scope.WorkspaceID() + "/" + rest
+		}
+		return w.codeURI(ctx, text)
+	}
 	var body *asset.Value
 	var err error
 	if in.Live == nil {

@@ -32,6 +32,8 @@ func Files(live []*asset.Asset, have *Have, opt Options) Result {
 			e.leave(a.ID, why)
 		case held != nil:
 			e.update(a, held)
+		case kind.VariantOf(a).NoFile != "":
+			e.leave(a.ID, kind.VariantOf(a).NoFile)
 		default:
 			fresh = append(fresh, a)
 		}

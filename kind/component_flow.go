@@ -45,11 +45,12 @@ var flowComponent = func() *Variant {
 		Field{YAML: "additional_includes", As: List{Of: Str{}}, Change: Once, Doc: "Files and folders that are put into the folder of the flow before it is uploaded; those of the flow, not of a run."},
 		Field{YAML: "properties", As: Any{}, Nullable: true, Change: Once, Doc: "Read and not sent."},
 	)
-	v.Open, v.Lax = "", true
+	v.Open, v.Lax, v.Check = "", true, nil
 	v.Doc = "A prompt flow that is run on each line of data, as a step of type parallel. The file of a flow, or of a run of one, is such a component where a step names it, and in the folder components."
 	v.Tell = func(doc *asset.Value) bool {
 		return typeIs(doc, "promptflow_parallel") && hasAll(doc, "name", "version", "flow")
 	}
+	v.NoFile = "it is a prompt flow, which export does not write: copy the folder of the flow into the folder components"
 	v.Before, v.Whole, v.ToREST, v.FromREST, v.Inspect = prepareFlow, completeFlow, flowToREST, flowFromREST, inspectFlow
 	return v
 }()
@@ -88,7 +89,21 @@ func prepareFlow(c *Checker, doc *asset.Value) *asset.Value {
 	if version := doc.Get("version"); isFlow(doc) && !version.IsNull() && version.Type() != asset.String {
 		c.Badf(version, "wrong_type", quoteHint(version), "version: want a text, not a %s", version.Type())
 	}
+	if flow := out.Get("flow"); flow.Type() == asset.Map {
+		c.Badf(flow, "wrong_type", "write the path of the folder of the flow", "flow: want a path, not a map")
+		out.Delete("flow")
+	}
+	for _, key := range []string{"name", "version"} {
+		if item := doc.Get(key); item != nil && item.IsNull() {
+			c.Badf(item, "no_value", "write a value, or remove the key", "%s has no value", key)
+		}
+	}
 	out.Set("type", asset.NewString("promptflow_parallel").At(doc.Pos()))
+	return named(out, doc)
+}
+
+// named is a flow with the name and the version that it has by itself.
+func named(out, doc *asset.Value) *asset.Value {
 	file := flowFile{}.File(out.Get("flow"))
 	if file == nil && out.Get("flow") == nil {
 		file = asset.NewString(path.Base(doc.Pos().File)).At(doc.Pos())
@@ -188,7 +203,9 @@ func (flowFile) Decode(_ *Decoder, rest *asset.Value) *asset.Value {
 }
 
 // Equal compares the names.
-func (flowFile) Equal(want, live *asset.Value) bool { return want.Text() == live.Text() }
+func (flowFile) Equal(want, live *asset.Value) bool {
+	return path.Base(want.Text()) == path.Base(live.Text())
+}
 
 func (flowFile) Schema() map[string]any { return map[string]any{"type": "string", "minLength": 1} }
 
@@ -209,16 +226,16 @@ func flowToREST(e *Encoder, v, rest *asset.Value) {
 	}
 	doc.Delete("additional_includes") // they are in the code
 	if !doc.Has("flow_definition_uri") {
-		doc.Set("flow_definition_uri", asset.NewString(e.codeURI(doc.Get("code").Str())+"/"+v.Get("flow").Str()))
+		doc.Set("flow_definition_uri", asset.NewString(e.codeURI(doc.Get("code").Str())+"/"+path.Base(v.Get("flow").Str())))
 	}
 }
 
-// codeURI is the address of the content of the code asset with a resource id.
-func (e *Encoder) codeURI(arm string) string {
+// codeURI is the address of the content of a code asset as it is on the wire.
+func (e *Encoder) codeURI(text string) string {
 	if e.CodeURI == nil {
 		return strings.TrimSuffix(PendingURI, "/")
 	}
-	uri, err := e.CodeURI(arm)
+	uri, err := e.CodeURI(text)
 	if err != nil && e.Err == nil {
 		e.Err = err
 	}

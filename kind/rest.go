@@ -20,12 +20,12 @@ type Encoder struct {
 	// Address is the resource id of an asset whose name or version the service
 	// chose; "" for all others. May be nil.
 	Address func(id asset.ID) string
-	// CodeURI is the address of the content of the code asset with a resource id, for bodies that
-	// hold it; nil if it is not known yet.
-	CodeURI func(arm string) (string, error)
+	// CodeURI is the address of the content of a code asset, which stands on the
+	// wire as text, for bodies that hold it; nil if it is not known yet.
+	CodeURI func(text string) (string, error)
 	// Around is what an action needs to know beside its file.
 	Around Around
-	// Err is the first error of Secret and CodeURI.
+	// Err is the first error of Secret or CodeURI.
 	Err error
 
 	id              asset.ID // of the asset that is being encoded

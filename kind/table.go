@@ -172,6 +172,8 @@ type Variant struct {
 	// Before brings a written document to the form that the rows are of; nil for
 	// most.
 	Before func(c *Checker, doc *asset.Value) *asset.Value
+	// NoFile is why a live asset cannot be written as a file; "" if it can.
+	NoFile string
 	// Preview reads the form of the 2020 preview; nil if there was none.
 	Preview *Preview
 	Fields  []Field

@@ -163,14 +163,14 @@ func (r *renderer) writes(want *resolve.Want, out *rendered, bad *problem.List) 
 }
 
 // codeURI says where the content of a code asset of a file would go.
-func (r *renderer) codeURI(want *resolve.Want) func(arm string) (string, error) {
-	return func(arm string) (string, error) {
+func (r *renderer) codeURI(want *resolve.Want) func(text string) (string, error) {
+	return func(text string) (string, error) {
 		for id, uploads := range want.Uploads {
-			if r.scope.ARM(id) == arm && len(uploads) > 0 {
+			if r.scope.ARM(id) == text && len(uploads) > 0 {
 				return r.facts.codeURI(id.Name, uploads[0].Content.Base, uploads[0].Content.IsDir), nil
 			}
 		}
-		return "", fmt.Errorf("where %s is cannot be known offline", arm)
+		return "", fmt.Errorf("offline it is not known where %s is", text)
 	}
 }
 
