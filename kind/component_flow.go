@@ -89,6 +89,10 @@ func prepareFlow(c *Checker, doc *asset.Value) *asset.Value {
 	if version := doc.Get("version"); isFlow(doc) && !version.IsNull() && version.Type() != asset.String {
 		c.Badf(version, "wrong_type", quoteHint(version), "version: want a text, not a %s", version.Type())
 	}
+	if flow := out.Get("flow"); flow.Type() == asset.Map {
+		c.Badf(flow, "wrong_type", "write the path of the folder of the flow", "flow: want a path, not a map")
+		out.Delete("flow")
+	}
 	for _, key := range []string{"name", "version"} {
 		if item := doc.Get(key); item != nil && item.IsNull() {
 			c.Badf(item, "no_value", "write a value, or remove the key", "%s has no value", key)

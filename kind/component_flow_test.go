@@ -41,6 +41,7 @@ func TestReadFlow(t *testing.T) {
 		"$schema: " + runSchema + "\nflow: ../b/c.yml\nversion: '7'\n":                      "component/b:7 ",
 		"$schema: " + runSchema + "\nname: own\nadditional_includes: 3\n":                   "component/own:1 ",
 		"$schema: " + runSchema + "\nflow: 3\n":                                             "flow: want a path",
+		"$schema: " + runSchema + "\nflow: {file: x}\n":                                     "flow: want a path",
 		"$schema: " + flowSchema + "\nversion: 3\n":                                         "version: want a text",
 		"$schema: " + flowSchema + "\ntype: command\n":                                      "a flow is no component of type command",
 		"$schema: " + flowSchema + "\nenvironment_variables: {a: 1}\n":                      "environment_variables.a: want a text",
