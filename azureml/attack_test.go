@@ -33,6 +33,9 @@ func TestAttackL10EndlessRetryAfter(t *testing.T) {
 			}
 		}
 	}
+	if p := (&retryPolicy{o: &resolved{Options: Options{Random: func() float64 { return 1 }}}}); p.backoff(6) != limit.Backoff || p.backoff(1<<30) != limit.Backoff || p.backoff(5) >= limit.Backoff {
+		t.Error("the delay grows without end")
+	}
 	clock := newClock() // what it asks for is obeyed up to the limit
 	s := &script{answers: []answer{refuse(500, "x", map[string]string{"Retry-After": "600"}), ok(`{}`)}}
 	if _, err := newTestClient(t, s, clock).Get(t.Context(), ws, "v"); err != nil {
@@ -77,14 +80,17 @@ func TestAttackL12DeepAnswers(t *testing.T) {
 	}
 }
 
-// pages is a list that goes on with ever new links.
-type pages struct{ n, items int }
+// pages is a list that goes on with ever new links, or ends with a page.
+type pages struct{ n, items, last int }
 
 func (p *pages) Do(r *http.Request) (*http.Response, error) {
 	p.n++
 	item := make([]string, p.items)
 	for i := range item {
 		item[i] = fmt.Sprintf(`{"id":"%d-%d"}`, p.n, i)
+	}
+	if p.n == p.last {
+		return ok(`{"value":[]}`).response(r), nil
 	}
 	return ok(fmt.Sprintf(`{"value":[%s],"nextLink":"https://management.azure.com/p?skip=%d"}`, strings.Join(item, ","), p.n)).response(r), nil
 }
@@ -110,6 +116,9 @@ func TestAttackL13EndlessLists(t *testing.T) {
 		if !errors.As(last, new(*Unknown)) || got != tt.want || tt.pages.n > limit.Pages {
 			t.Errorf("%s: %d items in %d pages: %v", name, got, tt.pages.n, last)
 		}
+	}
+	for _, err := range newTestClient(t, &pages{last: limit.Pages}, newClock()).List(t.Context(), ws+"/models", "v") {
+		t.Errorf("as many pages as may be: %v", err)
 	}
 	s := &script{answers: []answer{ok(`{"value":[{"id":"a"},{"id":"b"}]}`)}}
 	c := newTestClient(t, s, newClock())
@@ -197,6 +206,22 @@ func TestAttackN2AddressesInAnswers(t *testing.T) {
 		}
 		if !errors.Is(last, ErrForeignURL) || !errors.As(last, new(*Unknown)) || s.n() != 2 {
 			t.Errorf("%s: %d requests, %v", evil, s.n(), last)
+		}
+	}
+}
+
+// An answer of as many bytes as one may have is read.
+func TestAttackL22AnswerAtTheLimit(t *testing.T) {
+	for more, want := range map[int]bool{0: false, 1: true} {
+		body := io.MultiReader(strings.NewReader(`{}`), io.LimitReader(endless{}, int64(limit.Answer-2+more)))
+		tr := transport(func(r *http.Request) (*http.Response, error) {
+			resp := ok(`{}`).response(r)
+			resp.Body = io.NopCloser(body)
+			return resp, nil
+		})
+		_, err := newTestClient(t, tr, newClock(), func(o *Options) { o.Tries = 1 }).Get(t.Context(), ws, "v")
+		if (err != nil) != want {
+			t.Errorf("%d more: %v", more, err)
 		}
 	}
 }

@@ -204,3 +204,12 @@ func FuzzParseJSON(f *testing.F) {
 		}
 	})
 }
+
+// A file of as many bytes as a plan may have is looked at, a larger one is not.
+func TestAttackL23LargePlans(t *testing.T) {
+	for more, want := range map[int]string{0: "not a saved plan", 1: "bytes: more than"} {
+		if _, err := ParseJSON(make([]byte, MaxSaved+more)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%d more: %v", more, err)
+		}
+	}
+}

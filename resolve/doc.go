@@ -70,6 +70,9 @@ type Input struct {
 	Cache content.Cache
 	// Document reads a YAML file that an asset names.
 	Document func(data []byte, file string) (*asset.Value, problem.List)
+	// Included is how many files the assets may be put together of, each
+	// counted as often as it is named; 0 is limit.Included.
+	Included int
 	// Literals allows secrets in clear in files that are read by reference.
 	Literals bool
 	// AsClient refuses in them what the reference client refuses; see

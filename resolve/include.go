@@ -1,6 +1,7 @@
 package resolve
 
 import (
+	"cmp"
 	"slices"
 
 	"mlsync.dev/mlsync/asset"
@@ -103,10 +104,11 @@ func (w *work) file(t kind.Ref, s kind.Site, name string) *asset.Value {
 // That there are too many is said once.
 func (r *resolver) room(v *asset.Value) bool {
 	r.included++
-	if r.included == limit.Included+1 {
-		r.problems.Hintf(v.Pos(), "too_large", "register components and refer to them by name", "the assets of the tree include more than %d files", limit.Included)
+	most := cmp.Or(r.in.Included, limit.Included)
+	if r.included == most+1 {
+		r.problems.Hintf(v.Pos(), "too_large", "register components and refer to them by name", "the assets of the tree include more than %d files", most)
 	}
-	return r.included <= limit.Included
+	return r.included <= most && r.ctx.Err() == nil
 }
 
 // included reads the file with the name v, which holds a what, checks it, and

@@ -178,3 +178,14 @@ func TestAttackP1NamesThatArePaths(t *testing.T) {
 		}
 	}
 }
+
+// What variables add to one text, at the limit and one byte beyond.
+func TestAttackL21LongVariables(t *testing.T) {
+	for more, want := range map[int]bool{0: false, 1: true} {
+		vars := map[string]*asset.Value{"v": asset.NewString(strings.Repeat("x", limit.VarText/2)), "w": asset.NewString(strings.Repeat("x", limit.VarText/2+more))}
+		_, bad := Read(files("a.yml", envURL+"name: a\nimage: 'i${{var.v}}${{var.w}}'\n"), Options{Vars: vars})
+		if tooLarge(bad) != want {
+			t.Errorf("%d more: %v", more, bad)
+		}
+	}
+}

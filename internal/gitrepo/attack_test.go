@@ -16,6 +16,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/go-git/go-git/v5/plumbing"
+
 	"mlsync.dev/mlsync/internal/limit"
 )
 
@@ -196,9 +198,15 @@ func TestAttackG7PacksThatGrow(t *testing.T) {
 		"fits":    append(binary.AppendUvarint([]byte{1}, limit.GitObject), 0x91, 0, 1),
 		"endless": append(binary.AppendUvarint([]byte{1}, 1<<63), 0x91, 0, 1),
 	} {
-		err := (&store{}).checkPack(bytes.NewReader(deltaPack(t, delta)))
+		err := checkPack(bytes.NewReader(deltaPack(t, delta)), limit.Unpacked)
 		if errors.Is(err, ErrTooLarge) != (name != "fits") || name == "fits" && err != nil {
 			t.Errorf("a delta, %s: got %v", name, err)
+		}
+	}
+	small := deltaPack(t, append(binary.AppendUvarint([]byte{1}, 1000), 0x91, 0, 1))
+	for most, want := range map[int64]error{1000: nil, 999: ErrTooLarge} {
+		if err := checkPack(bytes.NewReader(small), most); !errors.Is(err, want) {
+			t.Errorf("all objects, at most %d: got %v", most, err)
 		}
 	}
 }
@@ -280,6 +288,16 @@ func TestAttackG6LimitsOfNamesAndAnswers(t *testing.T) {
 		}
 		if _, err := (&limitedWriter{w: io.Discard, left: 100}).Write(make([]byte, 100+more)); errors.Is(err, ErrTooLarge) == ok {
 			t.Errorf("a pack with %d more: %v", more, err)
+		}
+	}
+	u := newUpstream(t)
+	u.commit("one", "a", "0123456789")
+	r := openFileRemote(t, u)
+	fetch(t, r, "main")
+	blob := plumbing.NewHash(u.run(u.bare, "rev-parse", "main:a"))
+	for most, want := range map[int64]error{10: nil, 9: ErrTooLarge} {
+		if _, err := r.store().read(plumbing.BlobObject, blob, most); !errors.Is(err, want) {
+			t.Errorf("an object of 10 bytes, at most %d: %v", most, err)
 		}
 	}
 }

@@ -14,8 +14,8 @@ import (
 )
 
 // checkPack refuses a pack with an object that is too large, or whose objects
-// are too large together. It unpacks everything and keeps nothing.
-func (s *store) checkPack(raw io.ReadSeeker) error {
+// have more than most bytes together. It unpacks everything and keeps nothing.
+func checkPack(raw io.ReadSeeker, most int64) error {
 	size, err := raw.Seek(0, io.SeekEnd)
 	if err != nil || size == 0 {
 		return err
@@ -31,7 +31,7 @@ func (s *store) checkPack(raw io.ReadSeeker) error {
 		if n, err = objectSize(scan); err != nil {
 			break
 		}
-		if total += n; n > limit.GitObject || total > limit.Unpacked {
+		if total += n; n > limit.GitObject || total > most {
 			return fmt.Errorf("pack with objects of %d bytes, %d together: %w", n, total, ErrTooLarge)
 		}
 	}

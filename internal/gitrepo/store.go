@@ -153,13 +153,13 @@ func (s *store) has(h plumbing.Hash) bool {
 	return s.objects.HasEncodedObject(h) == nil
 }
 
-// read gives the content of an object of at most limit bytes.
-func (s *store) read(kind plumbing.ObjectType, h plumbing.Hash, limit int64) ([]byte, error) {
+// read gives the content of an object of at most so many bytes.
+func (s *store) read(kind plumbing.ObjectType, h plumbing.Hash, most int64) ([]byte, error) {
 	obj, err := s.encoded(kind, h)
 	if err != nil {
 		return nil, err
 	}
-	if obj.Size() > limit {
+	if obj.Size() > most {
 		return nil, fmt.Errorf("%s %s of %d bytes: %w", kind, h, obj.Size(), ErrTooLarge)
 	}
 	r, err := s.stream(obj, h)
@@ -282,7 +282,7 @@ func (s *store) packs() int {
 // receive takes a pack. fill writes it, and may read the store meanwhile. It is
 // looked through before it is unpacked: the library holds objects in memory
 // while it does that, and a pack of a few kilobytes can hold many gigabytes.
-func (s *store) receive(limit int64, fill func(io.Writer) error) (err error) {
+func (s *store) receive(most int64, fill func(io.Writer) error) (err error) {
 	raw, err := os.CreateTemp(filepath.Join(s.dir, "objects", "pack"), "tmp_*")
 	if err != nil {
 		return s.corrupt(err)
@@ -291,10 +291,10 @@ func (s *store) receive(limit int64, fill func(io.Writer) error) (err error) {
 	defer func() {
 		err = errors.Join(err, raw.Close(), removeAll(filepath.Join(s.dir, "objects", "pack", "tmp_*")))
 	}()
-	if err := fill(&limitedWriter{w: raw, left: limit}); err != nil {
+	if err := fill(&limitedWriter{w: raw, left: most}); err != nil {
 		return err
 	}
-	if err := s.checkPack(raw); err != nil {
+	if err := checkPack(raw, limit.Unpacked); err != nil {
 		return err
 	}
 	if _, err := raw.Seek(0, io.SeekStart); err != nil {

@@ -19,7 +19,7 @@ const (
 	Digits    = 4300      // digits of one whole number
 	VarText   = 1 << 20   // bytes that variables add to one text
 	Nested    = 16        // files that name files that name files
-	Included  = 10_000    // files that the assets of a tree name and are put together of, each as often as it is named
+	Included  = 100_000   // files that the assets of a tree name and are put together of, each as often as it is named
 	Problems  = 1_000     // problems of one file, after which the rest of it is not looked at
 )
 
