@@ -3,6 +3,7 @@ package azureml
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -224,4 +225,31 @@ func TestAttackL22AnswerAtTheLimit(t *testing.T) {
 			t.Errorf("%d more: %v", more, err)
 		}
 	}
+}
+
+// An answer that comes a byte at a time, or not at all, ends with the time of
+// one attempt, and the attempts are counted.
+func TestAttackL24SlowAnswers(t *testing.T) {
+	attempts := 0
+	tr := transport(func(r *http.Request) (*http.Response, error) {
+		attempts++
+		resp := ok(`{}`).response(r)
+		resp.Body = io.NopCloser(stalled{r.Context()})
+		return resp, nil
+	})
+	c := newTestClient(t, tr, newClock(), func(o *Options) { o.Timeout = time.Millisecond })
+	if _, err := c.Get(t.Context(), ws, "v"); !errors.As(err, new(*Unknown)) && !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
+	if attempts != limit.Tries || c.o.Tries != limit.Tries || newTestClient(t, tr, newClock()).o.Timeout != limit.Request {
+		t.Errorf("%d attempts", attempts)
+	}
+}
+
+// stalled is a body that gives nothing until its request has ended.
+type stalled struct{ ctx context.Context }
+
+func (s stalled) Read([]byte) (int, error) {
+	<-s.ctx.Done()
+	return 0, s.ctx.Err()
 }

@@ -1,13 +1,20 @@
 package acceptance_test
 
 import (
+	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"unicode"
 
@@ -118,7 +125,7 @@ func TestAttackU1TextsOnATerminal(t *testing.T) {
 
 // A plan file from elsewhere is compared and never carried out: it neither adds
 // a step nor an approval, and cannot be larger than its limit.
-func TestAttackR1HostilePlanFiles(t *testing.T) {
+func TestAttackR1PlansFromElsewhereAndEdits(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, emulator.Options{})
 	w.write("data/a.yml", dataFile("a"))
@@ -177,5 +184,138 @@ func TestAttackP5LinksOfTheFolder(t *testing.T) {
 	}
 	if r := w.mlsync("plan", "--config", "/dev/zero"); r.code != exitError || !strings.Contains(r.err, "more than 1048576 bytes") {
 		t.Errorf("a configuration without end: %s", r)
+	}
+}
+
+// The credential in the address of a repository, sent to a server that repeats
+// it in every way it can, is in no log, no metric and no file.
+func TestAttackK4CredentialOfTheRepository(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	pat := canaries["GIT_PAT"]
+	asked := make(chan struct{}, 100)
+	srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		name, pass, _ := r.BasicAuth()
+		if pass == pat {
+			asked <- struct{}{}
+		}
+		rw.Header().Set("Content-Type", "text/plain")
+		rw.WriteHeader(http.StatusInternalServerError)
+		_, _ = fmt.Fprintf(rw, "no access for %s:%s (%s) at https://%s:%s@%s%s", name, pass, r.Header.Get("Authorization"), name, pass, r.Host, r.URL)
+	}))
+	defer srv.Close()
+	data := t.TempDir()
+	d := w.daemon("-v", "-v", "--repository", strings.Replace(srv.URL, "http://", "http://robot:"+pat+"@", 1)+"/up.git", "--data", data, "--poll", "20ms")
+	<-asked
+	<-asked
+	until(t, "the log tells of it", func() bool { return strings.Contains(d.text(), "no access for") })
+	_, metrics := d.get("/metrics")
+	if code := d.stop(); code != exitDone {
+		t.Errorf("ended with %d", code)
+	}
+	basic := base64.StdEncoding.EncodeToString([]byte("robot:" + pat))
+	held := func(where, text string) {
+		for _, form := range []string{pat, basic, url.QueryEscape(pat)} {
+			if strings.Contains(text, form) {
+				t.Errorf("the credential is in %s", where)
+			}
+		}
+	}
+	held("the metrics", metrics)
+	held("the log", d.text())
+	err := filepath.WalkDir(data, func(name string, e os.DirEntry, err error) error {
+		if err == nil && !e.IsDir() {
+			held(name, readFile(t, name))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A service that answers every request of a while with 429 gets each write once:
+// the run ends in the same state, and no version or job is there twice.
+func TestAttackR3ThrottlingStorm(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	w.every()
+	w.fault("status=429,retry-after=1,method=GET,times=12")
+	w.fault("status=429,retry-after=1,method=PUT,times=12")
+	w.apply()
+	refused := 0
+	for _, r := range w.em.Requests() {
+		if r.Status == http.StatusTooManyRequests {
+			refused++
+		}
+	}
+	if refused != 24 {
+		t.Errorf("%d requests were refused, want 24", refused)
+	}
+	w.settled("--full")
+	w.versionsOnce()
+}
+
+// What a service shows in place of a secret is never written back as one: an
+// asset that is changed in another field keeps its secret, or sends it anew.
+func TestAttackK5MaskedValuesAreNotWrittenBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	at, err := url.Parse(w.em.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	var bodies []string
+	masked := 0
+	proxy := httputil.NewSingleHostReverseProxy(at)
+	proxy.ModifyResponse = func(r *http.Response) error {
+		body, err := io.ReadAll(r.Body)
+		mu.Lock()
+		defer mu.Unlock()
+		if old := `"credentialsType":"ServicePrincipal"`; bytes.Contains(body, []byte(old)) {
+			masked++
+			body = bytes.ReplaceAll(body, []byte(old), []byte(old+`,"secrets":{"secretsType":"ServicePrincipal","clientSecret":"***"}`))
+		}
+		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+		r.Header.Set("Content-Length", strconv.Itoa(len(body)))
+		return err
+	}
+	srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		if r.Method == http.MethodPut || r.Method == http.MethodPatch {
+			mu.Lock()
+			bodies = append(bodies, string(body))
+			mu.Unlock()
+		}
+		proxy.ServeHTTP(rw, r)
+	}))
+	defer srv.Close()
+	w.write("mlsync.yaml", strings.Replace(w.configText(""), w.em.URL(), srv.URL, 1))
+	w.write("lake.yml", readFile(t, "testdata/every/datastores/gen1.yml"))
+	w.apply()
+	w.edit("lake.yml", "store_name:", "description: another\nstore_name:")
+	w.apply()
+	out := t.TempDir()
+	w.want(exitDone, "export", "--target", "dev", "--out", out)
+	err = filepath.WalkDir(out, func(name string, e os.DirEntry, err error) error {
+		if err == nil && !e.IsDir() && strings.Contains(readFile(t, name), "***") {
+			t.Errorf("%s holds a masked value", name)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if masked == 0 || len(bodies) != 2 {
+		t.Fatalf("%d answers were masked, and it wrote %d times", masked, len(bodies))
+	}
+	for _, body := range bodies {
+		if strings.Contains(body, "***") || strings.Contains(body, "(secret)") {
+			t.Errorf("a masked value is written: %s", body)
+		}
 	}
 }
