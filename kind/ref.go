@@ -203,7 +203,7 @@ func (r Ref) parseShort(short string, t *Table) (ref Reference, bad string) {
 	if strings.Contains(short, "/") && !r.Bare {
 		// The 2021 preview wrote azureml:NAME/versions/VERSION.
 		name, version, ok := strings.Cut(short, "/versions/")
-		if !ok || strings.Contains(name+version, "/") {
+		if !ok || name == "" || version == "" || strings.Contains(name+version, "/") {
 			return ref, "a name cannot hold a /"
 		}
 		return Reference{Form: Short, Name: name, Version: version}, ""
@@ -230,8 +230,11 @@ func (r Ref) parseShort(short string, t *Table) (ref Reference, bad string) {
 			return ref, "a version is missing: write azureml:" + short + ":VERSION or azureml:" + short + "@latest"
 		}
 	}
-	if ref.Name == "" {
+	switch {
+	case ref.Name == "":
 		return ref, "the name is missing"
+	case ref.Version == "" && ref.Label == "" && ref.Name != short:
+		return ref, "a version is missing behind the name"
 	}
 	return ref, ""
 }
