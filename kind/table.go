@@ -301,17 +301,19 @@ func fieldOf(fields []Field, key string) *Field {
 	return nil
 }
 
-// Of is the table of a kind, or nil if there is none.
-func Of(k asset.Kind) *Table {
-	for _, tables := range [][]*Table{all, actions} {
-		for _, t := range tables {
-			if t.Kind == k {
-				return t
-			}
-		}
+// byKind are all tables: a kind is looked up several times for each asset.
+var byKind = index(all, actions)
+
+func index(lists ...[]*Table) map[asset.Kind]*Table {
+	out := map[asset.Kind]*Table{}
+	for _, t := range slices.Concat(lists...) {
+		out[t.Kind] = t
 	}
-	return nil
+	return out
 }
+
+// Of is the table of a kind, or nil if there is none.
+func Of(k asset.Kind) *Table { return byKind[k] }
 
 // VariantOf is the variant of an asset. It panics for a kind or variant that
 // has no table: assets are made by this package only.

@@ -53,6 +53,8 @@ type maker struct {
 	wantVersions map[asset.ID][]*asset.Asset
 	// jobFiles are the files of wanted jobs.
 	jobFiles map[string]bool
+	// tops are the wanted workspaces and registries.
+	tops     []asset.ID
 	problems problems
 	// corrected is how many assets are changed back.
 	corrected int
@@ -65,6 +67,11 @@ func newMaker(in *Input) *maker {
 	}
 	for id, list := range in.Live.Versions {
 		m.versions[id.Container()] = append(m.versions[id.Container()], list...)
+	}
+	for _, a := range m.wantAll {
+		if kind.Of(a.ID.Kind).Top {
+			m.tops = append(m.tops, a.ID)
+		}
 	}
 	for _, a := range m.liveAll {
 		if a.ID.Version != "" {

@@ -68,10 +68,9 @@ func (m *maker) requireWanted(s *Step) {
 
 // requireTop makes all else wait for the workspace, if that is to be made.
 func (m *maker) requireTop(s *Step) {
-	for _, a := range m.wantAll {
-		top := Key{ID: a.ID}
-		if kind.Of(a.ID.Kind).Top && top != s.Key && m.steps[top].Action == Create && s.Key.ID != a.ID && !kind.Of(s.Key.ID.Kind).Top {
-			m.need(s, top)
+	for _, id := range m.tops {
+		if m.steps[Key{ID: id}].Action == Create && !kind.Of(s.Key.ID.Kind).Top {
+			m.need(s, Key{ID: id})
 		}
 	}
 }
