@@ -247,7 +247,7 @@ func TestAttackL24SlowAnswers(t *testing.T) {
 }
 
 // stalled is a body that gives nothing until its request has ended.
-type stalled struct{ ctx context.Context }
+type stalled struct{ ctx context.Context } //nolint:containedctx // it stalls until the test ends
 
 func (s stalled) Read([]byte) (int, error) {
 	<-s.ctx.Done()
