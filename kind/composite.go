@@ -2,8 +2,10 @@ package kind
 
 import (
 	"strconv"
+	"strings"
 
 	"mlsync.dev/mlsync/asset"
+	"mlsync.dev/mlsync/internal/problem"
 )
 
 // Object is a map with known fields.
@@ -323,10 +325,21 @@ type Pick struct {
 	OfREST func(rest *asset.Value) Type
 	// All are the alternatives, for schema and docs.
 	All []Type
+	// Types are the values of type that decide, for the message; nil if
+	// something else does.
+	Types []string
 }
 
 func (p Pick) Check(c *Checker, v *asset.Value) *asset.Value {
 	t := p.Of(v)
+	if typ := v.Get("type"); t == nil && typ != nil && p.Types != nil {
+		hint := problem.DidYouMean(typ.Text(), p.Types)
+		if hint == "" {
+			hint = "one of " + strings.Join(p.Types, ", ")
+		}
+		c.in("type", func() { c.Badf(typ, "bad_value", hint, "%q is no type of %s", typ.Text(), p.Name) })
+		return nil
+	}
 	if t == nil {
 		c.Badf(v, "wrong_type", "", "want %s, not %s", p.Name, sort(v))
 		return nil

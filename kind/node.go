@@ -64,7 +64,8 @@ func withoutEmpty(v *asset.Value) *asset.Value {
 // step picks the form of a step by its type and by whether it names a
 // component.
 var step = Pick{
-	Name: "a step of a pipeline",
+	Name:  "a step of a pipeline",
+	Types: []string{"command", "sweep", "parallel", "spark", "pipeline", "data_transfer", "automl"},
 	Of: func(v *asset.Value) Type {
 		if v.Type() != asset.Map {
 			return nil

@@ -220,3 +220,14 @@ jobs:
 		t.Errorf("n is %q, want the text 3", got)
 	}
 }
+
+// What is no step says which steps there are.
+func TestUnknownTypeOfStep(t *testing.T) {
+	for typ, cure := range map[string]string{"import": "one of command, sweep, ", "comand": `did you mean "command"?`} {
+		var c Checker
+		pipelineJob.Read(&c, ParseDocument("type: pipeline\nsettings: {default_compute: serverless}\njobs: {a: {type: "+typ+", command: c}}\n"))
+		if err := c.Problems.Err(); err == nil || !strings.Contains(err.Error(), `jobs.a.type: "`+typ+`" is no type of a step of a pipeline`) || !strings.Contains(err.Error(), cure) {
+			t.Errorf("%s: %v", typ, err)
+		}
+	}
+}
