@@ -115,7 +115,10 @@ func started(note func([]byte) error) func(azureml.Operation) error {
 		if err != nil {
 			return err
 		}
-		return note(data)
+		if err := note(data); err != nil {
+			return fmt.Errorf("%w: %w", err, reconcile.ErrMayBe) // it goes on all the same
+		}
+		return nil
 	}
 }
 
