@@ -13,21 +13,27 @@ import (
 // pythonRepr is the text that Python's repr() makes of a value: what the
 // reference client sends where the service wants a text and the file has a map.
 func pythonRepr(v *asset.Value) string {
-	switch v.Type() {
-	case asset.Null:
+	if v.Type() == asset.Null {
 		return "None"
+	}
+	return pythonNotation(v, pythonQuote, pythonRepr)
+}
+
+// pythonNotation writes lists and maps as Python does in either notation: quote
+// writes a text, and item a value inside.
+func pythonNotation(v *asset.Value, quote func(string) string, item func(*asset.Value) string) string {
+	var parts []string
+	switch v.Type() {
 	case asset.String, asset.Time:
-		return pythonQuote(v.Text())
+		return quote(v.Text())
 	case asset.List:
-		var parts []string
-		for _, item := range v.Items() {
-			parts = append(parts, pythonRepr(item))
+		for _, inner := range v.Items() {
+			parts = append(parts, item(inner))
 		}
 		return "[" + strings.Join(parts, ", ") + "]"
 	case asset.Map:
-		var parts []string
-		for k, item := range v.Entries() {
-			parts = append(parts, pythonQuote(k)+": "+pythonRepr(item))
+		for k, inner := range v.Entries() {
+			parts = append(parts, quote(k)+": "+item(inner))
 		}
 		return "{" + strings.Join(parts, ", ") + "}"
 	}
@@ -69,24 +75,10 @@ func pythonQuote(s string) string {
 // pythonJSON is the text that Python's json.dumps() makes of a value.
 func pythonJSON(v *asset.Value) string {
 	switch v.Type() {
-	case asset.String, asset.Time:
-		return jsonQuote(v.Text())
-	case asset.List:
-		var parts []string
-		for _, item := range v.Items() {
-			parts = append(parts, pythonJSON(item))
-		}
-		return "[" + strings.Join(parts, ", ") + "]"
-	case asset.Map:
-		var parts []string
-		for k, item := range v.Entries() {
-			parts = append(parts, jsonQuote(k)+": "+pythonJSON(item))
-		}
-		return "{" + strings.Join(parts, ", ") + "}"
 	case asset.Null, asset.Bool:
 		return string(v.Canonical())
 	}
-	return v.Text()
+	return pythonNotation(v, jsonQuote, pythonJSON)
 }
 
 // jsonQuote writes what is not ASCII as escapes.

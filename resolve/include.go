@@ -37,7 +37,7 @@ func (w *work) include(v *kind.Variant, body *asset.Value, at []string) *asset.V
 		}
 		return s.Value
 	})
-	return w.whole(v, out, len(at) > 0 && v.Table().Kind == "component")
+	return w.whole(v, out, len(at) > 0)
 }
 
 // holdsParts reports whether assets of the variant may hold others, or the
@@ -51,13 +51,13 @@ func (w *work) holdsParts(v *kind.Variant) bool {
 	return holds
 }
 
-// whole completes a body whose parts are all there; part says that it is one of
-// another asset.
-func (w *work) whole(v *kind.Variant, body *asset.Value, part bool) *asset.Value {
+// whole completes a body whose parts are all there; inside says that it stands in
+// another asset, of which it is a part if its kind has assets without a name.
+func (w *work) whole(v *kind.Variant, body *asset.Value, inside bool) *asset.Value {
 	if v == nil || v.Whole == nil {
 		return body
 	}
-	c := &kind.Checker{Literals: w.in.Literals, Part: part, AsClient: w.in.AsClient}
+	c := &kind.Checker{Literals: w.in.Literals, Part: inside && v.Table().Anonymous != "", AsClient: w.in.AsClient}
 	body = body.Clone()
 	v.Whole(c, body)
 	w.problems.Append(c.Problems)
@@ -82,7 +82,7 @@ func (w *work) filing(t kind.Filer, s kind.Site) *asset.Value {
 			return got
 		}
 	case embedded:
-		return w.whole(e.Variant(s.Value), s.Value, false)
+		return w.whole(e.Variant(s.Value), s.Value, true)
 	}
 	return s.Value
 }
