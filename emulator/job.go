@@ -3,6 +3,7 @@ package emulator
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -109,7 +110,13 @@ func checkJob(c *call) *refusal {
 
 // jobReferences lists the ids a job needs: compute, environment, code, component and inputs, at any depth.
 func jobReferences(props obj) []string {
-	var ids []string
+	return textsAt(props, "computeId", "componentId", "environmentId", "codeId", "uri", "code", "environment", "default_compute")
+}
+
+// textsAt are the texts under the keys, at any depth, sorted; the items of a list
+// are under its key.
+func textsAt(v any, keys ...string) []string {
+	var out []string
 	var walk func(key string, v any)
 	walk = func(key string, v any) {
 		switch t := v.(type) {
@@ -122,14 +129,14 @@ func jobReferences(props obj) []string {
 				walk(key, e)
 			}
 		case string:
-			switch key {
-			case "computeId", "componentId", "environmentId", "codeId", "uri", "code", "environment", "default_compute":
-				ids = append(ids, t)
+			if slices.Contains(keys, key) {
+				out = append(out, t)
 			}
 		}
 	}
-	walk("", props)
-	return ids
+	walk("", v)
+	slices.Sort(out)
+	return out
 }
 
 func fillJob(c *call, doc obj) {

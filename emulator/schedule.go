@@ -2,7 +2,6 @@ package emulator
 
 import (
 	"net/http"
-	"sort"
 	"strings"
 	"time"
 )
@@ -99,28 +98,7 @@ func (c *call) sourceJob(source string) string {
 
 // monitorReferences are the resources that a monitor reads.
 func monitorReferences(def obj) []string {
-	var ids []string
-	var walk func(key string, v any)
-	walk = func(key string, v any) {
-		switch t := v.(type) {
-		case obj:
-			for k, e := range t {
-				walk(k, e)
-			}
-		case []any:
-			for _, e := range t {
-				walk(key, e)
-			}
-		case string:
-			switch key {
-			case "uri", "deploymentId", "modelId", "preprocessingComponentId":
-				ids = append(ids, t)
-			}
-		}
-	}
-	walk("", def)
-	sort.Strings(ids)
-	return ids
+	return textsAt(def, "uri", "deploymentId", "modelId", "preprocessingComponentId")
 }
 
 // fillSchedule completes the action. What cannot be changed is kept: the display name (the specification says so).
