@@ -40,6 +40,8 @@ type Live interface {
 	Archived(id asset.ID) bool
 	// Broken reports whether the last operation on an asset read so far failed.
 	Broken(id asset.ID) bool
+	// Leaving reports whether an asset read so far is being deleted.
+	Leaving(id asset.ID) bool
 	// Of are the versions of a name read so far.
 	Of(container asset.ID) []*asset.Asset
 	// Set is a copy of all assets read so far.

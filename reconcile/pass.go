@@ -70,7 +70,8 @@ type Prepared struct {
 	// TreeComplete says that the whole tree was read without a problem and
 	// that all of it could be resolved.
 	TreeComplete bool
-	// Busy are assets on which an operation of an earlier run goes on.
+	// Busy are assets on which an operation of an earlier run goes on, or that
+	// are being deleted although git has them; see Pass.Wait.
 	Busy map[asset.ID]string
 	// Fingerprints are keyed digests of the wanted secrets.
 	Fingerprints map[asset.ID]map[string]string
@@ -82,6 +83,8 @@ type Prepared struct {
 	// rebuilt are assets that only their stamp says are ours: the journal was
 	// lost, or an earlier run died before it could note them.
 	rebuilt []plan.Owned
+	// leaving are those of Busy that are being deleted.
+	leaving []asset.ID
 	// moved is the history of files that are elsewhere now.
 	moved []plan.Owned
 	// doubt are assets of open intents of which nobody could learn whether
@@ -136,7 +139,8 @@ func (p *Pass) Prepare(ctx context.Context, c Commit, opt plan.Options, trigger 
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	prep := &Prepared{Tree: t, Want: want, Owned: owned, Busy: busy, rebuilt: rebuilt, doubt: doubt, moved: movedHistory(want, owned)}
+	leaving := p.leaving(live, want, busy)
+	prep := &Prepared{Tree: t, Want: want, Owned: owned, Busy: busy, leaving: leaving, rebuilt: rebuilt, doubt: doubt, moved: movedHistory(want, owned)}
 	in, err := p.input(ctx, prep, live, opt)
 	if err != nil {
 		return nil, err

@@ -64,11 +64,11 @@ func (k *Work) Do(ctx context.Context) (plan.Run, *plan.Plan, error) {
 		if len(prep.Busy) == 0 {
 			return run, prep.Plan, k.Book.See(ctx, run.Generation, k.Commit.Hash)
 		}
-		n, err := k.Pass.Recover(ctx)
+		n, err := k.Pass.Wait(ctx, prep)
 		if err != nil {
 			return run, prep.Plan, err
 		}
-		k.Pass.Log.Info("took up an interrupted run", "target", k.Pass.Target.Name, "writes", n)
+		k.Pass.Log.Info("waited for what went on", "target", k.Pass.Target.Name, "writes", n)
 	}
 }
 
