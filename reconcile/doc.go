@@ -109,8 +109,11 @@ type Workspace interface {
 
 // Intent is a write that was journalled and has no outcome.
 type Intent struct {
-	ID        int64
-	Key       plan.Key
+	ID     int64
+	Key    plan.Key
+	Action plan.Action
+	// Operation is what the service began, in a form that Resume takes; nil if
+	// nobody noted it.
 	Operation []byte
 }
 

@@ -121,7 +121,7 @@ func (p *Pass) Prepare(ctx context.Context, c Commit, opt plan.Options, trigger 
 	_ = early.Wait() // failures are kept by live
 	n.within(live, p.Owner)
 	n.read(ctx, live, ids(t.Assets), owned)
-	doubt, err := p.doubts(ctx, live, owned)
+	doubt, made, err := p.doubts(ctx, live, owned)
 	if err != nil {
 		return nil, err
 	}
@@ -135,6 +135,11 @@ func (p *Pass) Prepare(ctx context.Context, c Commit, opt plan.Options, trigger 
 	})
 	bad.Append(more)
 	rebuilt := p.rebuild(want, owned, live)
+	for id := range made {
+		if a := live.Asset(id); made[id] && want.Set.Get(id) != nil {
+			owned[id] = plan.Owned{ID: id, Origin: plan.Created, Variant: a.Variant, ARM: a.ARM, At: p.Now()}
+		}
+	}
 	live.Get(ctx, append(changed(want, owned, live, opt.Full), removed(want, owned, live)...)...)
 	if err := ctx.Err(); err != nil {
 		return nil, err
