@@ -218,7 +218,7 @@ func (f *facts) excused(w looker, forest forest, i item) bool {
 		if owner := stamped(w.peek(path)); owner != "" && owner != ours {
 			return true
 		}
-		if i.Kind == "data" && f.removed[path] { // drift that is only reported
+		if (i.Kind == "data" || f.adopted[path]) && f.removed[path] { // drift that is only reported
 			return true
 		}
 	}
