@@ -9,6 +9,7 @@ func Table() map[string]Room {
 		"internal/limit":   {Pure: true},
 		"internal/content": {Imports: []string{"internal/limit"}},
 		"internal/gitrepo": {Imports: []string{"internal/limit"}},
+		"internal/forge":   {Imports: []string{"internal/gitrepo", "internal/limit"}},
 		"internal/queue":   {},
 		"internal/pgtest":  {},
 		"internal/chaos":   {},
