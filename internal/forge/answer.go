@@ -121,35 +121,43 @@ func retryAfter(h http.Header) time.Duration {
 }
 
 // message is what the body of a refusal says, in whatever form: message and
-// errors[].message on GitHub, message as a text, list or map and error and
-// error_description on GitLab, message on Azure DevOps and Gitea.
+// errors[] of {message} or {field, code} on GitHub, message as a text, a list
+// or a map of fields, and error and error_description, on GitLab, message on
+// Azure DevOps and Gitea.
 func message(body []byte) string {
 	var v any
 	if json.Unmarshal(body, &v) != nil {
 		return ""
 	}
 	var out []string
+	add := func(s string) {
+		if !slices.Contains(out, s) && len(out) < 10 {
+			out = append(out, s)
+		}
+	}
 	var walk func(v any, depth int)
 	walk = func(v any, depth int) {
-		if depth > 4 || len(out) > 10 {
-			return
-		}
 		switch v := v.(type) {
 		case string:
-			if !slices.Contains(out, v) {
-				out = append(out, v)
-			}
+			add(v)
 		case []any:
-			for _, item := range v {
+			for _, item := range v[:min(len(v), 10)] {
 				walk(item, depth+1)
 			}
 		case map[string]any:
-			keys := []string{"message", "error", "error_description", "errors"}
-			if depth > 0 && v["message"] == nil {
-				keys = sortedKeys(v)
+			if depth == 0 || v["message"] != nil {
+				for _, key := range []string{"message", "error", "error_description", "errors"} {
+					walk(v[key], depth+1)
+				}
+				return
 			}
-			for _, key := range keys {
-				walk(v[key], depth+1)
+			for _, key := range sortedKeys(v) {
+				if list, ok := v[key].([]any); ok && len(list) > 0 {
+					v[key] = list[0]
+				}
+				if s, ok := v[key].(string); ok {
+					add(key + " " + s)
+				}
 			}
 		}
 	}

@@ -101,7 +101,7 @@ const longestDetail = 400
 // any of the forms in which it is sent.
 func clean(s string, token gitrepo.Secret) string {
 	if t := string(token); t != "" {
-		for _, form := range []string{base64.StdEncoding.EncodeToString([]byte(":" + t)), t, url.QueryEscape(t), url.PathEscape(t)} {
+		for _, form := range []string{base64.StdEncoding.EncodeToString([]byte(":" + t)), t, url.QueryEscape(t), url.PathEscape(t), url.UserPassword("", t).String()[1:]} {
 			s = strings.ReplaceAll(s, form, token.String())
 		}
 	}

@@ -40,12 +40,12 @@ func list[T any](ctx context.Context, c *client, k call) ([]T, error) {
 			return nil, err
 		}
 		all = append(all, p.items...)
-		if left -= int64(p.bytes); left <= 0 {
-			break
-		}
 		query := nextQuery(header)
 		if query == "" {
 			return all, nil
+		}
+		if left -= int64(p.bytes); left <= 0 {
+			break
 		}
 		path, _, _ := strings.Cut(k.path, "?")
 		if k.path = path + "?" + query; seen[k.path] {
