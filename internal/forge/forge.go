@@ -149,6 +149,12 @@ func escape(names ...string) string {
 // Repo is the repository.
 func (f *Forge) Repo() Repo { return f.repo }
 
+// Host is where the token goes, with the port if it is written.
+func (f *Forge) Host() string {
+	u, _ := url.Parse(f.client.base) // was parsed before
+	return strings.ToLower(u.Host)
+}
+
 // Limits are the lengths that the service takes.
 func (f *Forge) Limits() Limits { return f.api.limits() }
 

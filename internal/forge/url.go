@@ -117,6 +117,16 @@ func cloud(host string) (Provider, string) {
 	return Other, host
 }
 
+// Official says whether a host, with its port if it has one, is of a service
+// in its own cloud: one that everybody may send a token of that service to.
+func Official(host string) bool {
+	if host == "api.github.com" {
+		return true
+	}
+	provider, _ := cloud(strings.ToLower(host))
+	return provider != Other
+}
+
 // split gives the names of the path, in which ".." has no place.
 func split(a gitrepo.Address) ([]string, error) {
 	var parts []string

@@ -130,8 +130,22 @@ func TestEndpoint(t *testing.T) {
 			t.Errorf("%s: %v", tc.remote, err)
 			continue
 		}
+		if host, _, _ := strings.Cut(strings.SplitN(tc.want, "//", 2)[1], "/"); f.Host() != host {
+			t.Errorf("%s: got the host %s", tc.remote, f.Host())
+		}
 		if got := f.client.base + at(f); got != tc.want {
 			t.Errorf("%s: got %s, want %s", tc.remote, got, tc.want)
+		}
+	}
+}
+
+func TestOfficial(t *testing.T) {
+	for host, want := range map[string]bool{
+		"api.github.com": true, "GitLab.com": true, "dev.azure.com": true, "org.visualstudio.com": true, "api.octo.ghe.com": true, "codeberg.org": true,
+		"": false, "api.github.com.evil.example": false, "evilgithub.com": false, "github.com:8443": false, "ghe.com": false, "xghe.com": false, "visualstudio.com": false, "evilvisualstudio.com": false, "api.github.com@evil.example": false,
+	} {
+		if got := Official(host); got != want {
+			t.Errorf("%s: got %v", host, got)
 		}
 	}
 }
