@@ -30,16 +30,16 @@ func (c *client) failure(ctx context.Context, k call, err error) error {
 	}
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
-		out.Kind, detail = context.Canceled, ""
+		out.Kind, out.again, detail = context.Canceled, false, ""
 	case ctx.Err() != nil, errors.Is(err, context.DeadlineExceeded):
 		detail, out.timeout = "no answer in time", true
 	case errors.As(err, &redirect):
-		out.Kind, detail = ErrRedirect, "the service sends us to "+redirect.to
+		out.Kind, out.again, detail = ErrRedirect, false, "the service sends us to "+redirect.to
 		out.Cure = "if that is right, set the address of the repository or of its api to it"
 	case errors.As(err, &certificate):
 		out.again, out.Cure = false, "if the server's authority is your own, add its certificate to those of the system"
 	case errors.Is(err, errLarge):
-		out.Kind = ErrTooLarge
+		out.Kind, out.again = ErrTooLarge, false
 	case errors.Is(err, errAnswer): // another will be as bad
 		out.again = false
 	}
@@ -55,12 +55,12 @@ func (c *client) refusal(k call, answer *http.Response) error {
 	out.Detail = clean(fmt.Sprintf("status %d", answer.StatusCode)+joined(": ", said), c.token)
 	switch code := answer.StatusCode; {
 	case throttled(answer, said):
-		out.Kind = ErrRateLimited
+		out.Kind, out.again = ErrRateLimited, true
 		if code == http.StatusForbidden && out.RetryAfter == 0 {
 			out.RetryAfter = time.Minute // as the page at throttled says
 		}
 	case code == http.StatusUnauthorized, code == http.StatusForbidden, code == http.StatusProxyAuthRequired, code == http.StatusNonAuthoritativeInfo:
-		out.Kind, out.Cure, out.RetryAfter = ErrAuth, c.cure(k, answer.Header), 0
+		out.Kind, out.Cure = ErrAuth, c.cure(k, answer.Header)
 	case code == http.StatusNotFound, code == http.StatusGone:
 		out.Kind, out.Cure = ErrNotFound, "what a token may not see looks like this too: "+c.cure(k, answer.Header)
 	case code == http.StatusConflict, code == http.StatusPreconditionFailed:
@@ -70,7 +70,7 @@ func (c *client) refusal(k call, answer *http.Response) error {
 	case code >= 500, code == http.StatusRequestTimeout:
 		out.Kind, out.again = ErrUnreachable, true
 	}
-	if out.Kind != ErrRateLimited && out.Kind != ErrUnreachable {
+	if !out.again {
 		out.RetryAfter = 0
 	}
 	return out
@@ -184,16 +184,7 @@ func joined(separator, s string) string {
 // worthwhile says that the same request may have another answer soon.
 func worthwhile(err error) bool {
 	var e *Error
-	if !errors.As(err, &e) || e.RetryAfter > limit.ForgeWait {
-		return false
-	}
-	switch e.Kind {
-	case ErrRateLimited:
-		return true
-	case ErrUnreachable:
-		return e.again
-	}
-	return false
+	return errors.As(err, &e) && e.again && e.RetryAfter <= limit.ForgeWait
 }
 
 // pause waits before the next attempt: as long as the service asks, else

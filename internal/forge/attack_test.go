@@ -103,10 +103,12 @@ func TestAttackL41LongLists(t *testing.T) {
 	}
 	// All pages together are bounded as one answer is.
 	w.seen, pages = nil, 100
-	text = "[" + strings.Repeat(" ", limit.ForgeAnswer/4) + "]"
+	f.client.answer = 1 << 20
+	text = "[" + strings.Repeat(" ", 1<<18) + "]"
 	if _, err := f.Find(t.Context(), "a", "b"); !errors.Is(err, ErrTooLarge) || len(w.seen) != 4 {
 		t.Errorf("got %v after %d", err, len(w.seen))
 	}
+	f.client.answer = limit.ForgeAnswer
 	w.seen, pages = nil, 1
 	text = "[" + strings.Repeat(" ", limit.ForgeAnswer-2) + "]"
 	if _, err := f.Find(t.Context(), "a", "b"); err != nil {

@@ -128,46 +128,53 @@ func checkRedirect(req *http.Request, via []*http.Request) error {
 	return &errRedirect{(&url.URL{Scheme: to.Scheme, Host: to.Host, Path: to.Path}).String()}
 }
 
+// reply is what there is about an answer besides its JSON.
+type reply struct {
+	header http.Header
+	bytes  int64
+}
+
 // do sends a call, again if that is of use and no harm, and reads its answer
 // into the value, if there is one.
-func (c *client) do(ctx context.Context, k call, into any) (http.Header, error) {
+func (c *client) do(ctx context.Context, k call, into any) (reply, error) {
 	again := k.again || k.method == http.MethodGet || k.method == http.MethodPut || k.method == http.MethodPatch
 	for try := 1; ; try++ {
-		header, err := c.once(ctx, k, into)
+		got, err := c.once(ctx, k, into)
 		if err == nil || !again || try == limit.ForgeTries || !worthwhile(err) {
-			return header, err
+			return got, err
 		}
 		if werr := pause(ctx, try, err); werr != nil {
-			return header, err
+			return got, err
 		}
 	}
 }
 
 // once sends a call and reads the answer.
-func (c *client) once(ctx context.Context, k call, into any) (http.Header, error) {
+func (c *client) once(ctx context.Context, k call, into any) (reply, error) {
 	short, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	req, err := c.request(short, k)
 	if err != nil {
-		return nil, &Error{Op: k.op, Repo: c.repo, Kind: ErrInvalid, Detail: clean(err.Error(), c.token)}
+		return reply{}, &Error{Op: k.op, Repo: c.repo, Kind: ErrInvalid, Detail: clean(err.Error(), c.token)}
 	}
 	answer, err := c.http.Do(req)
 	if err != nil {
-		return nil, c.failure(ctx, k, err)
+		return reply{}, c.failure(ctx, k, err)
 	}
 	defer answer.Body.Close()
 	// Azure DevOps answers 203 with its sign-in page to a bad token:
 	// https://github.com/MicrosoftDocs/vsts-rest-api-specs/issues/97
 	if answer.StatusCode < 200 || answer.StatusCode > 299 || answer.StatusCode == http.StatusNonAuthoritativeInfo {
-		return nil, c.refusal(k, answer)
+		return reply{}, c.refusal(k, answer)
 	}
 	if into == nil {
-		return answer.Header, nil
+		return reply{header: answer.Header}, nil
 	}
-	if err := c.decode(answer, k.most, into); err != nil {
-		return nil, c.failure(ctx, k, err)
+	n, err := c.decode(answer, k.most, into)
+	if err != nil {
+		return reply{}, c.failure(ctx, k, err)
 	}
-	return answer.Header, nil
+	return reply{answer.Header, n}, nil
 }
 
 func (c *client) request(ctx context.Context, k call) (*http.Request, error) {
@@ -203,10 +210,11 @@ var (
 	errLarge  = errors.New("the answer is too long")
 )
 
-func (c *client) decode(answer *http.Response, most int64, into any) error {
+// decode reads the JSON of an answer and says how long it is.
+func (c *client) decode(answer *http.Response, most int64, into any) (int64, error) {
 	kind, _, _ := mime.ParseMediaType(answer.Header.Get("Content-Type"))
 	if kind != "application/json" && !strings.HasSuffix(kind, "+json") {
-		return fmt.Errorf("%w: it is %q; it may be a sign-in or maintenance page, or the address may be wrong", errAnswer, kind)
+		return 0, fmt.Errorf("%w: it is %q; it may be a sign-in or maintenance page, or the address may be wrong", errAnswer, kind)
 	}
 	if most <= 0 || most > c.answer {
 		most = c.answer
@@ -214,17 +222,14 @@ func (c *client) decode(answer *http.Response, most int64, into any) error {
 	data, err := io.ReadAll(io.LimitReader(answer.Body, most+1))
 	switch {
 	case err != nil:
-		return err
+		return 0, err
 	case int64(len(data)) > most:
-		return fmt.Errorf("%w: more than %d bytes", errLarge, most)
+		return 0, fmt.Errorf("%w: more than %d bytes", errLarge, most)
 	}
 	if err := json.Unmarshal(data, into); err != nil {
-		return fmt.Errorf("%w: %w", errAnswer, err)
+		return 0, fmt.Errorf("%w: %w", errAnswer, err)
 	}
-	if sized, ok := into.(interface{ took(int) }); ok {
-		sized.took(len(data))
-	}
-	return nil
+	return int64(len(data)), nil
 }
 
 // whoami asks once who the token belongs to.

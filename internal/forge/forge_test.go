@@ -257,8 +257,12 @@ func TestLabels(t *testing.T) {
 		}
 		n := p.number
 		s.events = []labelled{
-			{n, "ok", "ann", when(1), true}, {n, "ok", someone, when(2), false}, {n, "ok", "bob", when(3), true},
-			{n, "off", "ann", when(4), true}, {n, "off", "ann", when(5), false}, {n, "two", "ann", when(6), true},
+			{n, "ok", "ann", when(1), true},
+			{n, "ok", someone, when(2), false},
+			{n, "ok", "bob", when(3), true},
+			{n, "off", "ann", when(4), true},
+			{n, "off", "ann", when(5), false},
+			{n, "two", "ann", when(6), true},
 		}
 		got, err := s.forge.Labels(t.Context(), n)
 		want := []Label{{"ok", "bob", when(3)}, {"two", "ann", when(6)}}

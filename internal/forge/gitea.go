@@ -75,16 +75,17 @@ func (g *gitea) labels(ctx context.Context, number int64) ([]Label, error) {
 		var out []labelEvent
 		left := g.client.answer
 		for n := 1; n <= limit.ForgePages && left > 0; n++ {
-			var p page[entry]
+			var page []entry
 			k := call{op: "read labels", need: readPulls, method: http.MethodGet, path: fmt.Sprintf("%s/issues/%d/timeline?limit=50&page=%d", g.at, number, n), most: left}
-			if _, err := g.client.do(ctx, k, &p); err != nil {
+			got, err := g.client.do(ctx, k, &page)
+			if err != nil {
 				return nil, err
 			}
-			if len(p.items) == 0 {
+			if len(page) == 0 {
 				return out, nil
 			}
-			left -= int64(p.bytes)
-			for _, e := range p.items {
+			left -= got.bytes
+			for _, e := range page {
 				if e.Type == "label" {
 					out = append(out, labelEvent{Label{Name: e.Label.Name, By: e.User.Login, At: e.Created}, e.Body == "1"})
 				}

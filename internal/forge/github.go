@@ -154,7 +154,7 @@ func (g *github) self(ctx context.Context) (string, error) {
 	var user struct{ Login, Type string }
 	_, err := g.client.do(ctx, call{op: "ask whose the token is", need: readSelf, method: http.MethodGet, path: "/user"}, &user)
 	var e *Error
-	if errors.As(err, &e) && e.Kind == ErrAuth && e.Status == http.StatusForbidden {
+	if errors.Is(err, ErrAuth) && errors.As(err, &e) && e.Status == http.StatusForbidden {
 		return bot, nil
 	}
 	if user.Type == "Bot" {

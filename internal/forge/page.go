@@ -2,7 +2,6 @@ package forge
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -10,15 +9,6 @@ import (
 
 	"mlsync.dev/mlsync/internal/limit"
 )
-
-// page is a part of a list that knows its size.
-type page[T any] struct {
-	items []T
-	bytes int
-}
-
-func (p *page[T]) UnmarshalJSON(data []byte) error { return json.Unmarshal(data, &p.items) }
-func (p *page[T]) took(n int)                      { p.bytes = n }
 
 // list reads all pages of a list. The Link header leads from one to the next:
 // https://docs.github.com/en/rest/using-the-rest-api/using-pagination-in-the-rest-api
@@ -33,18 +23,18 @@ func list[T any](ctx context.Context, c *client, k call) ([]T, error) {
 	left := c.answer
 	seen := map[string]bool{k.path: true}
 	for range limit.ForgePages {
-		var p page[T]
+		var page []T
 		k.most = left
-		header, err := c.do(ctx, k, &p)
+		got, err := c.do(ctx, k, &page)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, p.items...)
-		query := nextQuery(header)
+		all = append(all, page...)
+		query := nextQuery(got.header)
 		if query == "" {
 			return all, nil
 		}
-		if left -= int64(p.bytes); left <= 0 {
+		if left -= got.bytes; left <= 0 {
 			break
 		}
 		path, _, _ := strings.Cut(k.path, "?")

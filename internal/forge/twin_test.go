@@ -13,8 +13,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"mlsync.dev/mlsync/internal/gitrepo"
 )
 
 const (
@@ -274,5 +272,3 @@ func (t *twin) loseAnswer(method string, n int) {
 		return a, nil
 	}
 }
-
-func with(o Options, secret gitrepo.Secret) Options { o.Token = secret; return o }
