@@ -49,9 +49,9 @@ func azureTongue() tongue {
 	}
 }
 
-// limits: 4000 characters of a description and 400 of a title are documented
-// in refusals only (TF401181 …), 150,000 of a comment likewise; of the
-// description of a status nothing is said, and GitHub's bound is kept.
+// limits: the service names 400 characters of a title, 4000 of a description
+// and 150,000 of a comment in its refusals only; of the description of a status
+// it says nothing, and GitHub's bound is kept.
 func (a *azure) limits() Limits {
 	return Limits{Title: 400, Body: 4000, Comment: 150_000 - markerRoom, Description: 140}
 }

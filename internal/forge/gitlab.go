@@ -33,7 +33,7 @@ func gitlabTongue() tongue {
 
 // limits: https://docs.gitlab.com/administration/instance_limits/#size-of-comments-and-descriptions-of-issues-merge-requests-and-epics
 func (g *gitlab) limits() Limits {
-	return Limits{Title: 255, Body: 1 << 20, Comment: 1_000_000 - markerRoom, Description: 255}
+	return Limits{Title: 255, Body: 1_000_000, Comment: 1_000_000 - markerRoom, Description: 255}
 }
 
 // text keeps a line of a text from being a command. A description or
