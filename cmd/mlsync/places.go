@@ -108,6 +108,10 @@ func (a *app) places(ctx context.Context, cfg *config.Config, f targetFlags, eve
 	if everything && named {
 		return nil, nil, nil, errors.New("--all goes with no --target, --workspace or --registry")
 	}
+	narrow := kind.Scope{Subscription: f.subscription, ResourceGroup: f.group}
+	if everything { // they say where to look, and change no target
+		f.subscription, f.group = "", ""
+	}
 	targets, err := a.chosen(cfg, f)
 	if err != nil {
 		return nil, nil, nil, err
@@ -118,7 +122,9 @@ func (a *app) places(ctx context.Context, cfg *config.Config, f targetFlags, eve
 		if err != nil {
 			return nil, nil, nil, err
 		}
-		out = join(out, &place{targets: []string{t.Name}, scope: scopeOf(t), client: c})
+		if s := scopeOf(t); !everything || inside(s, narrow) {
+			out = join(out, &place{targets: []string{t.Name}, scope: s, client: c})
+		}
 	}
 	var unread []inventory.Unread
 	if everything || len(targets) == 0 {
@@ -130,7 +136,7 @@ func (a *app) places(ctx context.Context, cfg *config.Config, f targetFlags, eve
 			}
 		}
 		for _, c := range l.order {
-			found, bad := listed(ctx, c, f)
+			found, bad := listed(ctx, c, narrow)
 			unread = append(unread, bad...)
 			for _, s := range found {
 				out = join(out, &place{scope: s, client: c})
@@ -139,6 +145,13 @@ func (a *app) places(ctx context.Context, cfg *config.Config, f targetFlags, eve
 	}
 	label(out)
 	return l, out, unread, ctx.Err()
+}
+
+// inside reports whether a place is in the subscription and resource group of
+// narrow, if that names some.
+func inside(s, narrow kind.Scope) bool {
+	return (narrow.Subscription == "" || strings.EqualFold(s.Subscription, narrow.Subscription)) &&
+		(narrow.ResourceGroup == "" || strings.EqualFold(s.ResourceGroup, narrow.ResourceGroup))
 }
 
 // join adds a place, or its target to the place that is the same.
@@ -187,10 +200,10 @@ func labelOf(p *place, short func(kind.Scope) string) string {
 
 // listed are the workspaces and registries that the identity of a client can
 // list, in the order of their ids: those of the subscription and the resource
-// group of the flags, if they name some.
-func listed(ctx context.Context, c *azureml.Client, f targetFlags) ([]kind.Scope, []inventory.Unread) {
-	subs := []string{f.subscription}
-	if f.subscription == "" {
+// group of narrow, if it names some.
+func listed(ctx context.Context, c *azureml.Client, narrow kind.Scope) ([]kind.Scope, []inventory.Unread) {
+	subs := []string{narrow.Subscription}
+	if narrow.Subscription == "" {
 		var err error
 		if subs, err = c.Subscriptions(ctx); err != nil {
 			return nil, []inventory.Unread{{Place: "the list of subscriptions", Why: err.Error()}}
@@ -204,11 +217,11 @@ func listed(ctx context.Context, c *azureml.Client, f targetFlags) ([]kind.Scope
 	for _, sub := range subs {
 		for _, what := range []string{azureml.Workspaces, azureml.Registries} {
 			g.Go(func() error {
-				found, err := c.Scopes(ctx, what, sub, f.group)
+				found, err := c.Scopes(ctx, what, sub, narrow.ResourceGroup)
 				mu.Lock()
 				defer mu.Unlock()
 				switch {
-				case f.group != "" && f.subscription == "" && errors.Is(err, azureml.ErrNoScope):
+				case narrow.ResourceGroup != "" && narrow.Subscription == "" && errors.Is(err, azureml.ErrNoScope):
 					// Not every subscription has a resource group of the name.
 				case err != nil:
 					unread = append(unread, inventory.Unread{Place: fmt.Sprintf("the list of %s of subscription %s", what, sub), Why: err.Error()})
