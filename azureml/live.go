@@ -3,6 +3,7 @@ package azureml
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -89,6 +90,13 @@ func (l *Live) Broken(id asset.ID) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.broken[id]
+}
+
+// Foreign are the assets that lists showed in a form that no file can say.
+func (l *Live) Foreign() []asset.ID {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.SortedFunc(maps.Keys(l.foreign), asset.ID.Compare)
 }
 
 // Containers are the names read so far.

@@ -28,6 +28,8 @@ func Table() map[string]Room {
 		"export":  {Pure: true, Imports: []string{"asset", "kind", "tree", "internal/problem"}},
 		"promote": {Pure: true, Imports: []string{"asset", "kind", "tree", "internal/graph", "internal/problem"}},
 
+		"internal/inventory": {Pure: true, Imports: []string{"asset", "kind", "plan"}},
+
 		"internal/yaml11": {Pure: true, Imports: []string{"asset", "internal/limit"}},
 		"internal/config": {Imports: []string{"asset", "internal/glob", "internal/limit", "internal/problem"}},
 		"internal/secret": {Imports: []string{"asset", "internal/limit"}},
