@@ -48,8 +48,10 @@ func (w *world) usedBy(path string) string {
 	return ""
 }
 
-// undecided reports whether a deployment gets live traffic together with others
-// that stay, and git does not say where it is to go: the user has to.
+// undecided reports whether a deployment gets live traffic and git does not say
+// where it is to go, so that the user has to: together with others that stay,
+// or in an endpoint that git no longer has and that stays for what others have
+// in it.
 func (w *world) undecided(path string) bool {
 	seg := strings.Split(path, "/")
 	if len(seg) != 4 || seg[0] != "onlineEndpoints" {
@@ -64,9 +66,12 @@ func (w *world) undecided(path string) bool {
 	}
 	shares, _ := at(w.peek(endpoint), "properties", "traffic").(map[string]any)
 	share := func(name string) float64 { v, _ := shares[name].(float64); return v }
+	if !forest.has(endpoint) {
+		return share(seg[3]) > 0 && w.holdsOthers(endpoint)
+	}
 	for name := range shares {
 		if name != seg[3] && share(name) > 0 && forest.has(endpoint+"/deployments/"+name) {
-			return share(seg[3]) > 0 && forest.has(endpoint)
+			return share(seg[3]) > 0
 		}
 	}
 	return false
