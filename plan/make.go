@@ -54,7 +54,10 @@ type maker struct {
 	// jobFiles are the files of wanted jobs.
 	jobFiles map[string]bool
 	// tops are the wanted workspaces and registries.
-	tops     []asset.ID
+	tops []asset.ID
+	// away are the wanted assets that somebody deleted and that are left away,
+	// with the reason.
+	away     map[asset.ID]string
 	problems problems
 	// corrected is how many assets are changed back.
 	corrected int
@@ -62,7 +65,7 @@ type maker struct {
 
 func newMaker(in *Input) *maker {
 	m := &maker{
-		Input: in, steps: map[Key]*Step{}, versions: map[asset.ID][]string{},
+		Input: in, steps: map[Key]*Step{}, away: map[asset.ID]string{}, versions: map[asset.ID][]string{},
 		inside: map[asset.ID][]*asset.Asset{}, wantInside: map[asset.ID][]*asset.Asset{}, wantVersions: map[asset.ID][]*asset.Asset{}, jobFiles: map[string]bool{}, wantAll: in.Want.All(), liveAll: in.Live.Assets.All(),
 	}
 	for id, list := range in.Live.Versions {

@@ -243,6 +243,15 @@ func TestWanted(t *testing.T) {
 			w.journal(env, `'image':'a'`)
 			w.rule(Rule{Drift: Report})
 		}, "environment/e:1 noop"},
+		{"deleted outside git, report, and needed", func(w *world) {
+			w.want(env, `'image':'a'`)
+			w.journal(env, `'image':'a'`)
+			w.want("online-endpoint/end#managed", `'auth_mode':'key'`)
+			w.want("online-deployment/end/blue#managed", `'instance_type':'A','instance_count':1,'environment':'azureml:e:1'`)
+			w.rule(Rule{Drift: Report})
+		}, `environment/e:1 noop
+			online-endpoint/end create
+			online-deployment/end/blue blocked(waits_for) <- online-endpoint/end`},
 		{"deleted outside git, report, file changed", func(w *world) {
 			w.want(env, `'image':'b'`)
 			w.journal(env, `'image':'a'`)

@@ -45,16 +45,19 @@ func (m *maker) requireWanted(s *Step) {
 	for _, r := range m.needs(s.Want) {
 		if r.late == (s.Key.Part == Late) {
 			m.need(s, Key{ID: r.to})
+			m.miss(s, r.to)
 		}
 	}
 	m.requireTop(s)
 	if s.Key.Part == "" {
 		if p := parentOf(id); !p.IsZero() {
 			m.need(s, Key{ID: p})
+			m.miss(s, p)
 		}
 		return
 	}
 	m.need(s, Key{ID: id})
+	m.miss(s, id)
 	for _, l := range lateOf(s.Want) {
 		for name := range l.names() {
 			for _, a := range m.wantInside[id] {
@@ -63,6 +66,13 @@ func (m *maker) requireWanted(s *Step) {
 				}
 			}
 		}
+	}
+}
+
+// miss blocks s if the asset that it needs was deleted and is left away.
+func (m *maker) miss(s *Step, id asset.ID) {
+	if why := m.away[id]; why != "" && s.Action != Blocked {
+		s.stop(WaitsFor, "it needs "+id.String()+": "+why)
 	}
 }
 

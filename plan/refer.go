@@ -34,6 +34,16 @@ func references(scope kind.Scope, a *asset.Asset) []reference {
 	return out
 }
 
+// References are the assets of the scope that the resolved asset a names, in
+// the order of its rows.
+func References(scope kind.Scope, a *asset.Asset) []asset.ID {
+	var out []asset.ID
+	for _, r := range references(scope, a) {
+		out = append(out, r.to)
+	}
+	return out
+}
+
 // refType is the reference that a value of the type can hold.
 func refType(t kind.Type) (kind.Ref, bool) {
 	switch t := t.(type) {

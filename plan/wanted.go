@@ -91,6 +91,9 @@ func (m *maker) deleted(s *Step, o Owned, rule Rule) {
 	case !changed:
 		m.corrected++
 	}
+	if s.Action == NoOp {
+		m.away[s.Key.ID] = s.Why
+	}
 }
 
 // supersede names the version that a new one follows and what differs.

@@ -141,6 +141,9 @@ func (p *Pass) Prepare(ctx context.Context, c Commit, opt plan.Options, trigger 
 		}
 	}
 	live.Get(ctx, append(changed(want, owned, live, opt.Full), removed(want, owned, live)...)...)
+	if !opt.Full {
+		live.Get(ctx, leanedOn(p.Workspace.Scope(), want, owned, live)...)
+	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}

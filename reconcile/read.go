@@ -267,6 +267,29 @@ func changed(want *resolve.Want, owned map[asset.ID]plan.Owned, live Live, full 
 	return out
 }
 
+// leanedOn are the versions that only the journal knows and that assets name
+// which are going to be written: somebody may have deleted them.
+func leanedOn(scope kind.Scope, want *resolve.Want, owned map[asset.ID]plan.Owned, live Live) []asset.ID {
+	var out []asset.ID
+	if len(owned) == 0 {
+		return nil
+	}
+	for _, id := range want.Order {
+		a := want.Set.Get(id)
+		if o, known := owned[id]; known && o.Digest == resolve.Digest(a) && live.Status(id) != resolve.Absent {
+			continue
+		}
+		for _, to := range plan.References(scope, a) {
+			_, known := owned[to]
+			t := kind.Of(to.Kind)
+			if known && live.Asset(to) == nil && live.Status(to) != resolve.Absent && !(t.Renames && to.Name == t.Anonymous) {
+				out = append(out, to)
+			}
+		}
+	}
+	return out
+}
+
 // removed are the owned assets that git no longer has and that no list showed:
 // nothing is removed that was not read in the same pass. Inline assets, and runs of jobs whose file has another run now, are history
 // and are not asked for.
