@@ -266,6 +266,8 @@ func stuck(_ *world, _ *op, r *record, serve func() *answer) *answer {
 	a := serve()
 	if strings.Contains(r.path, "OperationsStatus") {
 		a.body = []byte(`{"status":"InProgress"}`)
+	} else {
+		r.fault = "" // the answer is the true one
 	}
 	r.known = true
 	return a
