@@ -30,8 +30,10 @@ type Copy struct {
 
 // Copied says what a copy did.
 type Copied struct {
-	// URL is the address of the content, without signature.
+	// URL is the address of the content, without signature. Dir tells a
+	// folder from a single file.
 	URL string
+	Dir bool
 	// Sent is the number of bytes that moved, Remote of them without passing
 	// through here; 0 if all was there.
 	Sent, Remote int64
@@ -54,7 +56,7 @@ func (s *Storage) Copy(ctx context.Context, c Copy) (Copied, error) {
 	}
 	k := &copying{Copy: c, c: s.c, dst: dst, at: at, meter: meter{told: c.Progress}}
 	err = dst.with(ctx, func(cc *container.Client) error { return k.run(ctx, cc) })
-	out := Copied{URL: dst.public + "/" + (&url.URL{Path: at}).EscapedPath(), Sent: k.sent.Load() + k.remote.Load(), Remote: k.remote.Load()}
+	out := Copied{URL: dst.public + "/" + (&url.URL{Path: at}).EscapedPath(), Dir: k.dir, Sent: k.sent.Load() + k.remote.Load(), Remote: k.remote.Load()}
 	if err != nil {
 		return out, tidy(what, err)
 	}
@@ -71,6 +73,7 @@ type copying struct {
 
 	src    *store
 	source *listing
+	dir    bool
 	have   map[string]blobFile // of the destination, by rel
 
 	// proven are the files whose MD5 in the destination is that of bytes that
@@ -134,7 +137,7 @@ func (k *copying) look(ctx context.Context, cc *container.Client) (*listing, boo
 	if err := l.content().differs(k.Want.outside(), k.To.String()); err != nil {
 		return nil, false, err
 	}
-	k.total = l.bytes()
+	k.total, k.dir = l.bytes(), l.dir
 	for _, f := range l.files {
 		k.progress(f.name, f.size)
 	}
@@ -164,7 +167,7 @@ func (k *copying) open(ctx context.Context) error {
 		k.source = nil
 		return tidy("read "+k.Src.String(), err)
 	}
-	k.src, k.total = src, k.source.bytes()
+	k.src, k.dir, k.total = src, k.source.dir, k.source.bytes()
 	return k.source.content().differs(k.Want.outside(), k.Src.String())
 }
 
