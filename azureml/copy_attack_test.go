@@ -2,11 +2,14 @@ package azureml_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"mlsync.dev/mlsync/azureml"
 )
@@ -90,5 +93,41 @@ func TestCopyKeepsCredentialsHome(t *testing.T) {
 	b.check(model(), promoted(want).Path)
 	if _, err := b.client().Storage(otherID).Copy(t.Context(), azureml.Copy{From: from.Storage(wsID), Src: azureml.Place{URL: "https://evil.example.com/c/b"}, To: azureml.Place{Path: "x"}, Want: want}); !errors.Is(err, azureml.ErrForeignURL) {
 		t.Errorf("got %v, want %v", err, azureml.ErrForeignURL)
+	}
+}
+
+// jump is a clock that goes two hours ahead when it is told to.
+type jump struct{ ahead atomic.Bool }
+
+func (j *jump) Now() time.Time {
+	if j.ahead.Load() {
+		return time.Now().Add(2 * time.Hour)
+	}
+	return time.Now()
+}
+
+func (j *jump) Sleep(ctx context.Context, _ time.Duration) error { return ctx.Err() }
+
+// A signature that runs out on the way is renewed.
+func TestCopyOutlivesSignatures(t *testing.T) {
+	s := newService(t)
+	s.trained(model(), "m", true)
+	want := s.fingerprint(azureml.Place{Path: "m"})
+	clock := &jump{}
+	s.stand(func(w http.ResponseWriter, r *http.Request) bool {
+		if q := r.URL.Query(); q.Get("prefix") == "m/" && q.Get("sig") != "" {
+			clock.ahead.Store(true)
+		}
+		return strings.HasPrefix(r.Header.Get("Authorization"), "Bearer") && !strings.HasPrefix(r.URL.Path, "/subscriptions/") &&
+			refuseBlob(w, 403, "AuthorizationPermissionMismatch")
+	})
+	c := s.client(func(o *azureml.Options) { o.Clock = clock })
+	s.requests("")
+	got, err := c.Storage(otherID).Copy(t.Context(), azureml.Copy{From: c.Storage(wsID), Src: azureml.Place{Path: "m"}, To: promoted(want), Want: want})
+	if err != nil || got.Remote != want.Bytes {
+		t.Fatalf("got %+v (%v)", got, err)
+	}
+	if n := s.requests("listSecrets"); len(n) != 3 {
+		t.Errorf("secrets were asked for %d times, want once for each side and once more", len(n))
 	}
 }

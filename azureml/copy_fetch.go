@@ -180,11 +180,9 @@ func (f *blobFile) unchangedSource() *blob.SourceModifiedAccessConditions {
 // lend is an address by which storage can read a blob, with the token that
 // goes with it, if it needs one: in the way that let us in.
 func (st *store) lend(ctx context.Context, name string) (address string, bearer *string, err error) {
-	st.mu.Lock()
-	a := st.auth
-	st.mu.Unlock()
-	if a == nil {
-		return "", nil, fmt.Errorf("container %s: no credential for it: %w", st.container, ErrDenied)
+	a, err := st.current(ctx)
+	if err != nil {
+		return "", nil, err
 	}
 	cc, err := st.client(a)
 	if err != nil {
@@ -203,6 +201,24 @@ func (st *store) lend(ctx context.Context, name string) (address string, bearer 
 		return address, nil, err
 	}
 	return b.URL(), nil, nil // its client has the signature in the address
+}
+
+// current is the way that let us in, with a new signature if that has run out.
+func (st *store) current(ctx context.Context) (*blobAuth, error) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	a := st.auth
+	if a != nil && !a.until.IsZero() && !st.c.o.Clock.Now().Before(a.until) && st.secrets != "" {
+		var err error
+		if a, err = st.secret(ctx); err != nil {
+			return nil, err
+		}
+		st.auth = a
+	}
+	if a == nil {
+		return nil, fmt.Errorf("container %s: no credential for it: %w", st.container, ErrDenied)
+	}
+	return a, nil
 }
 
 // refusesToFetch reports whether storage does not read from the source by
