@@ -32,8 +32,9 @@ type Asset struct {
 	// ARM is the resource id of a live asset.
 	ARM string
 	// Modified says when and by whom a live asset was changed last, as the
-	// service reports it; empty where it reports nothing.
-	ModifiedAt, ModifiedBy string
+	// service reports it; empty where it reports nothing. CreatedAt says when
+	// it was made.
+	ModifiedAt, ModifiedBy, CreatedAt string
 }
 
 // Set holds assets by id. The zero Set is empty and ready.

@@ -3,6 +3,7 @@ package azureml
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -74,12 +75,28 @@ func (l *Live) Archived(id asset.ID) bool {
 	return l.archived[id]
 }
 
+// Leaving reports whether an asset read so far is being deleted: it is there,
+// and will not be.
+func (l *Live) Leaving(id asset.ID) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	a := l.set.Get(id)
+	return a != nil && provisioningOf(a.Raw) == "deleting"
+}
+
 // Broken reports whether the last operation on an asset read so far failed, so
 // that it is there and does not work.
 func (l *Live) Broken(id asset.ID) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.broken[id]
+}
+
+// Foreign are the assets that lists showed in a form that no file can say.
+func (l *Live) Foreign() []asset.ID {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.SortedFunc(maps.Keys(l.foreign), asset.ID.Compare)
 }
 
 // Containers are the names read so far.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/base64"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 )
@@ -118,14 +117,7 @@ func (c *call) listQuery() (listQuery, *refusal) {
 
 // nextLink repeats the request with an opaque continuation token.
 func (c *call) nextLink(after uint64, left int) string {
-	v := url.Values{}
-	for k, vs := range c.req.URL.Query() {
-		if !strings.EqualFold(k, "$skip") {
-			v[k] = vs
-		}
-	}
-	v.Set("$skip", base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatUint(after, 10)+"."+strconv.Itoa(left))))
-	return c.base + c.req.URL.EscapedPath() + "?" + v.Encode()
+	return c.linkWith("$skip", base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatUint(after, 10)+"."+strconv.Itoa(left))))
 }
 
 // listByHash finds code versions of the whole workspace by content, whatever name was asked for (recorded 2026-03).

@@ -176,22 +176,6 @@ func (c *call) storeScope(status int) answer {
 	return a
 }
 
-// listScopes lists workspaces or registries of a subscription or resource group, by name.
-func (c *call) listScopes(kind, sub, grp string) answer {
-	var found []*scope
-	for _, s := range c.srv.store.order {
-		if s.kind == kind && strings.EqualFold(s.sub, sub) && (grp == "" || strings.EqualFold(s.group, grp)) {
-			found = append(found, s)
-		}
-	}
-	sort.Slice(found, func(i, j int) bool { return found[i].key() < found[j].key() })
-	var items []*resource
-	for _, s := range found {
-		items = append(items, s.self)
-	}
-	return c.pageAnswer(items, "")
-}
-
 // resourceGroup serves the groups themselves.
 func (c *call) resourceGroup(seg []string) answer {
 	if bad := c.knownSub(seg[1]); bad != nil {
@@ -250,54 +234,6 @@ func (c *call) dropGroup(sub, name string) answer {
 		st.log.append(record{Group: g.line(), Gone: true})
 	}
 	return emptyAnswer(http.StatusOK)
-}
-
-// subscription serves /subscriptions, /subscriptions/S and its locations.
-func (c *call) subscription(seg []string) answer {
-	st := c.srv.store
-	describe := func(id string) obj {
-		return obj{"id": "/subscriptions/" + id, "subscriptionId": id, "tenantId": defaultTenant, "displayName": "Emulator", "state": "Enabled"}
-	}
-	if len(seg) == 1 {
-		list := []any{}
-		for _, id := range sortedValues(st.subs) {
-			list = append(list, describe(id))
-		}
-		return jsonAnswer(http.StatusOK, obj{"value": list})
-	}
-	if bad := c.knownSub(seg[1]); bad != nil {
-		return bad.answer(c)
-	}
-	if len(seg) == 3 {
-		return jsonAnswer(http.StatusOK, obj{"value": []any{obj{"id": "/subscriptions/" + seg[1] + "/locations/" + c.srv.opt.Location, "name": c.srv.opt.Location}}})
-	}
-	return jsonAnswer(http.StatusOK, describe(st.subs[strings.ToLower(seg[1])]))
-}
-
-func sortedValues(m map[string]string) []string {
-	var out []string
-	for _, v := range m {
-		out = append(out, v)
-	}
-	sort.Strings(out)
-	return out
-}
-
-// subscriptionProvider serves the registration of the provider and the lists of a whole subscription.
-func (c *call) subscriptionProvider(seg []string) answer {
-	if bad := c.knownSub(seg[1]); bad != nil {
-		return bad.answer(c)
-	}
-	if kind := strings.ToLower(at(seg, 4)); kind == "workspaces" || kind == "registries" {
-		return c.listScopes(kind, seg[1], "")
-	}
-	reg := func(ns string) obj {
-		return obj{"id": "/subscriptions/" + seg[1] + "/providers/" + ns, "namespace": ns, "registrationState": "Registered", "resourceTypes": []any{}}
-	}
-	if len(seg) == 3 {
-		return jsonAnswer(http.StatusOK, obj{"value": []any{reg(provider)}})
-	}
-	return jsonAnswer(http.StatusOK, reg(seg[3]))
 }
 
 // tenantScope serves what stands above subscriptions.

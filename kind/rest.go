@@ -1,6 +1,7 @@
 package kind
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -199,6 +200,7 @@ func (t *Table) FromREST(d *Decoder, path string, rest *asset.Value) (*asset.Ass
 	a := &asset.Asset{
 		ID: id, Variant: v.Name, Body: asset.NewMap(), ARM: arm, Stamps: t.stamps(rest),
 		ModifiedAt: firstText(rest, "lastModifiedAt", "createdAt"), ModifiedBy: firstText(rest, "lastModifiedBy", "createdBy"),
+		CreatedAt: cmp.Or(firstText(rest, "createdAt"), rest.GetPath("properties", "createdOn").Str()), // computes have the latter
 	}
 	a.Anonymous = t.Anonymous != "" && id.Name == t.Anonymous || t.Versioned && rest.GetPath("properties", "isAnonymous").Bool()
 	d.id = id

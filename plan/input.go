@@ -68,7 +68,7 @@ type Live struct {
 	// Broken are assets of Assets whose last operation failed: they are there
 	// and do not work.
 	Broken map[asset.ID]bool
-	// Busy are assets on which an operation of an earlier run goes on.
+	// Busy are assets on which something goes on, with what it is.
 	Busy map[asset.ID]string
 	// Versions are all versions in use, archived ones too, by the id without
 	// version. Versions of Assets need not be repeated.

@@ -200,6 +200,7 @@ func (m *maker) offTraffic(s *Step, p asset.ID) {
 	}
 	want := m.Want.Get(p)
 	box := m.steps[Key{ID: p}]
+	ours, _ := m.ours(live) // the traffic of what is somebody else's stays
 	switch {
 	case s.Action == Replace:
 		s.stop(LiveTraffic, "it receives live traffic, and a replacement would interrupt it: make another one and move the traffic")
@@ -207,7 +208,7 @@ func (m *maker) offTraffic(s *Step, p asset.ID) {
 		s.Requires = append(s.Requires, moved.Key)
 	case want == nil && box != nil && box.removes():
 		s.Requires = append(s.Requires, m.clear(box, live).Key)
-	case want != nil && len(lateOf(want)) == 0 && m.allGo(p, live):
+	case want != nil && ours && len(lateOf(want)) == 0 && m.allGo(p, live):
 		s.Requires = append(s.Requires, m.clear(&Step{Want: want, Source: box.Source, ARM: box.ARM, Key: box.Key}, live).Key)
 	default:
 		s.stop(LiveTraffic, "it receives live traffic; say in "+p.String()+" where the traffic goes")

@@ -60,6 +60,12 @@ func TestChoreography(t *testing.T) {
 		}, `online-endpoint/end noop ~traffic:default
 			online-endpoint/end#clear update traffic:default
 			online-deployment/end/blue delete <- online-endpoint/end#clear !delete:online-deployment/end/blue`},
+		{"all deployments removed from an endpoint that somebody took over", func(w *world) {
+			w.want(end, `'description':'x'`)
+			w.owned(end, `'description':'x','traffic':{'blue':100}`, `'description':'x','traffic':{'blue':100}`).Stamps["owner"] = "others"
+			w.owned(blue, dep, dep)
+		}, `online-deployment/end/blue blocked(live_traffic)
+			online-endpoint/end blocked(other_owner)`},
 		{"traffic no longer said, deployments stay", func(w *world) {
 			w.want(end, ``)
 			w.owned(end, `'traffic':{'blue':100}`, `'traffic':{'blue':100}`)

@@ -374,7 +374,7 @@ func (m *maker) adopt(s *Step, rule Rule) {
 	default:
 		for i := range s.Changes {
 			if s.Changes[i].Ignored == "" {
-				s.Changes[i].Ignored = "adopted: it is reported, and changed only by the rule drift: correct"
+				s.Changes[i].Ignored = reportedOnly
 			}
 		}
 		s.Action, s.Needs = Adopt, ""

@@ -100,7 +100,7 @@ func (x *execution) fresh(ctx context.Context, s *plan.Step) (*asset.Asset, erro
 	if live == nil {
 		return nil, fmt.Errorf("%s is gone: %w", s.Key.ID, errMoved)
 	}
-	return live, nil
+	return live, x.unmoved(s, live)
 }
 
 // look reads an asset once more before it is taken away: whoever took it over
@@ -113,17 +113,22 @@ func (x *execution) look(ctx context.Context, s *plan.Step) (*asset.Asset, error
 	if err != nil || now == nil {
 		return nil, err
 	}
+	return now, x.unmoved(s, now)
+}
+
+// unmoved is an error if somebody has taken an asset over since the plan was made.
+func (x *execution) unmoved(s *plan.Step, now *asset.Asset) error {
 	was := ""
 	if s.Live != nil {
 		was = s.Live.Stamps["owner"]
 	}
 	switch owner := now.Stamps["owner"]; {
 	case owner == was, owner == x.Owner:
-		return now, nil
+		return nil
 	case owner == "":
-		return nil, fmt.Errorf("nobody owns %s by now: %w", s.Key.ID, errMoved)
+		return fmt.Errorf("nobody owns %s by now: %w", s.Key.ID, errMoved)
 	default:
-		return nil, fmt.Errorf("%s belongs to %s by now: %w", s.Key.ID, owner, errMoved)
+		return fmt.Errorf("%s belongs to %s by now: %w", s.Key.ID, owner, errMoved)
 	}
 }
 

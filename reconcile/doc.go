@@ -40,6 +40,8 @@ type Live interface {
 	Archived(id asset.ID) bool
 	// Broken reports whether the last operation on an asset read so far failed.
 	Broken(id asset.ID) bool
+	// Leaving reports whether an asset read so far is being deleted.
+	Leaving(id asset.ID) bool
 	// Of are the versions of a name read so far.
 	Of(container asset.ID) []*asset.Asset
 	// Set is a copy of all assets read so far.
@@ -108,8 +110,11 @@ type Workspace interface {
 
 // Intent is a write that was journalled and has no outcome.
 type Intent struct {
-	ID        int64
-	Key       plan.Key
+	ID     int64
+	Key    plan.Key
+	Action plan.Action
+	// Operation is what the service began, in a form that Resume takes; nil if
+	// nobody noted it.
 	Operation []byte
 }
 

@@ -18,12 +18,15 @@ var ErrMayBe = errors.New("it may be there")
 // doubts reads the assets that earlier runs may have made without noting it:
 // those of open intents that the journal does not own. Git may have lost them
 // since, so that nothing else would look for them. It returns those that could
-// not be read; their intents stay open.
-func (p *Pass) doubts(ctx context.Context, live Live, owned map[asset.ID]plan.Owned) (map[asset.ID]bool, error) {
+// not be read, whose intents stay open, and those that are there without any
+// stamp although the service took our request to make them: it shows no tags
+// of a compute that it makes (recorded), nor of one that it failed to make.
+func (p *Pass) doubts(ctx context.Context, live Live, owned map[asset.ID]plan.Owned) (doubt, made map[asset.ID]bool, err error) {
 	open, err := p.Journal.Unfinished(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	doubt, made = map[asset.ID]bool{}, map[asset.ID]bool{}
 	var ids []asset.ID
 	for _, in := range open {
 		id := in.Key.ID
@@ -32,15 +35,19 @@ func (p *Pass) doubts(ctx context.Context, live Live, owned map[asset.ID]plan.Ow
 			continue // known, or without a stamp to know it by
 		}
 		ids = append(ids, id)
+		made[id] = made[id] || in.Action == plan.Create && len(in.Operation) > 0
 	}
 	live.Get(ctx, ids...)
-	out := map[asset.ID]bool{}
 	for _, id := range ids {
-		if live.Asset(id) == nil && live.Status(id) != resolve.Absent {
-			out[id] = true
+		a := live.Asset(id)
+		if a == nil && live.Status(id) != resolve.Absent {
+			doubt[id] = true
+		}
+		if a == nil || a.Stamps["owner"] != "" {
+			delete(made, id)
 		}
 	}
-	return out, nil
+	return doubt, made, nil
 }
 
 // settleOld ends the intents that earlier runs left open: the plan of this

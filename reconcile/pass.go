@@ -75,7 +75,8 @@ type Prepared struct {
 	// TreeComplete says that the whole tree was read without a problem and
 	// that all of it could be resolved.
 	TreeComplete bool
-	// Busy are assets on which an operation of an earlier run goes on.
+	// Busy are assets on which an operation of an earlier run goes on, or that
+	// are being deleted although git has them; see Pass.Wait.
 	Busy map[asset.ID]string
 	// Fingerprints are keyed digests of the wanted secrets.
 	Fingerprints map[asset.ID]map[string]string
@@ -87,6 +88,8 @@ type Prepared struct {
 	// rebuilt are assets that only their stamp says are ours: the journal was
 	// lost, or an earlier run died before it could note them.
 	rebuilt []plan.Owned
+	// leaving are those of Busy that are being deleted.
+	leaving []asset.ID
 	// moved is the history of files that are elsewhere now.
 	moved []plan.Owned
 	// doubt are assets of open intents of which nobody could learn whether
@@ -123,7 +126,7 @@ func (p *Pass) Prepare(ctx context.Context, c Commit, opt plan.Options, trigger 
 	_ = early.Wait() // failures are kept by live
 	n.within(live, p.Owner)
 	n.read(ctx, live, ids(t.Assets), owned)
-	doubt, err := p.doubts(ctx, live, owned)
+	doubt, made, err := p.doubts(ctx, live, owned)
 	if err != nil {
 		return nil, err
 	}
@@ -143,11 +146,18 @@ func (p *Pass) Prepare(ctx context.Context, c Commit, opt plan.Options, trigger 
 	want, more := resolve.Resolve(ctx, in)
 	bad.Append(more)
 	rebuilt := p.rebuild(want, owned, live)
+	for id := range made {
+		if a := live.Asset(id); made[id] && want.Set.Get(id) != nil {
+			owned[id] = plan.Owned{ID: id, Origin: plan.Created, Variant: a.Variant, ARM: a.ARM, At: p.Now()}
+		}
+	}
 	live.Get(ctx, append(changed(want, owned, live, opt.Full), removed(want, owned, live)...)...)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	prep := &Prepared{Tree: t, Want: want, Owned: owned, Busy: busy, rebuilt: rebuilt, doubt: doubt, moved: movedHistory(want, owned)}
+	prep := &Prepared{
+		Tree: t, Want: want, Owned: owned, Busy: busy, leaving: p.leaving(live, want, busy), rebuilt: rebuilt, doubt: doubt, moved: movedHistory(want, owned),
+	}
 	if err := p.plan(ctx, c, prep, live, opt, bad); err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 
 	"mlsync.dev/mlsync/asset"
 	"mlsync.dev/mlsync/kind"
+	"mlsync.dev/mlsync/resolve"
 )
 
 // Recover looks what became of the writes that an earlier process began and
@@ -27,6 +28,39 @@ func (p *Pass) Recover(ctx context.Context) (int, error) {
 		}
 	}
 	return len(open), nil
+}
+
+// Wait waits until nothing goes on any more on the assets of Busy: operations
+// of earlier runs, and deletions by others. It ends early with ctx, or when a
+// newer commit is there. It returns how many writes were taken up.
+func (p *Pass) Wait(ctx context.Context, prep *Prepared) (int, error) {
+	n, err := p.Recover(ctx)
+	if err != nil || len(prep.leaving) == 0 {
+		return n, err
+	}
+	soft, stop := p.untilNewer(ctx)
+	defer stop()
+	for _, id := range prep.leaving {
+		if err := p.Workspace.Settle(soft, id, func(string) {}); err != nil && soft.Err() != nil {
+			return n, context.Cause(soft)
+		} else if err != nil {
+			p.Log.Warn("waiting for a deletion", "asset", id.String(), "err", err)
+		}
+	}
+	return n, nil
+}
+
+// leaving are the wanted assets that somebody deletes, in the order of git.
+// They are busy: what they are comes out when that has ended.
+func (p *Pass) leaving(live Live, want *resolve.Want, busy map[asset.ID]string) []asset.ID {
+	var out []asset.ID
+	for _, id := range want.Order {
+		if busy[id] == "" && live.Leaving(id) {
+			busy[id] = "it is being deleted; it is made again when that has ended"
+			out = append(out, id)
+		}
+	}
+	return out
 }
 
 // busy are the assets on which operations of earlier runs go on. Each is asked

@@ -170,6 +170,9 @@ func (a *app) showRun(p *plan.Plan, run plan.Run) error {
 				fmt.Fprintf(a.streams.err, "%-8s %s: %s%s\n", o.State, o.Key, printable(o.Err), requestNote(o))
 			}
 		}
+		if n := p.Observed.Known; n > 0 && counts[plan.Failed] > 0 {
+			a.say("%d assets were known from the journal and not read; mlsync apply --full reads them as well", n)
+		}
 		a.printf("%s: %d done, %d failed, %d blocked\n", p.Target.Name, counts[plan.Done], counts[plan.Failed], counts[plan.Skipped]+counts[plan.Pending])
 	}
 	switch {

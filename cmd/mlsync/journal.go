@@ -16,7 +16,10 @@ type journal struct {
 	store *state.Store
 }
 
-var _ reconcile.Journal = (*journal)(nil)
+var (
+	_ reconcile.Journal = (*journal)(nil)
+	_ reconcile.Book    = (*journal)(nil)
+)
 
 func (j *journal) Operation(ctx context.Context, generation, intent int64, operation []byte) error {
 	return j.Target.Operation(ctx, generation, intent, string(operation))
@@ -47,13 +50,23 @@ func (j *journal) Record(ctx context.Context, generation int64, outcomes ...plan
 	return j.Target.Record(ctx, generation, outcomes...)
 }
 
+// Approvals are those that hold for what a plan asks consent to.
+func (j *journal) Approvals(ctx context.Context, consent string) ([]reconcile.Approval, error) {
+	given, err := j.Target.Approvals(ctx, consent)
+	out := make([]reconcile.Approval, len(given))
+	for i, a := range given {
+		out[i] = reconcile.Approval{ID: a.ID, Allow: a.Allow}
+	}
+	return out, err
+}
+
 func (j *journal) End(ctx context.Context, run plan.Run) error { return j.EndRun(ctx, run) }
 
 func (j *journal) Unfinished(ctx context.Context) ([]reconcile.Intent, error) {
 	open, err := j.Target.Unfinished(ctx)
 	var out []reconcile.Intent
 	for _, in := range open {
-		out = append(out, reconcile.Intent{ID: in.ID, Key: in.Key, Operation: []byte(in.Operation)})
+		out = append(out, reconcile.Intent{ID: in.ID, Key: in.Key, Action: in.Action, Operation: []byte(in.Operation)})
 	}
 	return out, err
 }

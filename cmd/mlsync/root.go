@@ -54,6 +54,7 @@ func (a *app) root() *cobra.Command {
 func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
 		a.planCommand(), a.applyCommand(), a.driftCommand(), a.statusCommand(), a.historyCommand(), a.whyCommand(), a.runCommand(),
+		a.searchCommand(), a.inventoryCommand(),
 		a.adoptCommand(), a.disownCommand(), a.approveCommand(), a.abortCommand(), a.holdCommand(), a.releaseCommand(), a.stateCommand(), a.exportCommand(),
 		a.daemonCommand(),
 		a.checkCommand(), a.fmtCommand(), a.initCommand(), a.renderCommand(), a.schemaCommand(),

@@ -124,7 +124,6 @@ func (a *app) path(p string) string {
 // open reads the configuration and prepares for one target: nothing is asked
 // of the workspace yet but its region.
 func (a *app) open(ctx context.Context, f targetFlags) (*session, error) {
-	s := &session{app: a, dir: cmp.Or(a.flags.dir, "."), log: a.logger()}
 	cfg, bad, err := a.readConfig()
 	if err != nil {
 		return nil, err
@@ -132,35 +131,61 @@ func (a *app) open(ctx context.Context, f targetFlags) (*session, error) {
 	if err := bad.Err(); err != nil {
 		return nil, err
 	}
-	s.cfg = cfg
-	if s.target, err = a.pick(cfg, f); err != nil {
+	t, err := a.pick(cfg, f)
+	if err != nil {
 		return nil, err
 	}
-	if s.files, err = gitrepo.OpenWorkTree(s.dir); err != nil {
+	files, err := a.openFiles(cfg)
+	if err != nil {
 		return nil, err
 	}
-	if cfg.Repository.URL == "" {
-		cfg.Repository.URL = s.origin()
-	}
-	if s.client, err = a.connect(s.target, f.endpoint, f.storage); err != nil {
+	client, err := a.connect(t, f.endpoint, f.storage)
+	if err != nil {
 		return nil, err
 	}
-	s.source = a.origins(cfg, s.target, s.client, f)
-	s.ws = s.client.Workspace(scopeOf(s.target))
-	if err := locate(ctx, s.ws, s.target); err != nil {
-		return nil, err
-	}
-	if s.secrets, err = a.resolver(cfg, s.client); err != nil {
-		return nil, err
-	}
-	if err := s.openJournal(ctx, f.state); err != nil {
+	s := &session{app: a, cfg: cfg, target: t, files: files, client: client}
+	if err := s.begin(ctx, f); err != nil {
 		s.close()
-		if f.writes {
-			err = a.keepDamaged(err, f.state)
-		}
 		return nil, err
 	}
 	return s, nil
+}
+
+// openFiles opens the folder, and says in cfg where it is from if that says
+// nothing of it.
+func (a *app) openFiles(cfg *config.Config) (*gitrepo.WorkTree, error) {
+	dir := cmp.Or(a.flags.dir, ".")
+	files, err := gitrepo.OpenWorkTree(dir)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Repository.URL == "" {
+		cfg.Repository.URL = origin(files, dir)
+	}
+	return files, nil
+}
+
+// begin finds the workspace and opens the journal; the configuration, target,
+// files and client are there.
+func (s *session) begin(ctx context.Context, f targetFlags) error {
+	s.dir, s.log = cmp.Or(s.flags.dir, "."), s.logger()
+	s.ws = s.client.Workspace(scopeOf(s.target))
+	s.source = s.origins(s.cfg, s.target, s.client, f)
+	if err := locate(ctx, s.ws, s.target); err != nil {
+		return err
+	}
+	var err error
+	if s.secrets, err = s.resolver(s.cfg, s.client); err != nil {
+		return err
+	}
+	if err := s.openJournal(ctx, f.state); err != nil {
+		s.closeJournal()
+		if f.writes {
+			err = s.keepDamaged(err, f.state)
+		}
+		return err
+	}
+	return nil
 }
 
 // locate finds the workspace or registry. One that does not exist yet is no
@@ -191,20 +216,25 @@ func readFor(fsys fs.FS, cfg *config.Config, t *config.Target, ws *azureml.Works
 
 // close releases what open took.
 func (s *session) close() {
-	if s.store != nil {
-		_ = s.store.Close()
-	}
+	s.closeJournal()
 	if s.files != nil {
 		_ = s.files.Close()
 	}
 }
 
+func (s *session) closeJournal() {
+	if s.store != nil {
+		_ = s.store.Close()
+		s.store = nil
+	}
+}
+
 // origin is where the folder was cloned from or, if that is not known, its name.
-func (s *session) origin() string {
-	if u := s.files.Origin(); u != "" {
+func origin(files *gitrepo.WorkTree, dir string) string {
+	if u := files.Origin(); u != "" {
 		return u
 	}
-	abs, err := filepath.Abs(s.dir)
+	abs, err := filepath.Abs(dir)
 	if err != nil {
 		return ""
 	}
@@ -213,16 +243,21 @@ func (s *session) origin() string {
 
 // pick is the target of the configuration with what the flags say over it.
 func (a *app) pick(cfg *config.Config, f targetFlags) (*config.Target, error) {
+	return a.pickNamed(cfg, f, a.flags.target)
+}
+
+// pickNamed is pick for the target of a name.
+func (a *app) pickNamed(cfg *config.Config, f targetFlags, name string) (*config.Target, error) {
 	var t config.Target
 	named := cmp.Or(f.workspace, f.registry)
-	switch picked, bad := cfg.Pick(a.flags.target); {
+	switch picked, bad := cfg.Pick(name); {
 	case f.workspace != "" && f.registry != "":
 		return nil, errors.New("a target is a workspace or a registry, not both")
 	case picked != nil && named == "":
 		t = *picked
 	case named != "":
 		t = config.DefaultTarget()
-		t.Name = cmp.Or(a.flags.target, named[strings.LastIndex(named, "/")+1:])
+		t.Name = cmp.Or(name, named[strings.LastIndex(named, "/")+1:])
 	default:
 		return nil, bad
 	}
@@ -239,20 +274,25 @@ func (a *app) pick(cfg *config.Config, f targetFlags) (*config.Target, error) {
 	case f.workspace != "":
 		t.Workspace = named
 	}
-	env := func(name string) string { v, _ := a.env(name); return v }
-	t.Subscription = cmp.Or(f.subscription, t.Subscription, env("AZURE_SUBSCRIPTION_ID"))
-	t.ResourceGroup = cmp.Or(f.group, t.ResourceGroup)
-	t.Cloud = cmp.Or(f.cloud, t.Cloud)
-	t.Endpoint = cmp.Or(f.endpoint, t.Endpoint)
-	t.StorageEndpoint = cmp.Or(f.storage, t.StorageEndpoint)
-	t.CAFile = cmp.Or(f.caFile, t.CAFile)
-	t.Identity.Type = cmp.Or(f.identity, t.Identity.Type)
+	a.lay(&t, f)
 	for what, value := range map[string]string{"subscription": t.Subscription, "resource group": t.ResourceGroup, "workspace or registry": t.Workspace + t.Registry} {
 		if value == "" {
 			return nil, fmt.Errorf("the %s is not known: give it as a flag or in %s", what, config.File)
 		}
 	}
 	return &t, nil
+}
+
+// lay puts what the flags say over a target, its name aside.
+func (a *app) lay(t *config.Target, f targetFlags) {
+	env, _ := a.env("AZURE_SUBSCRIPTION_ID")
+	t.Subscription = cmp.Or(f.subscription, t.Subscription, env)
+	t.ResourceGroup = cmp.Or(f.group, t.ResourceGroup)
+	t.Cloud = cmp.Or(f.cloud, t.Cloud)
+	t.Endpoint = cmp.Or(f.endpoint, t.Endpoint)
+	t.StorageEndpoint = cmp.Or(f.storage, t.StorageEndpoint)
+	t.CAFile = cmp.Or(f.caFile, t.CAFile)
+	t.Identity.Type = cmp.Or(f.identity, t.Identity.Type)
 }
 
 func scopeOf(t *config.Target) kind.Scope {
@@ -345,11 +385,13 @@ func (a *app) statePath() (string, error) {
 }
 
 // commit is the state of the folder.
-func (s *session) commit(ctx context.Context) reconcile.Commit {
-	c := reconcile.Commit{FS: s.files.FS(), Repo: gitrepo.RedactURL(s.cfg.Repository.URL)}
-	if head, err := s.files.Head(); err == nil {
+func (s *session) commit(ctx context.Context) reconcile.Commit { return commitOf(ctx, s.cfg, s.files) }
+
+func commitOf(ctx context.Context, cfg *config.Config, files *gitrepo.WorkTree) reconcile.Commit {
+	c := reconcile.Commit{FS: files.FS(), Repo: gitrepo.RedactURL(cfg.Repository.URL)}
+	if head, err := files.Head(); err == nil {
 		c.Hash = string(head.Hash)
-		dirty, _, err := s.files.State(ctx, dirtyLimit)
+		dirty, _, err := files.State(ctx, dirtyLimit)
 		c.Dirty = err != nil || dirty != gitrepo.Clean
 	}
 	return c

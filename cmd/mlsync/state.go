@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"mlsync.dev/mlsync/internal/config"
-	"mlsync.dev/mlsync/internal/gitrepo"
 	"mlsync.dev/mlsync/plan"
 	"mlsync.dev/mlsync/reconcile"
 	"mlsync.dev/mlsync/state"
@@ -274,11 +272,9 @@ func (a *app) ownConfig() (*config.Config, error) {
 	if err = errors.Join(err, bad.Err()); err != nil || cfg.Repository.URL != "" {
 		return cfg, err
 	}
-	s := &session{app: a, dir: cmp.Or(a.flags.dir, "."), cfg: cfg}
-	if s.files, err = gitrepo.OpenWorkTree(s.dir); err != nil {
+	files, err := a.openFiles(cfg)
+	if err != nil {
 		return nil, err
 	}
-	defer s.close()
-	cfg.Repository.URL = s.origin()
-	return cfg, nil
+	return cfg, files.Close()
 }

@@ -87,6 +87,21 @@ func (w *worker) tell(log *slog.Logger, run plan.Run, p *plan.Plan) error {
 
 // pass reads, plans and applies.
 func (w *worker) pass(ctx context.Context, task string) (plan.Run, *plan.Plan, error) {
+	for {
+		run, p, err := w.try(ctx, task)
+		if !errors.Is(err, errMoved) {
+			return run, p, err
+		}
+	}
+}
+
+// errMoved says that the repository moved on before the lock was had.
+var errMoved = errors.New("the repository moved on")
+
+// try is a pass for the commit that is the newest once the target is locked:
+// another process may have applied a newer one than that which was read
+// before.
+func (w *worker) try(ctx context.Context, task string) (plan.Run, *plan.Plan, error) {
 	d := w.daemon
 	t := targetOf(d.cfg, w.name)
 	newer := w.newer.watch()
@@ -116,12 +131,38 @@ func (w *worker) pass(ctx context.Context, task string) (plan.Run, *plan.Plan, e
 		return none, nil, err
 	}
 	defer unlock()
-	work := &work{worker: w, p: p, j: j, t: t, line: line, commit: commit, task: task}
-	run, made, err := work.do(ctx)
+	now, err := d.source.fetch(ctx, d.refOf(t))
+	if err != nil {
+		return none, nil, err
+	}
+	if now.Hash != commit.Hash {
+		return none, nil, errMoved
+	}
+	run, made, err := w.do(ctx, &reconcile.Work{Pass: p, Book: j, Commit: now, Task: task, Ready: func(p *plan.Plan) { line.forPlan(p, t) }}, j, t)
 	err = because(ctx, err)
 	if _, trim := j.Trim(context.WithoutCancel(ctx), runsKept); trim != nil {
 		d.log.Warn("old runs are kept", "target", w.name, "err", trim)
 	}
+	return run, made, err
+}
+
+// do says what the work may do, and does it.
+func (w *worker) do(ctx context.Context, k *reconcile.Work, j *journal, t *config.Target) (plan.Run, *plan.Plan, error) {
+	proven, err := j.proven(ctx)
+	if err != nil {
+		return plan.Run{Commit: k.Commit.Hash}, nil, err
+	}
+	// The whole workspace is looked at once if the journal was lost, so that
+	// what git no longer has is found by its stamp.
+	k.Search = w.daemon.store.Lost() && !w.searched
+	k.Options = plan.Options{Prune: t.Prune.Mode != config.PruneOff && proven, Full: k.Task != taskSync || k.Search}
+	run, made, err := k.Do(ctx)
+	if errors.Is(err, reconcile.ErrProblems) {
+		for _, b := range made.Problems.Errors() {
+			w.daemon.log.Error("problem", "target", w.name, "commit", k.Commit.Hash, "place", b.Pos.String(), "text", b.Text, "cure", b.Hint)
+		}
+	}
+	w.searched = w.searched || k.Search && err == nil && made.Complete()
 	return run, made, err
 }
 

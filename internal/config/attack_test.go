@@ -110,6 +110,8 @@ func TestAttackK1PasswordsInTheConfiguration(t *testing.T) {
 		target("endpoint: https://user:" + canary + "@management.azure.com"),
 		target("authority: https://user:" + canary + "@login.example"),
 		"repository: {auth: {token_env: 'ghp " + canary + "'}}\n",
+		"repository: {forge: {token_env: 'ghp " + canary + "'}}\n",
+		"repository: {forge: {api: 'https://user:" + canary + "@git.example'}}\n",
 	} {
 		_, bad := read(t, text)
 		if len(bad) == 0 {

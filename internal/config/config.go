@@ -33,9 +33,15 @@ type Repository struct {
 	// Path is the folder within the repository that is the tree; "" for all.
 	Path string
 	// Poll is how often the daemon asks for new commits.
-	Poll time.Duration
-	Auth Auth
+	Poll  time.Duration
+	Auth  Auth
+	Forge Forge
 }
+
+// Forge is the service with the repository's pull requests. Provider is
+// github, gitlab, azure, gitea, auto, or "" if the host says it. API replaces
+// the address of its REST API. TokenEnv names an environment variable.
+type Forge struct{ Provider, API, TokenEnv string }
 
 // Auth is how the repository is reached. TokenEnv names an environment
 // variable; the token itself never stands in the file.

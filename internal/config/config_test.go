@@ -35,6 +35,7 @@ const full = `repository:
   path: ml
   poll: 30s
   auth: {username: x, token_env: GIT_TOKEN, ssh_key: /k, known_hosts: /h}
+  forge: {provider: gitlab, api: "https://git.example/api/v4", token_env: PR_TOKEN}
 defaults:
   concurrency: 8
   vars: {region: west, size: 2}
@@ -79,6 +80,9 @@ func TestFullFile(t *testing.T) {
 	c, bad := read(t, full)
 	if len(bad) > 0 {
 		t.Fatal(bad)
+	}
+	if got, want := c.Repository.Forge, (config.Forge{Provider: "gitlab", API: "https://git.example/api/v4", TokenEnv: "PR_TOKEN"}); got != want {
+		t.Errorf("forge: %+v", got)
 	}
 	dev, prod := c.Targets[0], c.Targets[1]
 	if dev.Name != "dev" || dev.Subscription != "s1" || dev.Workspace != "ws-dev" || dev.Concurrency != 8 || dev.Prune.Mode != config.PruneOff ||
@@ -137,6 +141,8 @@ func TestProblems(t *testing.T) {
 		{"targets: {a: {subscription: s}}\n", "mlsync.yaml:1:14: targets.a: resource_group is missing (add it, or id: with the resource id of the workspace)\nmlsync.yaml:1:14: targets.a: workspace is missing (add it, or id: with the resource id of the workspace)"},
 		{"targets: {a: {subscription: s, resource_group: r, workspace: w, registry: x}}\n", "mlsync.yaml:1:75: targets.a: workspace and registry exclude each other (make two targets of them)"},
 		{"targets: {a: {subscription: s, resource_group: r, workspace: w, manage: [registri]}}\n", `mlsync.yaml:1:14: targets.a.manage: there is no kind "registri" (did you mean "registry"?)`},
+		{"repository: {forge: {provider: githbu}}\n", `mlsync.yaml:1:32: repository.forge.provider: "githbu" is not a value of this key (did you mean "github"?)`},
+		{"repository: {forge: {api: 'http://git.example'}}\n", `mlsync.yaml:1:27: repository.forge.api: "http://git.example": an address begins with https://`},
 		{"repository: {poll: 99999999h}\n", `mlsync.yaml:1:20: repository.poll: want a time from 5s to 24h0m0s, not "99999999h" (write it like 30s, 15m or 2h)`},
 		{"repository: {poll: 60}\n", `mlsync.yaml:1:20: repository.poll: want a time from 5s to 24h0m0s, not "60" (write it like 30s, 15m or 2h)`},
 		{"repository: {branch: --upload-pack=x}\n", `mlsync.yaml:1:22: repository.branch: "--upload-pack=x": it cannot be the name of a branch or tag`},

@@ -26,6 +26,11 @@ func repositoryFields(r *Repository) []field {
 			text("ssh_key", "The file with the private key.", &r.Auth.SSHKey),
 			text("known_hosts", "The file with the keys of known servers.", &r.Auth.KnownHosts),
 		}),
+		object("forge", "The service with the pull requests of the repository.", []field{
+			word("provider", "Which service it is. Needed for servers of your own; auto asks the host.", &r.Forge.Provider, "github", "gitlab", "azure", "gitea", "auto"),
+			checked("api", "The address of its REST API, if it is not the usual one of the repository's host.", &r.Forge.API, badURL),
+			checked("token_env", "The environment variable that holds the token.", &r.Forge.TokenEnv, badEnv),
+		}),
 	}
 }
 

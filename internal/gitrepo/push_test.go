@@ -93,6 +93,38 @@ func TestPushFirstCommitAndNewBranch(t *testing.T) {
 	})
 }
 
+// A mirror that holds one commit is enough to propose a change to it. The
+// branch that was proposed is found again, goes on, and is never begun anew.
+func TestPushNewBranchFromAShallowMirror(t *testing.T) {
+	remotes(t, func(t *testing.T, u *upstream, opts Options) {
+		u.commit("one", "a", "1", "d/b", "1")
+		base := u.commit("two", "a", "2")
+		opts.Depth = 1
+		r := open(t, opts)
+		if c := fetch(t, r, "main"); c.Hash != base {
+			t.Fatalf("got %s", c.Hash)
+		}
+		c := push(t, r, Change{Branch: "promote/r1", Base: base, Files: map[string][]byte{"d/b": []byte("2"), "new/c": []byte("1")}})
+		if got := u.run(u.bare, "rev-parse", "main", "promote/r1", "promote/r1^"); got != string(base)+"\n"+string(c.Hash)+"\n"+string(base) {
+			t.Errorf("got %s", got)
+		}
+		u.run(u.bare, "fsck", "--strict", "--no-dangling")
+		if got := u.run(u.bare, "diff", "--name-status", "main", "promote/r1"); got != "M\td/b\nA\tnew/c" {
+			t.Errorf("got %s", got)
+		}
+		again := Change{Branch: "promote/r1", Base: base, Files: map[string][]byte{"a": []byte("3")}, Author: robot(), Message: "m"}
+		_, err := r.Push(t.Context(), again)
+		var moved *MovedError
+		if !errors.As(err, &moved) || moved.Head.Hash != c.Hash {
+			t.Fatalf("got %v", err)
+		}
+		again.Base = moved.Head.Hash
+		if next := push(t, r, again); next.Parents[0] != c.Hash {
+			t.Errorf("got %+v", next)
+		}
+	})
+}
+
 func TestPushOntoAMovedBranch(t *testing.T) {
 	remotes(t, func(t *testing.T, u *upstream, opts Options) {
 		base := u.commit("one", "a", "1")

@@ -199,6 +199,14 @@ func TestSSH(t *testing.T) {
 		if got := u.run(u.bare, "rev-parse", "main"); got != string(three.Hash) {
 			t.Errorf("the branch is at %s, want %s", got, three.Hash)
 		}
+		opts := server.options(t, u)
+		opts.Depth = 1
+		r = open(t, opts)
+		fetch(t, r, "main")
+		four := push(t, r, Change{Branch: "promote/r1", Base: three.Hash, Files: map[string][]byte{"b": []byte("4")}})
+		if got := u.run(u.bare, "rev-parse", "main", "promote/r1"); got != string(three.Hash)+"\n"+string(four.Hash) {
+			t.Errorf("the branches are at %s", got)
+		}
 	})
 	t.Run("encrypted key and agent", func(t *testing.T) {
 		u := newUpstream(t)

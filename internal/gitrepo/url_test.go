@@ -39,6 +39,23 @@ func TestParseURL(t *testing.T) {
 	}
 }
 
+func TestParseAddress(t *testing.T) {
+	for in, want := range map[string]Address{
+		"https://me:pw@Git.example:8443/a%20b.git/": {Scheme: "https", Host: "Git.example", Port: "8443", Path: "/a b.git"},
+		"https://token@git.example/r":               {Scheme: "https", Host: "git.example", Path: "/r"},
+		"ann@git.example:team/a%20b":                {Scheme: "ssh", Host: "git.example", User: "ann", Path: "team/a%20b"},
+		"ssh://ann@[::1]:2222/r":                    {Scheme: "ssh", Host: "::1", Port: "2222", User: "ann", Path: "/r"},
+		"/srv/r":                                    {Scheme: "file", Path: "/srv/r"},
+	} {
+		if got, err := ParseAddress(in); err != nil || got != want {
+			t.Errorf("%s: got %+v, %v", in, got, err)
+		}
+	}
+	if _, err := ParseAddress("ann:" + "hush@h:r"); !errors.Is(err, ErrInvalid) || strings.Contains(err.Error(), "hush") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestParseURLRefuses(t *testing.T) {
 	for _, in := range []string{
 		"", "-", "--upload-pack=touch x", "-oProxyCommand=x", "ext::sh -c touch% x", "fd::17/foo", "transport::https://h/x",

@@ -76,6 +76,18 @@ const (
 	Request     = 2 * time.Minute  // time of one attempt
 )
 
+// Services with pull requests (GitHub, GitLab, Azure DevOps, Gitea).
+const (
+	ForgeAnswer  = 64 << 20         // bytes of one answer, and of all pages of one list
+	ForgePages   = 1_000            // pages of one list
+	ForgeMessage = 64 << 10         // bytes of a refusal that are looked at
+	ForgeLink    = 255              // bytes of the address of a status
+	ForgeTries   = 4                // attempts of one request
+	ForgeWait    = time.Minute      // delay that a service may ask for; beyond it the request fails
+	ForgeBackoff = 10 * time.Second // delay before the next attempt otherwise
+	ForgeRequest = 30 * time.Second // time of one attempt
+)
+
 // Saved plans and the journal.
 const (
 	PlanBytes   = 256 << 20  // bytes of a saved plan

@@ -32,6 +32,8 @@ var tests = map[string]string{
 	"Answer": "TestAttackL22AnswerAtTheLimit", "AnswerDepth": "TestAttackL12DeepAnswers", "Pages": "TestAttackL13EndlessLists", "Listed": "TestAttackL13EndlessLists",
 	"Tries": "TestAttackL24SlowAnswers", "Throttled": "TestAttackL10EndlessRetryAfter", "Backoff": "TestAttackL10EndlessRetryAfter", "Poll": "TestPollIntervals",
 	"PollAsked": "TestAttackL11EndlessPoll", "Request": "TestAttackL24SlowAnswers",
+	"ForgeAnswer": "TestAttackL41LongLists", "ForgePages": "TestAttackL41LongLists", "ForgeMessage": "TestAttackL40AnswersOfTenGigabytes", "ForgeLink": "TestRefusesWhatIsTooLong",
+	"ForgeTries": "TestAttackL43SlowServices", "ForgeWait": "TestAttackL43SlowServices", "ForgeBackoff": "TestAttackL43SlowServices", "ForgeRequest": "TestAttackL43SlowServices",
 	"PlanBytes": "TestAttackL23LargePlans", "ImportLine": "TestAttackL20HostileExports", "ImportLines": "TestAttackL20HostileExports",
 }
 

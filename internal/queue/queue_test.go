@@ -341,3 +341,53 @@ func TestMisuse(t *testing.T) {
 		t.Errorf("a bad URL: %v", err)
 	}
 }
+
+// A task that is enqueued while it runs runs again at once, also if that run
+// fails: what it was enqueued for is new.
+func TestEnqueuedDuringAFailureRunsAtOnce(t *testing.T) {
+	both(t, func(t *testing.T, open opener) {
+		q := open(t, queue.Options{})
+		began, fail := make(chan int64), make(chan struct{})
+		var n atomic.Int64
+		must(t, q.Register("sync", func(context.Context, []byte) error {
+			i := n.Add(1)
+			began <- i
+			if i <= 2 {
+				<-fail
+				return errors.New("down")
+			}
+			return nil
+		}, queue.TaskOptions{Backoff: time.Hour, MaxBackoff: time.Hour}))
+		must(t, q.Enqueue(t.Context(), "sync", "prod", nil, time.Time{}))
+		start(t, q)
+		for i := int64(1); i <= 3; i++ {
+			if got := next(t, began); got != i {
+				t.Fatalf("run %d, want %d", got, i)
+			}
+			if i <= 2 {
+				must(t, q.Enqueue(t.Context(), "sync", "prod", nil, time.Time{}))
+				fail <- struct{}{}
+			}
+		}
+	})
+}
+
+// Whenever a task is enqueued about the end of a run that fails, it runs again
+// without the wait of the failure.
+func TestEnqueuedAboutTheEndOfAFailure(t *testing.T) {
+	both(t, func(t *testing.T, open opener) {
+		q := open(t, queue.Options{})
+		began := make(chan struct{})
+		must(t, q.Register("sync", func(context.Context, []byte) error {
+			began <- struct{}{}
+			return errors.New("down")
+		}, queue.TaskOptions{Backoff: time.Hour, MaxBackoff: time.Hour}))
+		must(t, q.Enqueue(t.Context(), "sync", "prod", nil, time.Time{}))
+		start(t, q)
+		for range 20 {
+			next(t, began) // the run fails now, while this enqueues
+			must(t, q.Enqueue(t.Context(), "sync", "prod", nil, time.Time{}))
+		}
+		next(t, began)
+	})
+}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math"
 	"math/rand/v2"
+	"runtime/debug"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -186,17 +187,10 @@ func (w *worker[T]) Timeout(job *river.Job[task]) time.Duration {
 	return w.q.tasks[job.Args.Name].opts.Timeout
 }
 
-// NextRetry doubles the wait with each failure, give or take a fifth.
-func (w *worker[T]) NextRetry(job *river.Job[task]) time.Time {
-	opts := w.q.tasks[job.Args.Name].opts
-	wait := opts.MaxBackoff
-	if n := len(job.Errors); n < 32 && opts.Backoff<<n < opts.MaxBackoff && opts.Backoff<<n > 0 {
-		wait = opts.Backoff << n
-	}
-	return time.Now().Add(time.Duration(float64(wait) * (0.8 + 0.4*rand.Float64())))
-}
-
-// Work does the task. A task that was enqueued while it ran runs once more.
+// Work does the task, and notes in one transaction how it ended and when it
+// runs next: at once if it was enqueued while it ran, whether or not it failed;
+// after a wait if it failed. A task that is enqueued meanwhile is seen by the
+// transaction, or sees what the transaction left.
 func (w *worker[T]) Work(ctx context.Context, job *river.Job[task]) error {
 	r, ok := w.q.tasks[job.Args.Name]
 	if !ok {
@@ -206,31 +200,87 @@ func (w *worker[T]) Work(ctx context.Context, job *river.Job[task]) error {
 	if err := json.Unmarshal(job.Args.Args, &args); err != nil {
 		return river.JobCancel(fmt.Errorf("the arguments of the task: %w", err))
 	}
-	if wantsAgain(job.JobRow) { // this is the run that was wanted
+	if wantsAgain(job.JobRow) { // left by a process that died: this is the run that was wanted
 		if _, err := w.base.insert.JobUpdate(ctx, job.ID, &river.JobUpdateParams{Output: "running"}); err != nil {
 			return err
 		}
 	}
-	if err := r.work(ctx, args); err != nil {
-		return err
-	}
-	return w.complete(context.WithoutCancel(ctx), job)
+	failure := w.try(ctx, r, job, args)
+	return w.end(context.WithoutCancel(ctx), job, r.opts, failure)
 }
 
-// complete ends the task, unless it has to run again.
-func (w *worker[T]) complete(ctx context.Context, job *river.Job[task]) error {
+// try does the task. A panic is a failure.
+func (w *worker[T]) try(ctx context.Context, r registered, job *river.Job[task], args []byte) (failure error) {
+	log := w.q.opts.Logger.With("task", string(job.EncodedArgs), "attempt", failures(job.JobRow)+1)
+	defer func() {
+		if v := recover(); v != nil {
+			log.ErrorContext(ctx, "task panicked", "panic", fmt.Sprint(v), "trace", string(debug.Stack()))
+			failure = fmt.Errorf("panic: %v", v)
+		}
+	}()
+	if failure = r.work(ctx, args); failure != nil {
+		log.WarnContext(ctx, "task failed", "error", failure)
+	}
+	return failure
+}
+
+// end notes how a task ended. A task that is to run again is a new one, with
+// the same name and key.
+func (w *worker[T]) end(ctx context.Context, job *river.Job[task], opts TaskOptions, failure error) error {
 	t, err := w.base.begin(ctx)
 	if err != nil {
 		return err
 	}
-	done, err := river.JobCompleteTx[riverdriver.Driver[T], T, task](ctx, t.tx, job)
+	err = w.endIn(ctx, t.tx, job, opts, failure)
 	if err != nil {
 		return errors.Join(err, t.rollback())
 	}
-	if wantsAgain(done.JobRow) {
-		return errors.Join(t.rollback(), river.JobSnooze(0))
-	}
 	return t.commit(ctx)
+}
+
+func (w *worker[T]) endIn(ctx context.Context, tx T, job *river.Job[task], opts TaskOptions, failure error) error {
+	done, err := river.JobCompleteTx[riverdriver.Driver[T], T, task](ctx, tx, job)
+	if err != nil {
+		return err
+	}
+	var at time.Time
+	n := 0
+	if failure != nil {
+		n = failures(job.JobRow) + 1
+		at = time.Now().Add(opts.wait(n))
+	}
+	switch {
+	case wantsAgain(done.JobRow):
+		at = time.Time{}
+	case failure == nil, opts.Attempts > 0 && n >= opts.Attempts:
+		return nil
+	}
+	next := insertOpts(opts.Attempts, at)
+	next.Metadata = fmt.Appendf(nil, `{"%s":%d}`, failuresKey, n)
+	_, err = w.base.insert.InsertTx(ctx, tx, job.Args, next)
+	return err
+}
+
+// failuresKey is where the metadata of a task says how often it has failed in
+// a row.
+const failuresKey = "failures"
+
+func failures(job *rivertype.JobRow) int {
+	var m map[string]json.RawMessage
+	var n int
+	if json.Unmarshal(job.Metadata, &m) != nil || json.Unmarshal(m[failuresKey], &n) != nil {
+		return 0
+	}
+	return n
+}
+
+// wait is the wait after the nth failure in a row, give or take a fifth.
+func (o TaskOptions) wait(n int) time.Duration {
+	wait := o.MaxBackoff
+	if n < 32 && o.Backoff<<(n-1) < o.MaxBackoff && o.Backoff<<(n-1) > 0 {
+		wait = o.Backoff << (n - 1)
+	}
+	return time.Duration(float64(wait) * (0.8 + 0.4*rand.Float64()))
 }
 
 func wantsAgain(job *rivertype.JobRow) bool {
@@ -238,10 +288,10 @@ func wantsAgain(job *rivertype.JobRow) bool {
 	return json.Unmarshal(job.Output(), &text) == nil && text == again
 }
 
-// remark logs what tasks fail with.
+// remark logs what River could not do for a task.
 type remark struct{ logger *slog.Logger }
 
-// HandleError logs an error; the task is tried again.
+// HandleError logs that a task could not be noted; River tries it again.
 func (r *remark) HandleError(ctx context.Context, job *rivertype.JobRow, err error) *river.ErrorHandlerResult {
 	r.logger.WarnContext(ctx, "task failed", "task", string(job.EncodedArgs), "attempt", job.Attempt, "error", err)
 	return nil

@@ -9,6 +9,7 @@ func Table() map[string]Room {
 		"internal/limit":   {Pure: true},
 		"internal/content": {Imports: []string{"internal/limit"}},
 		"internal/gitrepo": {Imports: []string{"internal/limit"}},
+		"internal/forge":   {Imports: []string{"internal/gitrepo", "internal/limit"}},
 		"internal/queue":   {},
 		"internal/pgtest":  {},
 		"internal/chaos":   {},
@@ -26,6 +27,8 @@ func Table() map[string]Room {
 		"plan":    {Pure: true, Imports: []string{"asset", "kind", "diff", "internal/graph", "internal/limit", "internal/problem"}},
 		"export":  {Pure: true, Imports: []string{"asset", "kind", "tree", "internal/problem"}},
 		"promote": {Pure: true, Imports: []string{"asset", "kind", "tree", "internal/graph", "internal/problem"}},
+
+		"internal/inventory": {Pure: true, Imports: []string{"asset", "kind", "plan"}},
 
 		"internal/yaml11": {Pure: true, Imports: []string{"asset", "internal/limit"}},
 		"internal/config": {Imports: []string{"asset", "internal/glob", "internal/limit", "internal/problem"}},

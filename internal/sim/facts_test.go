@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"mlsync.dev/mlsync/plan"
 )
 
 // facts are what follows from the records so far. The invariants judge a
@@ -39,6 +41,7 @@ type facts struct {
 	wasEdited map[string]bool     // assets that the user has changed
 	removed   map[string]bool     // assets that the user has deleted
 	released  map[string]bool     // assets whose stamp the user has changed
+	adopted   map[string]bool     // assets that were taken over, by path: their drift is reported
 }
 
 // passFacts are the facts of the pass that a process makes.
@@ -69,7 +72,7 @@ type intentFacts struct {
 func newFacts() *facts {
 	return &facts{
 		passes: map[int]*passFacts{}, intents: map[int64]*intentFacts{}, owned: map[string]bool{}, missing: map[string]int{}, made: map[string]bool{},
-		doubtful: map[string]int{}, jobs: map[string]string{}, sent: map[string]string{}, allowed: map[string]bool{}, released: map[string]bool{}, removed: map[string]bool{}, given: map[string][]string{}, files: map[string]string{}, wasEdited: map[string]bool{}, folders: map[string]string{}, moved: map[string]bool{},
+		doubtful: map[string]int{}, jobs: map[string]string{}, sent: map[string]string{}, allowed: map[string]bool{}, adopted: map[string]bool{}, released: map[string]bool{}, removed: map[string]bool{}, given: map[string][]string{}, files: map[string]string{}, wasEdited: map[string]bool{}, folders: map[string]string{}, moved: map[string]bool{},
 	}
 }
 
@@ -170,6 +173,9 @@ func (f *facts) learnJournal(r *record) {
 				in.open = false
 			}
 			id := e.Outcome.Key.ID.String()
+			if e.Outcome.Action == plan.Adopt && e.Outcome.State == plan.Done {
+				f.adopted[pathOf(id)] = true
+			}
 			if e.Own != nil {
 				f.owned[id], f.files[id] = true, e.Own.File
 			}
@@ -243,6 +249,7 @@ func (f *facts) learnRequest(r *record) {
 	case created:
 		f.made[r.asset] = true
 		delete(f.removed, r.asset)
+		delete(f.adopted, r.asset)
 	}
 	if r.method == http.MethodPut {
 		var sent map[string]any

@@ -218,7 +218,7 @@ func (f *facts) excused(w looker, forest forest, i item) bool {
 		if owner := stamped(w.peek(path)); owner != "" && owner != ours {
 			return true
 		}
-		if i.Kind == "data" && f.removed[path] { // drift that is only reported
+		if (i.Kind == "data" || f.adopted[path]) && f.removed[path] { // drift that is only reported
 			return true
 		}
 	}
@@ -529,21 +529,21 @@ func bounded(f *facts, r *record) string {
 
 // traffic (I11): live traffic sums to 0 or 100 and never names a deployment
 // that is absent or failed, neither in what we send nor in what is live.
-func traffic(_ *facts, r *record) string {
+func traffic(f *facts, r *record) string {
 	if r.kind != requested || !r.writes() || !strings.HasPrefix(r.asset, "onlineEndpoints/") {
 		return ""
 	}
 	if r.method == http.MethodPut && strings.Count(r.asset, "/") == 1 {
 		var sent map[string]any
 		if json.Unmarshal(r.body, &sent) == nil {
-			if why := routes(r, sent); why != "" {
+			if why := routes(f, r, sent); why != "" {
 				return "sends traffic of " + r.asset + " " + why
 			}
 		}
 	}
 	endpoint := strings.Join(strings.Split(r.asset, "/")[:2], "/")
 	if doc := r.world.peek(endpoint); doc != nil {
-		if why := routes(r, doc); why != "" {
+		if why := routes(f, r, doc); why != "" {
 			return "live traffic of " + endpoint + " goes " + why
 		}
 	}
@@ -551,7 +551,7 @@ func traffic(_ *facts, r *record) string {
 }
 
 // routes says what is wrong with the traffic of an endpoint.
-func routes(r *record, doc map[string]any) string {
+func routes(f *facts, r *record, doc map[string]any) string {
 	sum := 0.0
 	shares, _ := at(doc, "properties", "traffic").(map[string]any)
 	endpoint := strings.Join(strings.Split(r.asset, "/")[:2], "/")
@@ -562,6 +562,9 @@ func routes(r *record, doc map[string]any) string {
 			continue
 		}
 		d := r.world.peek(endpoint + "/deployments/" + name)
+		if d == nil && f.pass(r.p).raced[endpoint+"/deployments/"+name] && r.status >= 400 {
+			continue // somebody took it away after it was read, and the service refused
+		}
 		if d == nil {
 			return "to " + name + ", which is not there"
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"mlsync.dev/mlsync/asset"
@@ -19,7 +18,10 @@ type journal struct {
 	p *process
 }
 
-var _ reconcile.Journal = (*journal)(nil)
+var (
+	_ reconcile.Journal = (*journal)(nil)
+	_ reconcile.Book    = (*journal)(nil)
+)
 
 // journal opens the journal, once a process.
 func (p *process) journal(ctx context.Context) (*journal, error) {
@@ -168,7 +170,7 @@ func (j *journal) Unfinished(ctx context.Context) (out []reconcile.Intent, err e
 	err = j.point(ctx, "unfinished", func() error {
 		open, err := j.p.target.Unfinished(context.Background())
 		for _, in := range open {
-			out = append(out, reconcile.Intent{ID: in.ID, Key: in.Key, Operation: []byte(in.Operation)})
+			out = append(out, reconcile.Intent{ID: in.ID, Key: in.Key, Action: in.Action, Operation: []byte(in.Operation)})
 		}
 		return err
 	})
@@ -177,31 +179,28 @@ func (j *journal) Unfinished(ctx context.Context) (out []reconcile.Intent, err e
 
 func (j *journal) Fingerprint(s asset.Secret) string { return j.p.store.Fingerprint(s) }
 
-// see notes the commit that was looked at last.
-func (j *journal) see(ctx context.Context, generation int64, commit string) error {
+func (j *journal) See(ctx context.Context, generation int64, commit string) error {
 	return j.point(ctx, "see", func() error { return j.p.target.See(context.Background(), generation, commit) })
 }
 
-// approved are the approvals that were given for the plan. The refusals of the
-// plan are what somebody may approve later.
-func (j *journal) approved(ctx context.Context, p *plan.Plan) []string {
-	var out []string
-	_ = j.point(ctx, "approvals", func() error {
-		given, err := j.p.target.Approvals(context.Background(), p.Consent())
+func (j *journal) Approvals(ctx context.Context, consent string) (out []reconcile.Approval, err error) {
+	err = j.point(ctx, "approvals", func() error {
+		given, err := j.p.target.Approvals(context.Background(), consent)
+		var allow []string
 		for _, a := range given {
-			out = append(out, a.Allow...)
+			out = append(out, reconcile.Approval{ID: a.ID, Allow: a.Allow})
+			allow = append(allow, a.Allow...)
 		}
-		var needs []string
-		for _, s := range p.Refusals() {
-			if !slices.Contains(needs, s.Needs) {
-				needs = append(needs, s.Needs)
-			}
-		}
-		j.p.w.asked = request{p.Consent(), needs}
-		j.p.w.note(&record{kind: approvals, p: j.p.n, allow: out, text: p.Consent()})
+		j.p.w.note(&record{kind: approvals, p: j.p.n, allow: allow, text: consent})
 		return err
 	})
-	return out
+	return out, err
+}
+
+func (j *journal) Use(ctx context.Context, generation int64, ids ...int64) error {
+	ctx, cancel := lasting(ctx)
+	defer cancel()
+	return j.point(ctx, "use", func() error { return j.p.target.Use(context.Background(), generation, ids...) })
 }
 
 // request is an approval that a plan asks for.

@@ -33,6 +33,9 @@ func (w *world) usedBy(path string) string {
 			return endpoint // it says so by the name alone
 		}
 	}
+	if w.undecided(path) {
+		return path
+	}
 	full := strings.ToLower(scope.WorkspaceID() + "/" + path)
 	for _, k := range slices.Sorted(maps.Keys(w.facts.made)) {
 		if k == path || strings.HasPrefix(k, path+"/") {
@@ -43,6 +46,35 @@ func (w *world) usedBy(path string) string {
 		}
 	}
 	return ""
+}
+
+// undecided reports whether a deployment gets live traffic and git does not say
+// where it is to go, so that the user has to: together with others that stay,
+// or in an endpoint that git no longer has and that stays for what others have
+// in it.
+func (w *world) undecided(path string) bool {
+	seg := strings.Split(path, "/")
+	if len(seg) != 4 || seg[0] != "onlineEndpoints" {
+		return false
+	}
+	forest := w.facts.head.forest
+	endpoint := strings.Join(seg[:2], "/")
+	for _, i := range forest {
+		if i.path() == endpoint && len(i.Traffic) > 0 {
+			return false
+		}
+	}
+	shares, _ := at(w.peek(endpoint), "properties", "traffic").(map[string]any)
+	share := func(name string) float64 { v, _ := shares[name].(float64); return v }
+	if !forest.has(endpoint) {
+		return share(seg[3]) > 0 && w.holdsOthers(endpoint)
+	}
+	for name := range shares {
+		if name != seg[3] && share(name) > 0 && forest.has(endpoint+"/deployments/"+name) {
+			return share(seg[3]) > 0
+		}
+	}
+	return false
 }
 
 func (w *world) holdsOthers(path string) bool {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"mlsync.dev/mlsync/internal/bridge"
@@ -45,6 +46,10 @@ type process struct {
 	target *state.Target
 	logged bytes.Buffer
 	gen    int64 // of the run under way, 0 for none
+
+	newer     chan struct{} // closed when a commit is heard of that is newer than that of the pass
+	told      bool
+	overtaken bool // the last pass ended for a newer commit
 }
 
 func (w *world) start(n int) *process {
@@ -81,7 +86,7 @@ func (p *process) work(ctx context.Context, task string) (plan.Run, *plan.Plan, 
 	if err != nil {
 		return plan.Run{}, nil, err
 	}
-	unlock, err := p.lock(ctx, j)
+	ctx, unlock, err := p.lock(ctx, j)
 	if err != nil {
 		return plan.Run{}, nil, err
 	}
@@ -91,44 +96,38 @@ func (p *process) work(ctx context.Context, task string) (plan.Run, *plan.Plan, 
 		return plan.Run{}, nil, err
 	}
 	r := p.reconciler(client, ws, j)
-	for {
-		run, prep, err := p.apply(ctx, r, j, commit, task)
-		switch {
-		case prep == nil:
-			return run, nil, err
-		case err != nil:
-			return run, prep.Plan, err
-		case len(prep.Busy) == 0:
-			return run, prep.Plan, j.see(ctx, run.Generation, commit.Hash)
-		}
-		// What an earlier run began goes on: the rest did not wait for it.
-		if _, err := r.Recover(ctx); err != nil {
-			return run, prep.Plan, err
-		}
+	r.Newer, r.Finish = p.newer, p.overtaken
+	k := &reconcile.Work{
+		Pass: r, Book: j, Commit: commit, Task: task, Options: plan.Options{Prune: p.w.s.Prune, Full: task != "sync"},
+		Ready: func(made *plan.Plan) { p.ready(ctx, made) },
 	}
+	run, made, err := k.Do(ctx)
+	p.overtaken = errors.Is(err, reconcile.ErrOvertaken)
+	return run, made, err
 }
 
-func (p *process) apply(ctx context.Context, r *reconcile.Pass, j *journal, commit reconcile.Commit, task string) (plan.Run, *reconcile.Prepared, error) {
-	opt := plan.Options{Prune: p.w.s.Prune, Full: task != "sync"}
-	prep, err := r.Prepare(ctx, commit, opt, reconcile.Trigger{Name: task})
-	if err != nil {
-		return plan.Run{}, nil, err
-	}
-	if allow := j.approved(ctx, prep.Plan); len(allow) > 0 {
-		opt.Allow = allow
-		if prep, err = r.Prepare(ctx, commit, opt, reconcile.Trigger{Name: task}); err != nil {
-			return plan.Run{}, nil, err
-		}
-	}
+// ready notes a plan before it is carried out, and what somebody may approve
+// of it later.
+func (p *process) ready(ctx context.Context, made *plan.Plan) {
 	_ = p.w.sched.point(ctx, p, "prepared", func() error {
-		p.w.note(&record{kind: prepared, p: p.n, plan: prep.Plan})
+		p.w.asked = request{digest: made.Consent()}
+		for _, s := range made.Refusals() {
+			if !slices.Contains(p.w.asked.needs, s.Needs) {
+				p.w.asked.needs = append(p.w.asked.needs, s.Needs)
+			}
+		}
+		p.w.note(&record{kind: prepared, p: p.n, plan: made})
 		return nil
 	})
-	if bad := prep.Plan.Problems.Errors(); len(bad) > 0 {
-		return plan.Run{}, prep, fmt.Errorf("problems in the tree: nothing is written: %w", bad.Err())
+}
+
+// hears tells the process that a commit was published, as the daemon is told
+// by whoever watches the repository.
+func (p *process) hears() {
+	if p.newer != nil && !p.told {
+		p.told = true
+		close(p.newer)
 	}
-	run, err := r.Apply(ctx, prep, task)
-	return run, prep, err
 }
 
 // fetch asks the repository for the newest commit.
@@ -136,6 +135,7 @@ func (p *process) fetch(ctx context.Context) (reconcile.Commit, error) {
 	var c *commit
 	err := p.w.sched.point(ctx, p, "git fetch", func() (err error) {
 		c, err = p.w.repo.fetch()
+		p.newer, p.told = make(chan struct{}), false
 		p.w.note(&record{kind: fetched, p: p.n, commit: c, err: err})
 		return err
 	})
@@ -159,14 +159,16 @@ func (p *process) connect(ctx context.Context) (*azureml.Client, *azureml.Worksp
 }
 
 // lock takes the target's lock and renews it until unlock is called.
-func (p *process) lock(ctx context.Context, j *journal) (unlock func(), err error) {
+// The work ends when the lock is lost.
+func (p *process) lock(ctx context.Context, j *journal) (locked context.Context, unlock func(), err error) {
 	var l *state.Lock
 	if err := j.point(ctx, "lock", func() (err error) {
 		l, err = p.target.Lock(context.Background(), fmt.Sprintf("replica %d", p.n))
 		return err
 	}); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	locked, cut := context.WithCancelCause(ctx)
 	keep, stop := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan struct{})
 	go func() {
@@ -179,14 +181,16 @@ func (p *process) lock(ctx context.Context, j *journal) (unlock func(), err erro
 				return
 			case <-tick.C:
 				if err := j.point(keep, "renew", func() error { return l.Renew(context.Background()) }); err != nil {
+					cut(err)
 					return
 				}
 			}
 		}
 	}()
-	return func() {
+	return locked, func() {
 		stop()
 		<-done
+		cut(nil)
 		_ = j.point(context.WithoutCancel(ctx), "unlock", func() error { return l.Release(context.Background()) })
 	}, nil
 }
