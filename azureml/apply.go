@@ -34,8 +34,11 @@ type Write struct {
 	Secret func(name string) (asset.Secret, error)
 	// Uploads are the local contents that must be in storage before the write.
 	Uploads []Upload
-	// Sent is told the bytes in storage and the total of an upload.
-	Sent func(done, total int64)
+	// Moved are contents of other workspaces that must be there as well.
+	Moved []Moved
+	// Sent is told the bytes in storage and the total of an upload, Copied
+	// the same of what comes from another workspace.
+	Sent, Copied func(done, total int64)
 	// Started is called with the long-running operation before it is waited
 	// for; an error stops the write, which goes on in the service.
 	Started func(Operation) error
@@ -107,7 +110,10 @@ func (w *Workspace) request(ctx context.Context, in Write) (*asset.Value, error)
 	if err != nil {
 		return nil, err
 	}
-	if err := w.upload(ctx, in, body); err != nil || in.Live != nil {
+	if err := w.upload(ctx, in, body); err != nil {
+		return body, err
+	}
+	if err := w.move(ctx, in, body); err != nil || in.Live != nil {
 		return body, err
 	}
 	return body, w.placed(ctx, in.Want.ID, body)

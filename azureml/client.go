@@ -36,7 +36,7 @@ func New(o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{o: r, cred: cred, stats: &stats{}, sizes: sizes{single: singlePut, block: blockSize}}
+	c := &Client{o: r, cred: cred, stats: &stats{}, sizes: sizes{single: singlePut, block: blockSize, remote: remotePut, remoteBlock: remoteBlock, names: maxNames}}
 	perTry := []policy.Policy{newLimit(r)}
 	if cred != nil {
 		perTry = append(perTry, runtime.NewBearerTokenPolicy(cred, []string{r.scope}, &policy.BearerTokenOptions{

@@ -17,8 +17,9 @@ type Counters struct {
 	// Retries are attempts after the first, Throttled those of them that
 	// waited for capacity.
 	Retries, Throttled int64
-	// Uploaded and Downloaded are bytes of content.
-	Uploaded, Downloaded int64
+	// Uploaded and Downloaded are bytes of content; Copied are those that
+	// storage fetched from storage.
+	Uploaded, Downloaded, Copied int64
 }
 
 // Requests is the number of all requests.
@@ -29,6 +30,7 @@ type stats struct {
 	blobs                atomic.Int64
 	retries, throttled   atomic.Int64
 	uploaded, downloaded atomic.Int64
+	copied               atomic.Int64
 	mu                   sync.Mutex
 	methods              map[string]int64
 }
@@ -51,6 +53,6 @@ func (c *Client) Counters() Counters {
 	return Counters{
 		Reads: s.classes[reads].Load(), Writes: s.classes[writes].Load(), Deletes: s.classes[deletes].Load(),
 		Methods: maps.Clone(s.methods), Blobs: s.blobs.Load(), Retries: s.retries.Load(), Throttled: s.throttled.Load(),
-		Uploaded: s.uploaded.Load(), Downloaded: s.downloaded.Load(),
+		Uploaded: s.uploaded.Load(), Downloaded: s.downloaded.Load(), Copied: s.copied.Load(),
 	}
 }

@@ -8,11 +8,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net/url"
 	"path"
 	"strings"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/bloberror"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
 )
@@ -37,30 +35,9 @@ func (s *Storage) Download(ctx context.Context, datastore, at string, w Writer) 
 // as the URI of a code asset. If the account is that of the default datastore,
 // the secret of that opens it too.
 func (s *Storage) DownloadURL(ctx context.Context, address string, w Writer) error {
-	u, err := s.c.checkAddress(address)
+	st, at, err := s.storeAt(ctx, address)
 	if err != nil {
 		return err
-	}
-	st := &store{c: s.c}
-	rest := strings.Trim(u.Path, "/")
-	if b := s.c.o.storage; b != nil && u.Host == b.Host {
-		rest = strings.Trim(strings.TrimPrefix(u.Path, b.Path), "/")
-		st.account, rest, _ = strings.Cut(rest, "/")
-	} else {
-		st.account, _, _ = strings.Cut(u.Hostname(), ".")
-	}
-	var at string
-	st.container, at, _ = strings.Cut(rest, "/")
-	if st.account == "" || st.container == "" {
-		return fmt.Errorf("storage at %s: no container in the address", u.Host)
-	}
-	st.public = (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: "/" + st.container}).String()
-	st.address = st.public
-	if b := s.c.o.storage; b != nil {
-		st.address = b.JoinPath(st.account, st.container).String()
-	}
-	if own, err := s.store(ctx, DefaultDatastore); err == nil && own.account == st.account {
-		st.secrets = own.secrets
 	}
 	return st.download(ctx, at, w)
 }
@@ -96,32 +73,15 @@ func (st *store) below(ctx context.Context, cc *container.Client, at string, w W
 		prefix = at + "/"
 	}
 	n := 0
-	pager := cc.NewListBlobsFlatPager(&container.ListBlobsFlatOptions{
-		Prefix: to.Ptr(prefix), Include: container.ListBlobsInclude{Metadata: true},
+	err := st.each(ctx, cc, prefix, func(b *container.BlobItem) error {
+		rel := strings.TrimPrefix(*b.Name, prefix)
+		if !fs.ValidPath(rel) || strings.Contains(rel, `\`) {
+			return fmt.Errorf("blob %q: its name is no path", *b.Name)
+		}
+		n++
+		return st.blob(ctx, cc, *b.Name, rel, w)
 	})
-	for pager.More() {
-		page, err := pager.NextPage(ctx)
-		if err != nil {
-			return n, err
-		}
-		if page.Segment == nil {
-			break
-		}
-		for _, b := range page.Segment.BlobItems {
-			if b.Name == nil || isFolder(b.Metadata) {
-				continue
-			}
-			rel := strings.TrimPrefix(*b.Name, prefix)
-			if !fs.ValidPath(rel) || strings.Contains(rel, `\`) {
-				return n, fmt.Errorf("blob %q: its name is no path", *b.Name)
-			}
-			if err := st.blob(ctx, cc, *b.Name, rel, w); err != nil {
-				return n, err
-			}
-			n++
-		}
-	}
-	return n, nil
+	return n, err
 }
 
 // isFolder tells the mark of a directory in a hierarchical account.

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"sync"
 	"sync/atomic"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -28,23 +27,25 @@ const (
 	singlePut   = 64 << 20 // longer files go up in blocks
 )
 
-// sizes say how files are cut: those longer than single go up in blocks.
-type sizes struct{ single, block int64 }
+// sizes say how files are cut: those longer than single go up in blocks; those
+// longer than remote are fetched by storage in blocks of remoteBlock. names is
+// how many blobs one content may have.
+type sizes struct {
+	single, block       int64
+	remote, remoteBlock int64
+	names               int
+}
 
 // push sends the files of one content to a container.
 type push struct {
-	c     *Client
-	body  *content.Content
-	at    string // blob name of the content
-	opt   UploadOptions
-	total int64
+	meter
+	c    *Client
+	body *content.Content
+	at   string // blob name of the content
+	opt  UploadOptions
 
 	sent atomic.Int64
 	have map[string]stored // blobs that are there
-
-	mu   sync.Mutex
-	done map[string]int64 // bytes in storage, by blob
-	sum  int64            // of all
 }
 
 // stored is what storage tells of a blob.
@@ -54,7 +55,7 @@ type stored struct {
 }
 
 func newPush(c *Client, body *content.Content, at string, opt UploadOptions) *push {
-	return &push{c: c, body: body, at: at, opt: opt, total: body.Bytes(), done: map[string]int64{}}
+	return &push{c: c, body: body, at: at, opt: opt, meter: meter{total: body.Bytes(), told: opt.Progress}}
 }
 
 // blob is the name of the blob of a file.
@@ -68,11 +69,11 @@ func (p *push) blob(f content.File) string {
 // run makes the container hold the content, mark included.
 func (p *push) run(ctx context.Context, cc *container.Client) error {
 	mark := p.blob(p.body.Indicator())
-	finished, err := p.look(ctx, cc, mark)
+	whole, err := p.look(ctx, cc, mark)
 	if err != nil {
 		return err
 	}
-	if finished {
+	if whole {
 		for _, f := range p.body.Files {
 			p.progress(p.blob(f), f.Size)
 		}
@@ -91,19 +92,35 @@ func (p *push) run(ctx context.Context, cc *container.Client) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
+	return finish(ctx, cc, mark, p.opt.Name, p.opt.Version)
+}
+
+// finish marks content as complete at its first file.
+func finish(ctx context.Context, cc *container.Client, mark, name, version string) error {
 	meta := map[string]*string{"upload_status": to.Ptr("completed")}
-	for k, v := range map[string]string{"name": p.opt.Name, "version": p.opt.Version} {
+	for k, v := range map[string]string{"name": name, "version": version} {
 		if v != "" { // storage takes no empty metadata
 			meta[k] = &v
 		}
 	}
-	_, err = cc.NewBlobClient(mark).SetMetadata(ctx, meta, nil)
+	_, err := cc.NewBlobClient(mark).SetMetadata(ctx, meta, nil)
 	return err
+}
+
+// finished reports whether the metadata of the first file says that all is
+// there.
+func finished(meta map[string]*string) bool {
+	for k, v := range meta {
+		if strings.EqualFold(k, "upload_status") && v != nil && *v == "completed" {
+			return true
+		}
+	}
+	return false
 }
 
 // look finds out what is there: whether the mark says that all is, or else
 // which files.
-func (p *push) look(ctx context.Context, cc *container.Client, mark string) (finished bool, err error) {
+func (p *push) look(ctx context.Context, cc *container.Client, mark string) (whole bool, err error) {
 	p.have = map[string]stored{}
 	props, err := cc.NewBlobClient(mark).GetProperties(ctx, nil)
 	switch {
@@ -111,10 +128,8 @@ func (p *push) look(ctx context.Context, cc *container.Client, mark string) (fin
 	case err != nil:
 		return false, err
 	default:
-		for k, v := range props.Metadata {
-			if strings.EqualFold(k, "upload_status") && v != nil && *v == "completed" {
-				return true, nil
-			}
+		if finished(props.Metadata) {
+			return true, nil
 		}
 		p.have[mark] = storedAs(props.ContentLength, props.ContentMD5)
 	}
@@ -213,20 +228,6 @@ func (p *push) whole(ctx context.Context, bb *blockblob.Client, f content.File, 
 func (p *push) count(n int64) {
 	p.sent.Add(n)
 	p.c.stats.uploaded.Add(n)
-}
-
-// progress notes that n bytes of a blob are in storage.
-func (p *push) progress(name string, n int64) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if n <= p.done[name] && n != 0 {
-		return
-	}
-	p.sum += n - p.done[name]
-	p.done[name] = n
-	if p.opt.Progress != nil {
-		p.opt.Progress(p.sum, p.total)
-	}
 }
 
 // sumOf reads a file for its MD5.

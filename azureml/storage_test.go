@@ -23,8 +23,9 @@ const wsID = "/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups
 
 // service is an emulator behind a door that tests can stand in.
 type service struct {
-	t   *testing.T
-	url string
+	t     *testing.T
+	url   string
+	inner http.Handler // the emulator
 
 	mu      sync.Mutex
 	door    func(w http.ResponseWriter, r *http.Request) bool // true: answered
@@ -42,6 +43,7 @@ func newService(t *testing.T) *service {
 	t.Cleanup(func() { _ = emu.Close() })
 	s := &service{t: t}
 	h := emu.Handler()
+	s.inner = h
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
 		s.seen = append(s.seen, strings.TrimSuffix(r.Method+" "+r.URL.Path+" "+r.URL.Query().Get("comp"), " "))

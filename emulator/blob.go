@@ -197,6 +197,10 @@ func (b *blobCall) putBlob() {
 		b.condition(b.find())
 		return
 	}
+	if b.fromURL() {
+		b.putBlobFromURL()
+		return
+	}
 	c, sum, ok := b.take()
 	if !ok {
 		return

@@ -174,10 +174,17 @@ func (b *blobCall) putBlock() {
 		blobError(b.w, http.StatusBadRequest, "InvalidQueryParameterValue", "Value for query parameter 'blockid' must be base64.")
 		return
 	}
-	ch, _, ok := b.take()
-	if !ok {
+	if b.fromURL() {
+		b.putBlockFromURL(id)
 		return
 	}
+	if ch, _, ok := b.take(); ok {
+		b.keepBlock(id, ch)
+	}
+}
+
+// keepBlock keeps the content of an uncommitted block.
+func (b *blobCall) keepBlock(id string, ch chunk) {
 	st := b.st
 	st.mu.Lock()
 	defer st.mu.Unlock()

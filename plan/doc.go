@@ -87,6 +87,8 @@ type Step struct {
 	ARM        string
 	// Upload says what content goes up before the write.
 	Upload Upload
+	// Copy says what content comes from another workspace before the write.
+	Copy Copy
 	// Blocked says why a step of the action Blocked or Unknown cannot be done.
 	Blocked string
 	// Needs names the approval without which the step is refused, such as
@@ -136,6 +138,14 @@ func (c Code) Kept() bool { return c == PruneOff || c == FirstSeen || c == Refer
 type Upload struct {
 	Files int
 	Bytes int64
+}
+
+// Copy is content that a step gets from another workspace. From names that for
+// people, or those if they are several.
+type Copy struct {
+	Files int
+	Bytes int64
+	From  string
 }
 
 // Drift is a difference that somebody made in the workspace.

@@ -38,6 +38,8 @@ type Input struct {
 	Corrections Corrections
 	// Uploads is the content that each asset sends.
 	Uploads map[asset.ID]Upload
+	// Copies is the content that each asset gets from another workspace.
+	Copies map[asset.ID]Copy
 	// Secrets are fingerprints of the wanted secrets by asset and dotted
 	// path; Fingerprint makes one of a text that the service gives back. Both
 	// may be nil.

@@ -107,6 +107,7 @@ type jsonStep struct {
 	Precondition map[string]any `json:"precondition,omitempty"`
 	Fields       []jsonField    `json:"fields,omitempty"`
 	Upload       *jsonUpload    `json:"upload,omitempty"`
+	Copy         *jsonCopy      `json:"copy,omitempty"`
 	Danger       string         `json:"danger"`
 }
 
@@ -124,6 +125,12 @@ type jsonPos struct {
 type jsonUpload struct {
 	Files int   `json:"files"`
 	Bytes int64 `json:"bytes"`
+}
+
+type jsonCopy struct {
+	Files int    `json:"files"`
+	Bytes int64  `json:"bytes"`
+	From  string `json:"from"`
 }
 
 type jsonField struct {
@@ -242,6 +249,9 @@ func (p *Plan) step(s Step) jsonStep {
 	}
 	if s.Upload != (Upload{}) {
 		out.Upload = &jsonUpload{s.Upload.Files, s.Upload.Bytes}
+	}
+	if s.Copy != (Copy{}) {
+		out.Copy = &jsonCopy{s.Copy.Files, s.Copy.Bytes, s.Copy.From}
 	}
 	return out
 }

@@ -57,7 +57,7 @@ func TestJSONFitsSchema(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, p := range []*Plan{rich(t), Make(newWorld(t).in), Make(Input{})} {
+	for _, p := range []*Plan{rich(t), copied(t), Make(newWorld(t).in), Make(Input{})} {
 		text, err := p.EncodeJSON("1.4.0")
 		if err != nil {
 			t.Fatal(err)

@@ -68,7 +68,7 @@ func (m *maker) insideOf(s *Step) {
 	case box != nil && box.Action == Replace && s.Action != Unknown:
 		s.Action, s.Changes, s.Live, s.Body = Create, nil, nil, s.Want.Body
 		s.Why = p.String() + " is replaced"
-		s.Upload = m.Uploads[s.Key.ID]
+		s.Upload, s.Copy = m.Uploads[s.Key.ID], m.Copies[s.Key.ID]
 	}
 }
 

@@ -240,6 +240,9 @@ func (p *Plan) says(g group) string {
 	if g.Upload != (Upload{}) {
 		text += fmt.Sprintf(", %d %s, %s to upload", g.Upload.Files, plural(g.Upload.Files, "file", "files"), size(g.Upload.Bytes))
 	}
+	if c := g.Copy; c != (Copy{}) {
+		text += fmt.Sprintf(", %d %s, %s to copy from %s", c.Files, plural(c.Files, "file", "files"), size(c.Bytes), clean(c.From))
+	}
 	if p.Refused(g.Step) {
 		text += "   ! needs approval"
 	}

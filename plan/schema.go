@@ -50,6 +50,7 @@ func stepSchema() map[string]any {
 		}),
 		"fields": list(fieldSchema()),
 		"upload": object(map[string]any{"files": number(), "bytes": number()}, "files", "bytes"),
+		"copy":   object(map[string]any{"files": number(), "bytes": number(), "from": text("The workspace that has the content.")}, "files", "bytes", "from"),
 		"danger": map[string]any{"enum": []any{"none", "hidden", "traffic", "loss"}},
 	}, "id", "kind", "name", "action", "destructive", "danger")
 }

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -32,7 +33,7 @@ func (m *maker) wanted(a *asset.Asset) {
 		m.compare(s, t, rule)
 	}
 	if s.Action.Writes() {
-		s.Upload = m.Uploads[a.ID]
+		s.Upload, s.Copy = m.Uploads[a.ID], m.Copies[a.ID]
 	}
 }
 
@@ -300,9 +301,29 @@ func (m *maker) bump(s *Step, fields []string) {
 			break
 		}
 	}
-	text := fmt.Sprintf("%s exists with other content (%s), and a version cannot be changed", id, strings.Join(fields, ", "))
+	want, live := m.digests(s)
+	text := fmt.Sprintf("%s exists with other content (%s), and a version cannot be changed; git has %s, the workspace %s", id, strings.Join(fields, ", "), want, live)
 	m.problems.Hintf(pos, string(VersionExists), "bump to "+next, "%s", text)
 	s.stop(VersionExists, text+": bump to "+next)
+}
+
+// uploaded finds the hash in the address of uploaded content.
+var uploaded = regexp.MustCompile(`LocalUpload/([0-9a-f]{64})/`)
+
+// digests tell the two contents of a version apart: the hashes of the files, if
+// both sides name those, else the digests of what is fixed with the version.
+func (m *maker) digests(s *Step) (want, live string) {
+	for _, ch := range acting(s.Changes) {
+		w, l := uploaded.FindStringSubmatch(ch.Want.Text()), uploaded.FindStringSubmatch(ch.Live.Text())
+		if ch.Class == kind.NewVersion && w != nil && l != nil && w[1] != l[1] {
+			return "sha256:" + w[1], "sha256:" + l[1]
+		}
+	}
+	live = s.Live.Stamps["content"]
+	if live == "" {
+		live = m.content(s.Live)
+	}
+	return m.content(s.Want), live
 }
 
 // nextVersion is the next free whole number.

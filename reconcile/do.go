@@ -205,15 +205,12 @@ func (x *execution) put(ctx context.Context, s *plan.Step, at *writing, live *as
 		copied.Body, want = s.Body, &copied
 	}
 	w := Write{
-		Want: want, Live: live, Late: s.Key.Part != "", Secret: x.secret, Uploads: x.prep.Want.Uploads[s.Key.ID],
-		Started: x.started(ctx, at), Status: x.status(s), Sent: x.sent(s, at),
+		Want: want, Live: live, Late: s.Key.Part != "", Secret: x.secret, Uploads: x.prep.Want.Uploads[s.Key.ID], Copies: x.prep.Want.Copies[s.Key.ID],
+		Started: x.started(ctx, at), Status: x.status(s), Sent: x.sent(s, at, StepUpload), Copied: x.sent(s, at, StepCopy),
 		Stamps: x.stamps(t, s.Want),
 	}
-	if live != nil {
-		w.Uploads = nil
-		if x.contentChanged(s) {
-			w.Uploads = x.prep.Want.Uploads[s.Key.ID]
-		}
+	if live != nil && !x.contentChanged(s) {
+		w.Uploads, w.Copies = nil, nil
 	}
 	for _, c := range s.Changes {
 		if c.Ignored == "" && c.Want == nil && !c.Secret && c.Live != nil {
@@ -273,11 +270,13 @@ func (x *execution) status(s *plan.Step) func(string) {
 	return func(text string) { x.Emit(Event{Kind: StepProgress, Step: s, Text: text}) }
 }
 
-func (x *execution) sent(s *plan.Step, w *writing) func(done, total int64) {
+// sent tells of content on its way. It is left where it is when a newer commit is
+// there: what has arrived is not sent again.
+func (x *execution) sent(s *plan.Step, w *writing, kind EventKind) func(done, total int64) {
 	return func(done, total int64) {
 		if done < total {
 			w.ifNewer()
 		}
-		x.Emit(Event{Kind: StepUpload, Step: s, Done: done, Total: total})
+		x.Emit(Event{Kind: kind, Step: s, Done: done, Total: total})
 	}
 }

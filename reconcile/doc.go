@@ -75,13 +75,14 @@ type Write struct {
 	Stamps     map[string]string
 	Secret     func(name string) (asset.Secret, error)
 	Uploads    []resolve.Upload
+	Copies     []resolve.Copy
 	// Started is told the long-running operation, in a form that Resume
 	// takes, before it is waited for.
 	Started func(operation []byte) error
 	// Status is told the state of the operation; Sent the bytes sent of
-	// how many.
-	Status func(text string)
-	Sent   func(done, total int64)
+	// how many, and Copied the same of what comes from another workspace.
+	Status       func(text string)
+	Sent, Copied func(done, total int64)
 }
 
 // Workspace is what is done to the live side.

@@ -10,6 +10,7 @@ const (
 	StepStarted  EventKind = "step_started"
 	StepProgress EventKind = "step_progress"
 	StepUpload   EventKind = "step_upload"
+	StepCopy     EventKind = "step_copy"
 	StepDone     EventKind = "step_done"
 	StepFailed   EventKind = "step_failed"
 	StepBlocked  EventKind = "step_blocked"
@@ -21,7 +22,7 @@ type Event struct {
 	Step *plan.Step
 	// Text is the state of a long-running operation.
 	Text string
-	// Done and Total are the bytes of an upload.
+	// Done and Total are the bytes of an upload or a copy.
 	Done, Total int64
 	Outcome     plan.Outcome
 }

@@ -28,6 +28,7 @@ import (
 	"mlsync.dev/mlsync/kind"
 	"mlsync.dev/mlsync/plan"
 	"mlsync.dev/mlsync/reconcile"
+	"mlsync.dev/mlsync/resolve"
 	"mlsync.dev/mlsync/state"
 	"mlsync.dev/mlsync/tree"
 )
@@ -77,6 +78,8 @@ type world struct {
 	files   map[string]string
 	secrets map[string]string
 	rule    func(id asset.ID, file string) plan.Rule
+	bytes   map[string]resolve.Source // what releases say
+	source  bridge.Source
 
 	mu     sync.Mutex
 	events []reconcile.Event
@@ -134,8 +137,9 @@ func (w *world) pass() *reconcile.Pass {
 	return &reconcile.Pass{
 		Target:    plan.Target{Name: "dev", Subscription: scope.Subscription, ResourceGroup: scope.ResourceGroup, Workspace: scope.Workspace},
 		Owner:     owner,
-		Workspace: bridge.New(w.client, w.ws),
+		Workspace: bridge.New(w.client, w.ws).From(w.source),
 		Journal:   w.journal,
+		Bytes:     func(fs.FS) (map[string]resolve.Source, problem.List) { return w.bytes, nil },
 		Read:      func(fsys fs.FS) (*tree.Tree, problem.List) { return tree.Read(fsys, tree.Options{}) },
 		Document: func(data []byte, file string) (*asset.Value, problem.List) {
 			docs, bad := tree.Parse(data, file, tree.ParseOptions{LastWins: true})

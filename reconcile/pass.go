@@ -6,6 +6,8 @@ import (
 	"encoding/hex"
 	"io/fs"
 	"log/slog"
+	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -19,8 +21,8 @@ import (
 	"mlsync.dev/mlsync/tree"
 )
 
-// Pass is one target and all that a pass over it needs. All fields but Cache,
-// Rule and those below Emit must be set.
+// Pass is one target and all that a pass over it needs. All fields but Bytes,
+// Cache, Rule and those below Emit must be set.
 type Pass struct {
 	Target plan.Target
 	// Owner is what is stamped on the target's assets.
@@ -31,7 +33,10 @@ type Pass struct {
 	Read func(fsys fs.FS) (*tree.Tree, problem.List)
 	// Document reads a YAML file that an asset names.
 	Document func(data []byte, file string) (*asset.Value, problem.List)
-	Rule     func(id asset.ID, file string) plan.Rule
+	// Bytes reads where content is that comes from other workspaces; see
+	// resolve.Input. nil if none does.
+	Bytes func(fsys fs.FS) (map[string]resolve.Source, problem.List)
+	Rule  func(id asset.ID, file string) plan.Rule
 	// Secret gets a secret from its provider. The error wraps ErrNoSecret if
 	// the provider says that there is none; after any other error nobody knows.
 	Secret func(ctx context.Context, name string) (asset.Secret, error)
@@ -129,10 +134,16 @@ func (p *Pass) Prepare(ctx context.Context, c Commit, opt plan.Options, trigger 
 		all(ctx, live, opt.Full, func(id asset.ID) bool { return kind.Of(id.Kind).IsSystem(id) })
 	}
 	f := newFacts(ctx, p.Workspace.Scope(), live, owned, opt.Full)
-	want, more := resolve.Resolve(ctx, resolve.Input{
+	in := resolve.Input{
 		FS: c.FS, Assets: t.Assets, Scope: p.Workspace.Scope(),
 		Facts: f, Remembered: f.remembered, Cache: p.Cache, Document: p.Document,
-	})
+	}
+	if p.Bytes != nil {
+		var more problem.List
+		in.Bytes, more = p.Bytes(c.FS)
+		bad.Append(more)
+	}
+	want, more := resolve.Resolve(ctx, in)
 	bad.Append(more)
 	rebuilt := p.rebuild(want, owned, live)
 	for id := range made {
@@ -147,20 +158,29 @@ func (p *Pass) Prepare(ctx context.Context, c Commit, opt plan.Options, trigger 
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	leaving := p.leaving(live, want, busy)
-	prep := &Prepared{Tree: t, Want: want, Owned: owned, Busy: busy, leaving: leaving, rebuilt: rebuilt, doubt: doubt, moved: movedHistory(want, owned)}
-	in, err := p.input(ctx, prep, live, opt)
-	if err != nil {
+	prep := &Prepared{
+		Tree: t, Want: want, Owned: owned, Busy: busy, leaving: p.leaving(live, want, busy), rebuilt: rebuilt, doubt: doubt, moved: movedHistory(want, owned),
+	}
+	if err := p.plan(ctx, c, prep, live, opt, bad); err != nil {
 		return nil, err
 	}
-	in.Source = plan.Source{Repo: c.Repo, Commit: c.Hash, Dirty: c.Dirty, Tree: digestOf(want)}
+	return prep, nil
+}
+
+// plan makes the plan of what was prepared.
+func (p *Pass) plan(ctx context.Context, c Commit, prep *Prepared, live Live, opt plan.Options, bad problem.List) error {
+	in, err := p.input(ctx, prep, live, opt)
+	if err != nil {
+		return err
+	}
+	in.Source = plan.Source{Repo: c.Repo, Commit: c.Hash, Dirty: c.Dirty, Tree: digestOf(prep.Want)}
 	if p.Siblings != nil {
 		siblings, more := p.Siblings(c.FS)
 		in.Siblings = siblings
 		prep.siblings = len(more.Errors()) == 0
 	}
 	in.Problems = bad
-	prep.TreeComplete = len(bad.Errors()) == 0 && len(want.Unresolved) == 0
+	prep.TreeComplete = len(bad.Errors()) == 0 && len(prep.Want.Unresolved) == 0
 	in.Complete = prep.TreeComplete && (p.Siblings == nil || prep.siblings)
 	prep.Plan = plan.Make(in)
 	if lack := prep.lacking(); len(lack) > 0 {
@@ -169,7 +189,7 @@ func (p *Pass) Prepare(ctx context.Context, c Commit, opt plan.Options, trigger 
 		in.Complete = in.Complete && len(lack.Errors()) == 0
 		prep.Plan = plan.Make(in)
 	}
-	return prep, nil
+	return nil
 }
 
 // input is what the plan is made of, save what git says by itself.
@@ -198,7 +218,7 @@ func (p *Pass) input(ctx context.Context, prep *Prepared, live Live, opt plan.Op
 		Target: p.Target, Options: opt, Owner: p.Owner, Want: want.Set,
 		Observed: plan.Observed{At: p.Now(), Assets: saw.Assets.Len(), Known: len(saw.Known), Requests: live.Requests(), Partial: live.Failures()},
 		Live:     saw, Owned: prep.Owned, Rule: p.Rule, Guard: p.Guard, Corrections: limits,
-		Uploads: uploads(want), Secrets: prep.Fingerprints, Content: resolve.ContentDigest,
+		Uploads: uploads(want), Copies: copies(want), Secrets: prep.Fingerprints, Content: resolve.ContentDigest,
 		Fingerprint: func(text string) string { return p.Journal.Fingerprint(asset.NewSecret(text)) },
 	}, ctx.Err()
 }
@@ -337,6 +357,23 @@ func uploads(want *resolve.Want) map[asset.ID]plan.Upload {
 			u.Bytes += up.Content.Bytes()
 		}
 		out[id] = u
+	}
+	return out
+}
+
+func copies(want *resolve.Want) map[asset.ID]plan.Copy {
+	out := map[asset.ID]plan.Copy{}
+	for id, list := range want.Copies {
+		var c plan.Copy
+		var from []string
+		for _, m := range list {
+			c.Files += m.Source.Files
+			c.Bytes += m.Source.Bytes
+			from = append(from, m.Source.Name())
+		}
+		slices.Sort(from)
+		c.From = strings.Join(slices.Compact(from), ", ")
+		out[id] = c
 	}
 	return out
 }

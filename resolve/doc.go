@@ -66,6 +66,9 @@ type Input struct {
 	// Remembered are versions of a name that are known without asking; one of
 	// equal content among them is taken before Facts is asked. May be nil.
 	Remembered func(container asset.ID) []*asset.Asset
+	// Bytes says where content is that the tree names by its hash and that is
+	// in another workspace, by object hash and by the hash of code. May be nil.
+	Bytes map[string]Source
 	// Cache remembers hashes of unchanged files; may be nil.
 	Cache content.Cache
 	// Document reads a YAML file that an asset names.
@@ -87,6 +90,8 @@ type Want struct {
 	// Uploads are the local contents that an asset needs in storage, by the
 	// asset that names them.
 	Uploads map[asset.ID][]Upload
+	// Copies are the contents that it needs from another workspace.
+	Copies map[asset.ID][]Copy
 	// Unresolved are assets whose version could not be found because the
 	// live side could not be read, with the reason. They are not in Set.
 	Unresolved map[asset.ID]string

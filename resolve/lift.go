@@ -24,7 +24,7 @@ func (w *work) lift(t kind.Ref, s kind.Site) *asset.Value {
 	}
 	a := &asset.Asset{ID: asset.ID{Kind: t.To, Name: s.Value.Get("name").Text(), Version: s.Value.Get("version").Text()}, Variant: variant.Name, Body: body, Pos: s.Value.Pos()}
 	w.inspect(variant, body, s.Path)
-	own := w.takeUploads(body)
+	own, moved := w.takeContent(body)
 	switch {
 	case w.unknown != "":
 		return s.Value
@@ -41,7 +41,7 @@ func (w *work) lift(t kind.Ref, s kind.Site) *asset.Value {
 		}
 		a.ID.Version = version
 	}
-	w.lifted(a, own)
+	w.parts = append(w.parts, part{a, own, moved})
 	return asset.NewString(w.in.Scope.Refer(a.ID))
 }
 
@@ -57,15 +57,12 @@ func (w *work) given(a *asset.Asset) {
 	}
 }
 
-// part is an asset that was made of a part of another, with its uploads.
+// part is an asset that was made of a part of another, with its content. It is
+// kept until it is known that the whole is wanted.
 type part struct {
 	asset   *asset.Asset
 	uploads []Upload
-}
-
-// lifted keeps a part until it is known that the whole is wanted.
-func (w *work) lifted(a *asset.Asset, uploads []Upload) {
-	w.parts = append(w.parts, part{a, uploads})
+	copies  []Copy
 }
 
 // addPart wants a part. What stands in several places is one asset: that of
@@ -78,15 +75,24 @@ func (r *resolver) addPart(p part) {
 	}
 	if old == nil || again {
 		delete(r.want.Uploads, a.ID)
-		if len(p.uploads) > 0 {
-			r.want.Uploads[a.ID] = p.uploads
-		}
+		delete(r.want.Copies, a.ID)
+		r.content(a.ID, p.uploads, p.copies)
 	}
 	if again {
 		r.want.Set.Add(a)
 		return
 	}
 	r.add(a)
+}
+
+// content notes what an asset needs in storage.
+func (r *resolver) content(id asset.ID, uploads []Upload, copies []Copy) {
+	if len(uploads) > 0 {
+		r.want.Uploads[id] = uploads
+	}
+	if len(copies) > 0 {
+		r.want.Copies[id] = copies
+	}
 }
 
 func before(a, b problem.Pos) bool {
@@ -100,21 +106,25 @@ func uploadHash(uploads []Upload) string {
 	return uploads[0].Hash
 }
 
-// takeUploads moves the uploads whose address stands in body from the asset
-// to the inline asset that is lifted out of it.
-func (w *work) takeUploads(body *asset.Value) []Upload {
+// takeContent moves the uploads and copies whose address stands in body from
+// the asset to the inline asset that is lifted out of it.
+func (w *work) takeContent(body *asset.Value) (uploads []Upload, copies []Copy) {
 	held := map[string]bool{}
 	texts(body, held)
-	var own, rest []Upload
-	for _, u := range w.uploads {
-		if held[u.URI] {
-			own = append(own, u)
+	uploads, w.uploads = split(w.uploads, func(u Upload) bool { return held[u.URI] })
+	copies, w.copies = split(w.copies, func(c Copy) bool { return held[c.URI] })
+	return uploads, copies
+}
+
+func split[T any](list []T, mine func(T) bool) (own, rest []T) {
+	for _, item := range list {
+		if mine(item) {
+			own = append(own, item)
 		} else {
-			rest = append(rest, u)
+			rest = append(rest, item)
 		}
 	}
-	w.uploads = rest
-	return own
+	return own, rest
 }
 
 func texts(v *asset.Value, into map[string]bool) {

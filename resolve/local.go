@@ -31,6 +31,9 @@ func (w *work) local(t kind.Local, s kind.Site) *asset.Value {
 		}
 		return s.Value
 	}
+	if got := w.moved(t, s, text); got != nil {
+		return got
+	}
 	if t.IsRemote(text) {
 		if t.Asset != "" && strings.HasPrefix(text, "azureml:") {
 			return w.ref(kind.Ref{To: t.Asset}, s)
@@ -149,19 +152,23 @@ func (w *work) code(s kind.Site, c *hashed) *asset.Value {
 			return s.Value
 		}
 	}
+	a := kind.NewCode(w.codeName(c.code), c.code, c.Base, c.IsDir)
+	a.Pos = s.Value.Pos()
+	ref := asset.NewString(w.in.Scope.Refer(a.ID))
+	w.parts = append(w.parts, part{asset: a, uploads: []Upload{{Path: s.Dotted(), Content: c.Content, Code: true, Hash: c.code, URI: ref.Str()}}})
+	return ref
+}
+
+// codeName is the name of the code asset to use for content of this hash.
+func (w *work) codeName(hash string) string {
 	user := w.asset.ID
 	if w.asset.Auto && kind.Of(user.Kind).Once {
 		user = asset.ID{} // its name follows from its content, so it uses what it names
 	}
-	name := w.in.Facts.Code(c.code, user)
-	if name == "" {
-		name = CodeName(c.code)
+	if name := w.in.Facts.Code(hash, user); name != "" {
+		return name
 	}
-	a := kind.NewCode(name, c.code, c.Base, c.IsDir)
-	a.Pos = s.Value.Pos()
-	ref := asset.NewString(w.in.Scope.Refer(a.ID))
-	w.lifted(a, []Upload{{Path: s.Dotted(), Content: c.Content, Code: true, Hash: c.code, URI: ref.Str()}})
-	return ref
+	return CodeName(hash)
 }
 
 // CodeName is the name of the code asset of content with the given hash: the
@@ -192,22 +199,31 @@ func (w *work) upload(t kind.Local, s kind.Site, c *hashed) *asset.Value {
 	blob := "LocalUpload/" + c.object + "/" + c.Base
 	uri := "azureml://datastores/" + store + "/paths/" + blob
 	if t.What == kind.Context {
-		d, status := w.datastore(store)
-		switch status {
-		case Unknown:
-			w.unknown = "the datastore " + store + " could not be read"
+		var ok bool
+		if uri, ok = w.contextURI(s, store, blob); !ok {
 			return s.Value
-		case Absent:
-			w.badf(s.Value, "missing_reference", "add it to the tree, or name another", "%s: the datastore %q to which it is uploaded is neither in this tree nor in the workspace", s.Dotted(), store)
-			return s.Value
-		case Present:
 		}
-		uri = d.Protocol + "://" + d.Account + ".blob." + d.Endpoint + "/" + d.Container + "/" + blob + "/"
 	} else if t.Slash {
 		uri += "/"
 	}
 	w.uploads = append(w.uploads, Upload{Path: s.Dotted(), Content: c.Content, Datastore: store, Hash: c.object, URI: uri})
 	return asset.NewString(uri)
+}
+
+// contextURI is the address of a build context in a datastore; false if it is
+// not known.
+func (w *work) contextURI(s kind.Site, store, blob string) (string, bool) {
+	d, status := w.datastore(store)
+	switch status {
+	case Unknown:
+		w.unknown = "the datastore " + store + " could not be read"
+		return "", false
+	case Absent:
+		w.badf(s.Value, "missing_reference", "add it to the tree, or name another", "%s: the datastore %q to which it is uploaded is neither in this tree nor in the workspace", s.Dotted(), store)
+		return "", false
+	case Present:
+	}
+	return d.Protocol + "://" + d.Account + ".blob." + d.Endpoint + "/" + d.Container + "/" + blob + "/", true
 }
 
 // pending is content that goes to the container that a registry gives for the

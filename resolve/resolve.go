@@ -16,7 +16,7 @@ func Resolve(ctx context.Context, in Input) (*Want, problem.List) {
 	r := &resolver{
 		ctx: ctx, in: in, byContainer: map[asset.ID][]*asset.Asset{}, done: map[*asset.Asset]*asset.Asset{}, active: map[*asset.Asset]bool{},
 		opened: map[string]*hashed{}, holds: map[*kind.Variant]bool{},
-		want: &Want{Set: &asset.Set{}, Uploads: map[asset.ID][]Upload{}, Unresolved: map[asset.ID]string{}},
+		want: &Want{Set: &asset.Set{}, Uploads: map[asset.ID][]Upload{}, Copies: map[asset.ID][]Copy{}, Unresolved: map[asset.ID]string{}},
 	}
 	for _, a := range in.Assets {
 		c := a.ID.Container()
@@ -39,6 +39,7 @@ type resolver struct {
 	active      map[*asset.Asset]bool
 	opened      map[string]*hashed
 	holds       map[*kind.Variant]bool // variants whose assets may hold others
+	named       map[string]Source      // see codes
 	included    int                    // files that assets were put together of
 	want        *Want
 	problems    problem.List
@@ -87,9 +88,7 @@ func (r *resolver) resolve(a *asset.Asset) *asset.Asset {
 	for _, p := range w.parts {
 		r.addPart(p)
 	}
-	if len(w.uploads) > 0 {
-		r.want.Uploads[out.ID] = w.uploads
-	}
+	r.content(out.ID, w.uploads, w.copies)
 	return &out
 }
 

@@ -14,6 +14,7 @@ type work struct {
 	*resolver
 	asset   *asset.Asset
 	uploads []Upload
+	copies  []Copy
 	// parts are the assets that were lifted out of it.
 	parts []part
 	// contents are the local contents of the asset's fields, by dotted path.

@@ -72,6 +72,8 @@ func (p *progress) line(e reconcile.Event) {
 		p.working[key] = printable(e.Text)
 	case reconcile.StepUpload:
 		p.working[key] = fmt.Sprintf("%s of %s up", bytesText(e.Done), bytesText(e.Total))
+	case reconcile.StepCopy:
+		p.working[key] = fmt.Sprintf("%s of %s copied", bytesText(e.Done), bytesText(e.Total))
 	case reconcile.StepDone, reconcile.StepFailed:
 		delete(p.working, key)
 		fmt.Fprint(p.app.streams.err, "\r\x1b[K")
@@ -98,12 +100,15 @@ func (p *progress) json(e reconcile.Event) {
 	switch e.Kind {
 	case reconcile.StepProgress:
 		line["status"] = e.Text
-	case reconcile.StepUpload:
+	case reconcile.StepUpload, reconcile.StepCopy:
 		if e.Done != e.Total && time.Since(p.last) < time.Second {
 			return
 		}
 		p.last = time.Now()
 		line["event"], line["bytes"], line["total"] = reconcile.StepProgress, e.Done, e.Total
+		if e.Kind == reconcile.StepCopy {
+			line["status"] = "copying"
+		}
 	case reconcile.StepDone, reconcile.StepFailed, reconcile.StepBlocked:
 		line["took_ms"] = e.Outcome.Took.Milliseconds()
 		if e.Outcome.Err != "" {

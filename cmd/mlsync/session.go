@@ -69,6 +69,7 @@ type session struct {
 	store   *state.Store
 	journal *journal
 	secrets *secret.Resolver
+	source  bridge.Source // of content that comes from other workspaces
 	log     *slog.Logger
 	line    *deadline // of the run, once the lock is taken
 	proven  bool      // a run has ended well, so that something may be removed
@@ -169,6 +170,7 @@ func (a *app) openFiles(cfg *config.Config) (*gitrepo.WorkTree, error) {
 func (s *session) begin(ctx context.Context, f targetFlags) error {
 	s.dir, s.log = cmp.Or(s.flags.dir, "."), s.logger()
 	s.ws = s.client.Workspace(scopeOf(s.target))
+	s.source = s.origins(s.cfg, s.target, s.client, f)
 	if err := locate(ctx, s.ws, s.target); err != nil {
 		return err
 	}
@@ -400,17 +402,17 @@ const dirtyLimit = 20_000
 
 // pass is the pass over the session's target.
 func (s *session) pass(emit func(reconcile.Event)) *reconcile.Pass {
-	return newPass(s.cfg, s.target, s.client, s.ws, s.journal, s.secrets.Get, s.log, emit)
+	return newPass(s.cfg, s.target, bridge.New(s.client, s.ws).From(s.source), s.ws, s.journal, s.secrets.Get, s.log, emit)
 }
 
-func newPass(cfg *config.Config, t *config.Target, client *azureml.Client, ws *azureml.Workspace, j *journal,
+func newPass(cfg *config.Config, t *config.Target, live *bridge.Workspace, ws *azureml.Workspace, j *journal,
 	secrets func(context.Context, string) (asset.Secret, error), log *slog.Logger, emit func(reconcile.Event),
 ) *reconcile.Pass {
 	scope := ws.Scope()
 	return &reconcile.Pass{
 		Target:    plan.Target{Name: t.Name, Cloud: t.Cloud, Subscription: scope.Subscription, ResourceGroup: scope.ResourceGroup, Workspace: scope.Workspace, Registry: scope.Registry},
 		Owner:     cfg.OwnerOf(t.Name),
-		Workspace: bridge.New(client, ws),
+		Workspace: live,
 		Journal:   j,
 		Read:      func(fsys fs.FS) (*tree.Tree, problem.List) { return readFor(fsys, cfg, t, ws) },
 		Document:  parseDocument,

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"mlsync.dev/mlsync/internal/bridge"
 	"mlsync.dev/mlsync/internal/config"
 	"mlsync.dev/mlsync/plan"
 	"mlsync.dev/mlsync/reconcile"
@@ -188,7 +189,8 @@ func (w *worker) open(ctx context.Context, cfg *config.Config, t *config.Target)
 		return nil, nil, err
 	}
 	j := &journal{Target: target, store: d.store}
-	p := newPass(cfg, t, client, ws, j, secrets.Get, d.log, func(e reconcile.Event) { w.event(e) })
+	live := bridge.New(client, ws).From(d.origins(cfg, t, client, targetFlags{endpoint: d.flags.endpoint, storage: d.flags.storage}))
+	p := newPass(cfg, t, live, ws, j, secrets.Get, d.log, func(e reconcile.Event) { w.event(e) })
 	bounds := t.Drift.Corrections
 	p.Corrections = plan.Corrections{PerField: bounds.Field, PerRun: bounds.Run, PerHour: bounds.Hour}
 	p.Corrected = j.Reverts

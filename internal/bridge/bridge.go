@@ -19,12 +19,25 @@ import (
 type Workspace struct {
 	client *azureml.Client
 	ws     *azureml.Workspace
+	source Source
 }
+
+// Source opens the storage of another workspace or registry, or refuses it:
+// who names it is the author of a file.
+type Source func(ctx context.Context, scope kind.Scope) (*azureml.Storage, error)
 
 var _ reconcile.Workspace = (*Workspace)(nil)
 
 // New joins the two; client is the one that ws is of.
-func New(client *azureml.Client, ws *azureml.Workspace) *Workspace { return &Workspace{client, ws} }
+func New(client *azureml.Client, ws *azureml.Workspace) *Workspace {
+	return &Workspace{client: client, ws: ws}
+}
+
+// From lets content come from other workspaces.
+func (w *Workspace) From(source Source) *Workspace {
+	w.source = source
+	return w
+}
 
 // Scope is where the workspace is.
 func (w *Workspace) Scope() kind.Scope { return w.ws.Scope() }
@@ -47,10 +60,17 @@ func (w *Workspace) Current(ctx context.Context, id asset.ID) (*asset.Asset, err
 func (w *Workspace) Put(ctx context.Context, in reconcile.Write) (*asset.Asset, error) {
 	out := azureml.Write{
 		Want: in.Want, Live: in.Live, Late: in.Late, Released: in.Released, Stamps: in.Stamps,
-		Secret: in.Secret, Progress: in.Status, Sent: in.Sent, Started: started(in.Started),
+		Secret: in.Secret, Progress: in.Status, Sent: in.Sent, Copied: in.Copied, Started: started(in.Started),
 	}
 	for _, u := range in.Uploads {
 		out.Uploads = append(out.Uploads, azureml.Upload{Content: u.Content, Code: u.Code, Pending: u.Pending, Datastore: u.Datastore, URI: u.URI})
+	}
+	for _, c := range in.Copies {
+		m, err := w.moved(ctx, c)
+		if err != nil {
+			return nil, fmt.Errorf("content of %s: %w", c.Source.Name(), err)
+		}
+		out.Moved = append(out.Moved, m)
 	}
 	got, err := w.ws.Put(ctx, out)
 	var unknown *azureml.Unknown
@@ -59,6 +79,33 @@ func (w *Workspace) Put(ctx context.Context, in reconcile.Write) (*asset.Asset, 
 		err = fmt.Errorf("%w: %w", err, reconcile.ErrMayBe)
 	}
 	return got, err
+}
+
+// moved opens where content comes from.
+func (w *Workspace) moved(ctx context.Context, c resolve.Copy) (azureml.Moved, error) {
+	src := c.Source
+	m := azureml.Moved{
+		Src:  azureml.Place{Datastore: src.Datastore, Path: src.Path, URL: azureml.Unsigned(src.URL)},
+		Want: azureml.Content{Object: src.Object, Code: src.Code, Listing: src.Listing, Files: src.Files, Bytes: src.Bytes},
+		Code: c.Code, Pending: c.Pending, Datastore: c.Datastore, At: c.At, URI: c.URI,
+	}
+	if src.Scope() == w.scopeOf() {
+		m.From = w.client.Storage(src.Scope().WorkspaceID())
+		return m, nil
+	}
+	if w.source == nil {
+		return m, errors.New("no other workspace can be read here")
+	}
+	var err error
+	m.From, err = w.source(ctx, src.Scope())
+	return m, err
+}
+
+// scopeOf is the scope without the region, which no reference has.
+func (w *Workspace) scopeOf() kind.Scope {
+	s := w.ws.Scope()
+	s.Location = ""
+	return s
 }
 
 // Renamed says under which resource id the service keeps an asset.

@@ -28,15 +28,8 @@ func (c *Content) ObjectHash(ctx context.Context) (string, error) {
 	return c.cached("object", func() (string, error) {
 		h := sha256.New()
 		io.WriteString(h, seed)
-		buf := make([]byte, chunk)
-		for _, item := range c.feed {
-			io.WriteString(h, item.name)
-			if item.file == nil {
-				continue
-			}
-			if err := feed(ctx, h, item.file, buf); err != nil {
-				return "", fmt.Errorf("%s: %w", c.Path, err)
-			}
+		if err := c.feedAll(ctx, h, h); err != nil {
+			return "", err
 		}
 		return hex.EncodeToString(h.Sum(nil)), nil
 	})
@@ -49,14 +42,7 @@ func (c *Content) ObjectHash(ctx context.Context) (string, error) {
 func (c *Content) CodeHash(ctx context.Context) (string, error) {
 	return c.cached("code", func() (string, error) {
 		h := sha256.New()
-		io.WriteString(h, strconv.Itoa(len(c.Files)))
-		for _, f := range c.Files {
-			rel := f.Rel
-			if !c.IsDir {
-				rel = cmp.Or(c.hashName, rel)
-			}
-			io.WriteString(h, "#"+rel+"#"+strconv.FormatInt(f.Size, 10))
-		}
+		c.codeHead(h)
 		buf := make([]byte, chunk)
 		for _, f := range c.Files {
 			if err := feed(ctx, h, f.node, buf); err != nil {
@@ -65,6 +51,18 @@ func (c *Content) CodeHash(ctx context.Context) (string, error) {
 		}
 		return hex.EncodeToString(h.Sum(nil)), nil
 	})
+}
+
+// codeHead writes what the code hash holds before the bytes.
+func (c *Content) codeHead(h hash.Hash) {
+	io.WriteString(h, strconv.Itoa(len(c.Files)))
+	for _, f := range c.Files {
+		rel := f.Rel
+		if !c.IsDir {
+			rel = cmp.Or(c.hashName, rel)
+		}
+		io.WriteString(h, "#"+rel+"#"+strconv.FormatInt(f.Size, 10))
+	}
 }
 
 // cached asks the cache before it computes the hash of the given kind.
@@ -107,7 +105,7 @@ func (c *Content) key(kind string) string {
 }
 
 // feed writes the bytes of n to h and insists on the size of the listing.
-func feed(ctx context.Context, h hash.Hash, n *node, buf []byte) error {
+func feed(ctx context.Context, h io.Writer, n *node, buf []byte) error {
 	f, err := n.open()
 	if err != nil {
 		return err
@@ -119,7 +117,9 @@ func feed(ctx context.Context, h hash.Hash, n *node, buf []byte) error {
 			return err
 		}
 		k, err := f.Read(buf)
-		h.Write(buf[:k])
+		if _, werr := h.Write(buf[:k]); werr != nil {
+			return werr
+		}
 		total += int64(k)
 		if err == io.EOF {
 			break

@@ -29,10 +29,10 @@ const (
 	Pattern    = 1024  // bytes of one glob
 )
 
-// Folders that are uploaded.
+// Folders that are uploaded or copied.
 const (
-	ContentNames = 1_000_000 // files and folders of one upload
-	ContentBytes = 256 << 30 // bytes of one upload
+	ContentNames = 1_000_000 // files and folders of one upload or copy
+	ContentBytes = 256 << 30 // bytes of one upload or copy
 	FolderDepth  = 256       // folders within each other
 	Links        = 40        // symbolic links followed for one path
 	IgnoreBytes  = 1 << 20   // bytes of an ignore file
