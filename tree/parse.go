@@ -22,6 +22,9 @@ type ParseOptions struct {
 	// LastWins reads files as the reference client does where mlsync is
 	// stricter: the last of two equal keys counts, and keys may be numbers.
 	LastWins bool
+	// PlainKeys takes the keys of maps for texts as they stand, so that on is
+	// a key. It is for files that only mlsync reads.
+	PlainKeys bool
 }
 
 // Parse reads the documents of a YAML file, empty ones left out, each value
@@ -270,8 +273,8 @@ func (p *parser) key(n *yaml.Node) (string, bool) {
 		p.bad.Addf(p.pos(n), "bad_key", "a key must be a text, not a map or list")
 		return "", false
 	}
-	if n.Value == "=" && n.Style == 0 {
-		return "=", true
+	if n.Value == "=" && n.Style == 0 || p.opts.PlainKeys && n.Style&yaml.TaggedStyle == 0 {
+		return n.Value, true
 	}
 	v := p.scalar(n, p.pos(n))
 	if v == nil {

@@ -29,6 +29,16 @@ const (
 	Pattern    = 1024  // bytes of one glob
 )
 
+// Policies.
+const (
+	PolicyFiles  = 100       // files of the folder policies
+	PolicyRules  = 500       // rules of all of them
+	PolicyText   = 4096      // bytes of one expression or message
+	PolicyDepth  = 50        // parts of an expression within each other, as CEL counts them
+	PolicyCost   = 20_000    // cost of one expression, estimated before and counted while it runs
+	PolicyBudget = 5_000_000 // cost of all expressions over one plan or check
+)
+
 // Folders that are uploaded or copied.
 const (
 	ContentNames = 1_000_000 // files and folders of one upload or copy

@@ -23,6 +23,8 @@ var tests = map[string]string{
 	"Documents": "TestAttackL1LargeFiles", "Depth": "TestAttackL1LargeFiles", "Entries": "TestAttackL1LargeFiles", "Aliased": "TestAttackL1LargeFiles", "Digits": "TestAttackL1LargeFiles",
 	"VarText": "TestAttackL21LongVariables", "Nested": "TestAttackL6FilesThatNameFiles", "Included": "TestAttackL6FilesThatNameFiles", "Problems": "TestAttackL1LargeFiles",
 	"ConfigList": "TestAttackL16ListsAndGlobs", "Pattern": "TestAttackL16ListsAndGlobs",
+	"PolicyFiles": "TestAttackL25ManyPolicies", "PolicyRules": "TestAttackL25ManyPolicies", "PolicyText": "TestAttackL26LargeExpressions", "PolicyDepth": "TestAttackL26LargeExpressions",
+	"PolicyCost": "TestAttackL27CostlyExpressions", "PolicyBudget": "TestAttackL27CostlyExpressions",
 	"ContentNames": "TestAttackL8Uploads", "ContentBytes": "TestAttackL8Uploads", "FolderDepth": "TestAttackL8Uploads", "Links": "TestAttackL8Uploads",
 	"IgnoreBytes": "TestAttackL9IgnoreFiles", "IgnoreLines": "TestAttackL9IgnoreFiles", "IgnoreLine": "TestAttackL9IgnoreFiles",
 	"SecretFile": "TestAttackL18SecretFiles", "SecretAnswer": "TestAttackL19AnswersOfVaults", "SecretDepth": "TestAttackL18SecretFiles",

@@ -27,6 +27,7 @@ func Table() map[string]Room {
 		"plan":    {Pure: true, Imports: []string{"asset", "kind", "diff", "internal/graph", "internal/limit", "internal/problem"}},
 		"export":  {Pure: true, Imports: []string{"asset", "kind", "tree", "internal/problem"}},
 		"promote": {Pure: true, Imports: []string{"asset", "kind", "tree", "internal/graph", "internal/problem"}},
+		"policy":  {Pure: true, Imports: []string{"asset", "kind", "plan", "internal/glob", "internal/limit", "internal/problem"}},
 
 		"internal/inventory": {Pure: true, Imports: []string{"asset", "kind", "plan"}},
 
