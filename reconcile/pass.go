@@ -64,6 +64,10 @@ type Pass struct {
 	// Siblings reads which names git has for the other targets of the
 	// repository in the same workspace; nil if there are none.
 	Siblings func(fsys fs.FS) (map[string]map[asset.ID]bool, problem.List)
+	// Review is what the policies of the tree say of a plan; nil if nobody is
+	// asked. Errors stop everything before the first write, as problems of the
+	// tree do.
+	Review func(fsys fs.FS, prep *Prepared) problem.List
 }
 
 // Prepared is a plan with what it was made of.
@@ -188,6 +192,9 @@ func (p *Pass) plan(ctx context.Context, c Commit, prep *Prepared, live Live, op
 		in.Problems = in.Problems.Sorted()
 		in.Complete = in.Complete && len(lack.Errors()) == 0
 		prep.Plan = plan.Make(in)
+	}
+	if p.Review != nil {
+		prep.Plan.Problems = append(prep.Plan.Problems, p.Review(c.FS, prep)...)
 	}
 	return nil
 }

@@ -80,8 +80,8 @@ func (a *app) runApply(ctx context.Context, f planFlags, saved string, yes bool)
 			return err
 		}
 	}
-	if code := prep.Plan.ExitCode(false); code == exitProblems {
-		return exitWith(code)
+	if err := a.stopped(prep.Plan); err != nil {
+		return err
 	}
 	if !yes && prep.Plan.Pending() && a.streams.outTTY && a.streams.errTTY && !a.ask("Apply these changes?") {
 		return exitWith(exitInterrupted)
@@ -92,6 +92,18 @@ func (a *app) runApply(ctx context.Context, f planFlags, saved string, yes bool)
 		return err
 	}
 	return a.showRun(prep.Plan, run)
+}
+
+// stopped is the error of a plan that problems stop, nil if none do. They were
+// shown with the plan or, where that is not printed, are now.
+func (a *app) stopped(p *plan.Plan) error {
+	switch {
+	case p.ExitCode(false) != exitProblems:
+		return nil
+	case a.flags.json:
+		return &codeError{exitProblems, p.Problems.Err()}
+	}
+	return exitWith(exitProblems)
 }
 
 // ask asks the user at the terminal; only yes is yes.

@@ -81,17 +81,9 @@ func (a *app) runCheck(ctx context.Context, paths []string) error {
 	if err != nil {
 		return err
 	}
-	targets := cfg.Targets
-	if a.flags.target != "" || len(targets) == 0 {
-		t := config.DefaultTarget()
-		one, missing := &t, problem.List(nil)
-		if a.flags.target != "" {
-			one, missing = cfg.Pick(a.flags.target)
-		}
-		if one == nil {
-			return missing
-		}
-		targets = []config.Target{*one}
+	targets, err := a.offlineTargets(cfg)
+	if err != nil {
+		return err
 	}
 	out := checkTargets(ctx, files.FS(), cfg, targets)
 	out.bad = append(bad, out.bad...).Sorted()
@@ -135,38 +127,62 @@ func (a *app) inside(files *gitrepo.WorkTree, paths []string) ([]string, error) 
 // targets find wrong names them.
 func checkTargets(ctx context.Context, fsys fs.FS, cfg *config.Config, targets []config.Target) *checked {
 	out := &checked{Format: "mlsync.check/1", Targets: []string{}, outside: map[string]bool{}}
-	found := map[problem.Problem][]string{}
+	found := foundBy{}
 	seen := map[string]int{}
+	rules := readPolicies(fsys, cfg)
 	for i := range targets {
 		t := &targets[i]
 		if t.Name != "" {
 			out.Targets = append(out.Targets, t.Name)
 		}
-		tr, bad := readTree(fsys, cfg, t)
-		facts := offline{outside: out.outside, own: map[asset.ID]bool{}}
-		for _, as := range tr.Assets {
-			facts.own[as.ID.Container()] = true
-		}
-		for _, as := range tr.Assets {
-			if t := kind.Of(as.ID.Kind); t.Parent != "" && !facts.own[asset.ID{Kind: t.Parent, Name: as.ID.Parent}] {
-				facts.Exists(asset.ID{Kind: t.Parent, Name: as.ID.Parent})
-			}
-		}
-		_, more := resolve.Resolve(ctx, resolve.Input{FS: fsys, Assets: tr.Assets, Scope: kind.Scope{Registry: t.Registry}, Facts: facts, Document: parseDocument})
-		bad.Append(more)
-		for _, p := range bad.Sorted() {
-			found[p] = append(found[p], t.Name)
-		}
+		tr, _, bad := readOffline(ctx, fsys, cfg, t, out.outside)
+		bad.Append(rules.bad)
+		bad.Append(rules.judge(t.Name, tr.Assets, nil).Problems)
+		found.add(t.Name, bad)
 		out.addFiles(tr, seen)
 	}
-	for p, in := range found {
-		if len(in) < len(targets) {
-			p.Text += " (target " + strings.Join(in, ", ") + ")"
-		}
-		out.bad = append(out.bad, p)
-	}
+	out.bad = found.list(len(targets))
 	slices.SortFunc(out.Files, func(x, y checkedFile) int { return cmp.Compare(x.Path, y.Path) })
 	return out
+}
+
+// foundBy are problems and the targets that have them.
+type foundBy map[problem.Problem][]string
+
+func (f foundBy) add(target string, bad problem.List) {
+	for _, p := range bad.Sorted() {
+		f[p] = append(f[p], target)
+	}
+}
+
+// list are the problems. What only some of the targets have names them.
+func (f foundBy) list(targets int) problem.List {
+	var out problem.List
+	for p, in := range f {
+		if len(in) < targets {
+			p.Text += " (target " + strings.Join(in, ", ") + ")"
+		}
+		out = append(out, p)
+	}
+	return out.Sorted()
+}
+
+// readOffline reads the tree of a target and resolves it without a workspace.
+// outside notes the references to what is not in the tree.
+func readOffline(ctx context.Context, fsys fs.FS, cfg *config.Config, t *config.Target, outside map[string]bool) (*tree.Tree, *resolve.Want, problem.List) {
+	tr, bad := readTree(fsys, cfg, t)
+	facts := offline{outside: outside, own: map[asset.ID]bool{}}
+	for _, as := range tr.Assets {
+		facts.own[as.ID.Container()] = true
+	}
+	for _, as := range tr.Assets {
+		if t := kind.Of(as.ID.Kind); t.Parent != "" && !facts.own[asset.ID{Kind: t.Parent, Name: as.ID.Parent}] {
+			facts.Exists(asset.ID{Kind: t.Parent, Name: as.ID.Parent})
+		}
+	}
+	want, more := resolve.Resolve(ctx, resolve.Input{FS: fsys, Assets: tr.Assets, Scope: kind.Scope{Registry: t.Registry}, Facts: facts, Document: parseDocument})
+	bad.Append(more)
+	return tr, want, bad
 }
 
 // addFiles notes what each file was taken for: an asset, if any target takes

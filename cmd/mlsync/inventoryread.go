@@ -137,6 +137,7 @@ func (t *taking) column(ctx context.Context, target *config.Target, client *azur
 	f := t.flags.planFlags
 	s.searchIfLost(&f)
 	p := s.pass(func(reconcile.Event) {})
+	p.Review = nil // nothing is to be written
 	r := t.reading(s)
 	r.mu.Lock()
 	defer r.mu.Unlock()

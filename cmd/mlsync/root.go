@@ -57,7 +57,7 @@ func (a *app) commands() []*cobra.Command {
 		a.searchCommand(), a.inventoryCommand(),
 		a.adoptCommand(), a.disownCommand(), a.approveCommand(), a.abortCommand(), a.holdCommand(), a.releaseCommand(), a.stateCommand(), a.exportCommand(),
 		a.daemonCommand(),
-		a.checkCommand(), a.fmtCommand(), a.initCommand(), a.renderCommand(), a.schemaCommand(),
+		a.checkCommand(), a.fmtCommand(), a.policyCommand(), a.initCommand(), a.renderCommand(), a.schemaCommand(),
 		a.kindsCommand(), a.completionCommand(),
 		a.emulatorCommand(), a.demoCommand(),
 		a.versionCommand(),

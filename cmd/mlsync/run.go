@@ -69,8 +69,8 @@ func (a *app) runJobs(ctx context.Context, f planFlags, names []string) (err err
 			return err
 		}
 	}
-	if code := prep.Plan.ExitCode(false); code == exitProblems {
-		return exitWith(code)
+	if err := a.stopped(prep.Plan); err != nil {
+		return err
 	}
 	run, err := s.carryOut(ctx, p, prep, "run")
 	bar.done()

@@ -28,6 +28,7 @@ import (
 	"mlsync.dev/mlsync/internal/secret"
 	"mlsync.dev/mlsync/kind"
 	"mlsync.dev/mlsync/plan"
+	"mlsync.dev/mlsync/policy"
 	"mlsync.dev/mlsync/reconcile"
 	"mlsync.dev/mlsync/state"
 	"mlsync.dev/mlsync/tree"
@@ -424,6 +425,7 @@ func newPass(cfg *config.Config, t *config.Target, live *bridge.Workspace, ws *a
 		Log:       log,
 		Emit:      emit,
 		Siblings:  siblingsOf(cfg, t),
+		Review:    reviewOf(cfg, t),
 	}
 }
 
@@ -439,13 +441,19 @@ func ruleOf(cfg *config.Config, t *config.Target, id asset.ID, file string) plan
 	return out
 }
 
+// parseOptions say how much of one file is read.
+func parseOptions(cfg *config.Config) tree.ParseOptions {
+	return tree.ParseOptions{Limits: tree.Limits{Files: cfg.Limits.Files, Bytes: cfg.Limits.FileBytes}}
+}
+
 // treeOptions say how the tree of a target is read.
 func treeOptions(cfg *config.Config, t *config.Target) tree.Options {
 	o := tree.Options{
 		Include: t.Include, Exclude: t.Exclude, Overlays: t.Overlays, Vars: t.Vars,
 		Scope: scopeOf(t),
-		Parse: tree.ParseOptions{Limits: tree.Limits{Files: cfg.Limits.Files, Bytes: cfg.Limits.FileBytes}},
+		Parse: parseOptions(cfg),
 	}
+	o.Apart = append(o.Apart, policy.Folder)
 	for _, k := range t.Manage {
 		o.Manage = append(o.Manage, asset.Kind(k))
 	}

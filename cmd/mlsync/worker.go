@@ -13,6 +13,7 @@ import (
 	"mlsync.dev/mlsync/internal/bridge"
 	"mlsync.dev/mlsync/internal/config"
 	"mlsync.dev/mlsync/plan"
+	"mlsync.dev/mlsync/policy"
 	"mlsync.dev/mlsync/reconcile"
 	"mlsync.dev/mlsync/state"
 )
@@ -160,6 +161,13 @@ func (w *worker) do(ctx context.Context, k *reconcile.Work, j *journal, t *confi
 	if errors.Is(err, reconcile.ErrProblems) {
 		for _, b := range made.Problems.Errors() {
 			w.daemon.log.Error("problem", "target", w.name, "commit", k.Commit.Hash, "place", b.Pos.String(), "text", b.Text, "cure", b.Hint)
+		}
+	}
+	if made != nil {
+		for _, b := range made.Problems.Warnings() {
+			if b.Code == policy.Code {
+				w.daemon.log.Warn("policy", "target", w.name, "commit", k.Commit.Hash, "place", b.Pos.String(), "text", b.Text, "rule", b.Hint)
+			}
 		}
 	}
 	w.searched = w.searched || k.Search && err == nil && made.Complete()
