@@ -84,6 +84,9 @@ type Input struct {
 	Steps []plan.Step
 	// Releases are those of the tree.
 	Releases []*Release
+	// Pinned is the release that the target is at, as its pins say; "" if it
+	// is at none.
+	Pinned string
 }
 
 // The codes of problems: of the files of policies, of violations, and of

@@ -51,6 +51,7 @@ var variables = map[On][]variable{
 		{"source", types.NewMapType(types.StringType, types.DynType)},
 		{"release", types.StringType},
 		{"releases", types.NewListType(types.StringType)},
+		{"pinned", types.StringType},
 	},
 	OnAsset: {
 		{"kind", types.StringType},
@@ -63,6 +64,7 @@ var variables = map[On][]variable{
 		{"file", types.StringType},
 		{"release", types.StringType},
 		{"releases", types.NewListType(types.StringType)},
+		{"pinned", types.StringType},
 	},
 	OnRelease: {
 		{"name", types.StringType},

@@ -111,10 +111,10 @@ func (j *judge) asset(a *asset.Asset) matter {
 	}
 }
 
-// released adds which releases list an asset.
+// released adds which releases list an asset, and at which the target is.
 func (j *judge) released(id asset.ID, vars map[string]any) map[string]any {
 	names := append([]string{}, j.listed[id]...)
-	vars["releases"], vars["release"] = names, ""
+	vars["releases"], vars["release"], vars["pinned"] = names, "", j.in.Pinned
 	if len(names) > 0 {
 		vars["release"] = names[len(names)-1]
 	}

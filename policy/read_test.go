@@ -29,7 +29,7 @@ func TestMistakes(t *testing.T) {
 		"a number":      {rule("name: a", "on: asset", "assert: 1"), "policies/a.yml:4:13: want a text, not \"1\" (put it in quotes)"},
 		"a constant":    {rule("name: a", "on: asset", "assert: yes"), "policies/a.yml:4:13: assert: True alone is no condition (write an expression over the variables)"},
 		"a variable":    {rule("name: a", "on: asset", "assert: bdoy.x == 1"), "policies/a.yml:4:13: assert: there is no variable or function \"bdoy\" (did you mean \"body\"?)"},
-		"not of assets": {rule("name: a", "on: asset", "assert: action == ''"), "policies/a.yml:4:13: assert: there is no variable or function \"action\" (known here: kind, name, parent, version, target, body, tags, file, release, releases)"},
+		"not of assets": {rule("name: a", "on: asset", "assert: action == ''"), "policies/a.yml:4:13: assert: there is no variable or function \"action\" (known here: kind, name, parent, version, target, body, tags, file, release, releases, pinned)"},
 		"a type":        {rule("name: a", "on: asset", "assert: name == 3"), "policies/a.yml:4:18: assert: found no matching overload for '_==_' applied to '(string, int)'"},
 		"no condition":  {rule("name: a", "on: asset", "when: name", "assert: 1 > 2"), "policies/a.yml:4:11: when: the expression gives string, not true or false"},
 		"syntax":        {rule("name: a", "on: asset", "assert: name ="), "policies/a.yml:4:18: assert: syntax error: token recognition error at: '='"},

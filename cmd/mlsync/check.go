@@ -142,7 +142,7 @@ func checkTargets(ctx context.Context, fsys fs.FS, cfg *config.Config, targets [
 		}
 		tr, _, bad := readOffline(ctx, fsys, cfg, t, out.outside)
 		bad.Append(rules.bad)
-		bad.Append(rules.judge(t.Name, tr.Assets, nil).Problems)
+		bad.Append(rules.judge(t, tr.Assets, nil).Problems)
 		found.add(t.Name, bad)
 		out.addFiles(tr, seen)
 	}

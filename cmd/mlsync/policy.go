@@ -120,7 +120,7 @@ func (a *app) testPolicies(ctx context.Context, names []string) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		report := rules.judge(t.Name, tr.Assets, created(want))
+		report := rules.judge(t, tr.Assets, created(want))
 		out.add(t.Name, report.Counts)
 		found.add(t.Name, slices.Concat(rules.bad, bad.Errors(), report.Problems))
 	}

@@ -54,6 +54,7 @@ func (a *app) openSide(ctx context.Context, f targetFlags, name string) (*side, 
 // error.
 func (x *side) plan() error {
 	p := x.pass(func(reconcile.Event) {})
+	p.Review = nil // the policies are asked about the tree as it will be
 	c := x.commit(x.ctx)
 	c.FS = x.fsys
 	prep, err := p.Prepare(x.ctx, c, plan.Options{Full: true}, reconcile.Trigger{Name: "promote"})

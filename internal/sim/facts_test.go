@@ -56,7 +56,7 @@ type passFacts struct {
 	seen  map[string]bool   // assets that were read
 	owner map[string]string // who owned them when they were read last
 	raced map[string]bool   // assets that the user changed after they were read
-	gone  map[string]bool   // assets that this pass takes away
+	gone  map[string]bool   // assets that its run takes away
 	// undisturbed says that nobody else has changed anything since.
 	undisturbed bool
 }
@@ -160,6 +160,7 @@ func (f *facts) learnJournal(r *record) {
 	case "begin":
 		f.gen = r.gen
 		f.pass(r.p).begun = true
+		f.pass(r.p).gone = map[string]bool{} // the guard counts by plan
 		if c := f.pass(r.p).commit; c != nil {
 			f.pub = max(f.pub, c.pub)
 		}
