@@ -186,17 +186,32 @@ func (m *maker) keepReferenced() {
 			if !s.removes() {
 				continue
 			}
-			for _, user := range users[s.Key.ID] {
-				if u := m.steps[Key{ID: user}]; u != nil && u.removes() {
-					continue
-				}
+			if why := m.keeper(s, users[s.Key.ID]); why != "" {
 				s.Action, s.Code, s.Needs = NoOp, Referenced, ""
-				s.Why += " and kept: " + user.String() + " refers to it"
+				s.Why += " and kept: " + why
 				changed = true
-				break
 			}
 		}
 	}
+}
+
+// keeper says why an asset that is to be removed has to stay; "" if nothing
+// keeps it.
+func (m *maker) keeper(s *Step, users []asset.ID) string {
+	for _, user := range users {
+		if u := m.steps[Key{ID: user}]; u == nil || !u.removes() {
+			return user.String() + " refers to it"
+		}
+	}
+	if s.Action != Archive || !kind.Of(s.Key.ID.Kind).StampsFixed {
+		return ""
+	}
+	for _, o := range m.all() {
+		if o.Code.Kept() && o.Key.ID.Container() == s.Key.ID.Container() {
+			return o.Key.String() + " stays, and the service archives only all versions"
+		}
+	}
+	return ""
 }
 
 // removes reports whether the step takes its asset out of the workspace.

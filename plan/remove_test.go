@@ -53,6 +53,15 @@ func TestRemovals(t *testing.T) {
 			w.want("job/j#command", `'inputs':{'x':{'type':'uri_file','path':'azureml:d:1'}}`)
 			w.in.Live.Assets.Add(w.asset("job/j#command", ``))
 		}, "data/d:1 noop(referenced)\njob/j noop"},
+		{"versions of an environment of which one is used", func(w *world) {
+			w.in.Live.Assets.Remove(mustID(dat))
+			delete(w.in.Owned, mustID(dat))
+			for _, v := range []string{"1", "2"} {
+				w.owned("environment/e:"+v, `'image':'a'`, `'image':'a'`)
+			}
+			w.live("online-endpoint/end#managed", ``)
+			w.live("online-deployment/end/blue#managed", `'environment':'azureml:e:1'`)
+		}, "environment/e:1 noop(referenced)\nenvironment/e:2 noop(referenced)"},
 		{
 			"a later version in the same file", func(w *world) {
 				w.want("data/d:2", `'path':'p'`).Pos.File = "d.yml"

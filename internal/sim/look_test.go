@@ -36,6 +36,19 @@ func (w *world) usedBy(path string) string {
 	if w.undecided(path) {
 		return path
 	}
+	if name, ok := strings.CutPrefix(path, "environments/"); ok { // archived with all versions of its name
+		name, _, _ = strings.Cut(name, "/")
+		for _, k := range slices.Sorted(maps.Keys(w.facts.made)) {
+			if k != path && strings.HasPrefix(k, "environments/"+name+"/versions/") && w.named(k) != "" {
+				return k
+			}
+		}
+	}
+	return w.named(path)
+}
+
+// named is a live asset of ours that holds the id of the one of the path.
+func (w *world) named(path string) string {
 	full := strings.ToLower(scope.WorkspaceID() + "/" + path)
 	for _, k := range slices.Sorted(maps.Keys(w.facts.made)) {
 		if k == path || strings.HasPrefix(k, path+"/") {
