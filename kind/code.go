@@ -1,6 +1,10 @@
 package kind
 
-import "mlsync.dev/mlsync/asset"
+import (
+	"strings"
+
+	"mlsync.dev/mlsync/asset"
+)
 
 // code assets are never written: mlsync makes them of the folders that other
 // assets name. They are found by the hash of their content.
@@ -43,4 +47,11 @@ func NewCode(name, hash, base string, folder bool) *asset.Asset {
 		body.Set("is_file", asset.NewBool(true))
 	}
 	return &asset.Asset{ID: asset.ID{Kind: code.Kind, Name: name, Version: "1"}, Anonymous: true, Body: body}
+}
+
+// CodeName is the name of the code asset of content with the given hash: the
+// first half of the hash, written as a UUID. The service finds code by hash
+// under any name, so the name only has to be the same every time.
+func CodeName(hash string) string {
+	return strings.Join([]string{hash[:8], hash[8:12], hash[12:16], hash[16:20], hash[20:32]}, "-")
 }

@@ -77,7 +77,7 @@ var commandComponent = func() *Variant {
 		Field{YAML: "environment", REST: spec + "environment", As: Ref{To: "environment", Inline: true, File: true, Prefix: true}, Required: true, Change: NewVersion, Doc: "What the command runs in."},
 		Field{YAML: "distribution", REST: spec + "distribution", As: laxPick(spelled(distribution).(Pick)), Change: NewVersion, Doc: "How the processes are spread over the machines."},
 		Field{YAML: "resources", REST: spec + "resources", As: specResources, Change: NewVersion, Doc: "The machines."},
-		Field{YAML: "queue_settings", REST: spec + "queue_settings", As: specQueue, Change: NewVersion, Doc: "How a run is queued on serverless compute."},
+		Field{YAML: "queue_settings", REST: spec + "queue_settings", As: specQueue, Change: NewVersion, Stays: true, Doc: "How a run is queued on serverless compute."},
 		Field{YAML: "environment_variables", As: Any{}, Change: Once, Doc: "Read and not sent: a step may have some."},
 	)
 	v.Doc = "A command, with the environment that it runs in."
@@ -121,13 +121,13 @@ var specQueue = spelled(Object{Fields: queueSettings.Fields})
 // specResources are sent as they are written. What the reference client does
 // not know it leaves out, the properties too.
 var specResources = Object{Lax: true, Fields: []Field{
-	{YAML: "instance_count", REST: "instance_count", As: Int{}, Change: NewVersion, Service: asset.NewInt(1), Doc: "How many machines."},
-	{YAML: "instance_type", REST: "instance_type", As: Fold{}, Change: NewVersion, Doc: "The size of the machines."},
+	{YAML: "instance_count", REST: "instance_count", As: Int{}, Change: NewVersion, Service: asset.NewInt(1), Stays: true, Doc: "How many machines."},
+	{YAML: "instance_type", REST: "instance_type", As: Fold{}, Change: NewVersion, Stays: true, Doc: "The size of the machines."},
 	{YAML: "properties", As: Map{Of: Any{}}, Change: Once, Doc: "Read and not sent: a step may have some."},
 	{YAML: "shm_size", REST: "shm_size", As: Str{}, Change: NewVersion, Doc: "The shared memory of the container, such as 4g."},
 	{YAML: "docker_args", REST: "docker_args", As: dockerArgs, Change: NewVersion, Doc: "Arguments of docker run: one text or a list."},
-	{YAML: "locations", REST: "locations", As: List{Of: Str{}}, Change: NewVersion, Doc: "Regions that a run may go to."},
-	{YAML: "max_instance_count", REST: "max_instance_count", As: Int{}, Change: NewVersion, Doc: "Up to how many machines, for elastic runs."},
+	{YAML: "locations", REST: "locations", As: List{Of: Str{}}, Change: NewVersion, Stays: true, Doc: "Regions that a run may go to."},
+	{YAML: "max_instance_count", REST: "max_instance_count", As: Int{}, Change: NewVersion, Stays: true, Doc: "Up to how many machines, for elastic runs."},
 }}
 
 // tellCommandComponent knows a command component by its keys: a job has

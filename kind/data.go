@@ -30,11 +30,11 @@ var dataFields = []Field{
 		YAML: "path", REST: "properties.dataUri", As: storePath(false), Required: true, Change: NewVersion,
 		Doc: "A file or folder of the repository, which is uploaded, or an address. The service answers with the long form of datastore URIs and a slash after folders.",
 	},
-	{YAML: "datastore", As: Ref{To: "datastore", Bare: true}, Change: Once, Doc: "The datastore that local data is uploaded to; workspaceblobstore if not given."},
+	{YAML: "datastore", As: Ref{To: "datastore", Bare: true}, Change: Once, Stays: true, Doc: "The datastore that local data is uploaded to; workspaceblobstore if not given."},
 	{YAML: "auto_delete_setting", REST: "properties.autoDeleteSetting", As: Obj(
 		Field{YAML: "condition", REST: "condition", As: Words("created_greater_than", "createdGreaterThan", "last_accessed_greater_than", "lastAccessedGreaterThan"), Doc: "What the age is counted from."},
 		Field{YAML: "value", REST: "value", As: Text{}, Doc: "The age, such as 30d."},
-	), Doc: "When the service deletes the data (preview)."},
+	), Stays: true, Doc: "When the service deletes the data (preview)."},
 	{YAML: "referenced_uris", As: List{Of: Str{}}, ReadOnly: true, Doc: "The paths that the file MLTable names. mlsync reads them from that file."},
 	{YAML: "id", As: Str{}, ReadOnly: true, Doc: "Set by the service."},
 	{YAML: "creation_context", As: Any{}, ReadOnly: true, Doc: "Set by the service."},

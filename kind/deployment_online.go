@@ -39,10 +39,10 @@ var onlineDeployment = &Table{
 			ToREST:   onlineDeploymentToREST,
 			FromREST: func(_ *Decoder, _, v *asset.Value) { dropEntry(v, privateConnection, "properties") },
 			Fields: []Field{
-				{YAML: "instance_type", REST: "properties.instanceType", As: Fold{}, Required: true, Change: Replace, Doc: "The size of the machines."},
-				{YAML: "scale_settings", REST: "properties.scaleSettings", As: byType("scale settings: default", "scaleType", map[string]Type{"default": defaultScale}), Doc: "default only: managed deployments are scaled by Azure Monitor."},
-				{YAML: "egress_public_network_access", REST: "properties.egressPublicNetworkAccess", As: Words("enabled", "Enabled", "disabled", "Disabled"), Change: Replace, Service: asset.NewString("enabled"), Doc: "Whether the machines can reach the internet."},
-				{YAML: "private_network_connection", REST: "properties.properties." + privateConnection, As: Words("true", "True", "false", "False"), Change: Replace, Doc: "An older form of egress_public_network_access."},
+				{YAML: "instance_type", REST: "properties.instanceType", As: Fold{}, Required: true, Change: Replace, Stays: true, Doc: "The size of the machines."},
+				{YAML: "scale_settings", REST: "properties.scaleSettings", As: byType("scale settings: default", "scaleType", map[string]Type{"default": defaultScale}), Stays: true, Doc: "default only: managed deployments are scaled by Azure Monitor."},
+				{YAML: "egress_public_network_access", REST: "properties.egressPublicNetworkAccess", As: Words("enabled", "Enabled", "disabled", "Disabled"), Change: Replace, Service: asset.NewString("enabled"), Stays: true, Doc: "Whether the machines can reach the internet."},
+				{YAML: "private_network_connection", REST: "properties.properties." + privateConnection, As: Words("true", "True", "false", "False"), Change: Replace, Stays: true, Doc: "An older form of egress_public_network_access."},
 			},
 		},
 		{
@@ -56,12 +56,12 @@ var onlineDeployment = &Table{
 			Inspect: inspectScript,
 			ToREST:  onlineDeploymentToREST,
 			Fields: []Field{
-				{YAML: "instance_type", REST: "properties.instanceType", As: Fold{}, Change: Replace, Doc: "An instance type of the cluster."},
-				{YAML: "scale_settings", REST: "properties.scaleSettings", As: kubernetesScale, Doc: "default, or target_utilization."},
+				{YAML: "instance_type", REST: "properties.instanceType", As: Fold{}, Change: Replace, Stays: true, Doc: "An instance type of the cluster."},
+				{YAML: "scale_settings", REST: "properties.scaleSettings", As: kubernetesScale, Stays: true, Doc: "default, or target_utilization."},
 				{YAML: "resources", REST: "properties.containerResourceRequirements", As: Obj(
 					Field{YAML: "requests", REST: "containerResourceRequests", As: containerResources, Doc: "What a container is given."},
 					Field{YAML: "limits", REST: "containerResourceLimits", As: containerResources, Doc: "What a container may use."},
-				), Doc: "The resources of a container."},
+				), Stays: true, Doc: "The resources of a container."},
 			},
 		},
 	},
@@ -74,7 +74,7 @@ var onlineDeployment = &Table{
 		{YAML: "code_configuration", REST: "properties.codeConfiguration", As: codeConfiguration, Doc: "The code that answers requests."},
 		{YAML: "environment", REST: "properties.environmentId", As: Ref{To: "environment", Inline: true, File: true, Named: true}, Doc: "What the code runs in."},
 		{YAML: "environment_variables", REST: "properties.environmentVariables", As: Map{Of: Text{}}, Doc: "Variables of the process, sent as texts."},
-		{YAML: "instance_count", REST: "sku.capacity", As: Int{}, Doc: "How many machines."},
+		{YAML: "instance_count", REST: "sku.capacity", As: Int{}, Stays: true, Doc: "How many machines."},
 		{YAML: "app_insights_enabled", REST: "properties.appInsightsEnabled", As: Bool{}, Send: asset.NewBool(false), Doc: "Send logs to Application Insights."},
 		{YAML: "request_settings", REST: "properties.requestSettings", As: Obj(
 			Field{YAML: "request_timeout_ms", REST: "requestTimeout", As: Duration{Millis: true}, Service: asset.NewInt(5000), Doc: "Milliseconds for one request."},
@@ -164,8 +164,8 @@ var dataCollector = Object{
 	Fields: []Field{
 		{YAML: "collections", REST: "collections", As: Map{Of: Obj(
 			Field{YAML: "enabled", REST: "dataCollectionMode", As: quotedWord{Words("true", "Enabled", "false", "Disabled")}, Required: true, Doc: "Whether it is kept: \"true\" or \"false\", in quotes."},
-			Field{YAML: "data", REST: "dataId", As: collected, Doc: "The data asset that stands for what is kept; one that is named after the deployment if not given."},
-			Field{YAML: "client_id", REST: "clientId", As: Str{}, Doc: "The managed identity that writes it."},
+			Field{YAML: "data", REST: "dataId", As: collected, Stays: true, Doc: "The data asset that stands for what is kept; one that is named after the deployment if not given."},
+			Field{YAML: "client_id", REST: "clientId", As: Str{}, Stays: true, Doc: "The managed identity that writes it."},
 		)}, Required: true, Doc: "What is kept, by name."},
 		{YAML: "rolling_rate", REST: "rollingRate", As: Words("year", "Year", "month", "Month", "day", "Day", "hour", "Hour", "minute", "Minute"), Doc: "How often a new file is begun."},
 		{YAML: "sampling_rate", As: Num{}, Doc: "The part of the requests that is kept, 0 to 1."},

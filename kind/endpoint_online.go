@@ -37,7 +37,7 @@ var onlineEndpoint = &Table{
 			Check:    checkOnlineEndpoint,
 			FromREST: onlineEndpointFromREST,
 			Fields: []Field{
-				{YAML: "public_network_access", REST: "properties.publicNetworkAccess", As: Words("enabled", "Enabled", "disabled", "Disabled"), Service: asset.NewString("enabled"), Doc: "Whether the address can be reached from the internet."},
+				{YAML: "public_network_access", REST: "properties.publicNetworkAccess", As: Words("enabled", "Enabled", "disabled", "Disabled"), Service: asset.NewString("enabled"), Stays: true, Doc: "Whether the address can be reached from the internet."},
 			},
 		},
 		{
@@ -49,7 +49,7 @@ var onlineEndpoint = &Table{
 			Check:    checkOnlineEndpoint,
 			FromREST: onlineEndpointFromREST,
 			Fields: []Field{
-				{YAML: "compute", REST: "properties.compute", As: Ref{To: "compute"}, Required: true, Change: Replace, Doc: "The cluster."},
+				{YAML: "compute", REST: "properties.compute", As: Ref{To: "compute"}, Required: true, Change: Replace, Stays: true, Doc: "The cluster."},
 			},
 		},
 	},
@@ -57,11 +57,11 @@ var onlineEndpoint = &Table{
 		{YAML: "description", REST: "properties.description", As: Str{}, Doc: "What it is for."},
 		{YAML: "tags", REST: "tags", As: Tags, Doc: "Tags of the endpoint."},
 		{YAML: "properties", REST: "properties.properties", As: Tags, Change: Append, Doc: "Properties may be added, not changed or removed."},
-		{YAML: "auth_mode", REST: "properties.authMode", As: Words("key", "Key", "aml_token", "AMLToken", "aad_token", "AADToken"), Send: asset.NewString("key"), Doc: "How callers show who they are."},
-		{YAML: "identity", REST: "identity", As: assignedIdentity, Send: asset.NewMap().Set("type", asset.NewString("system_assigned")), Doc: "Who the endpoint acts as."},
+		{YAML: "auth_mode", REST: "properties.authMode", As: Words("key", "Key", "aml_token", "AMLToken", "aad_token", "AADToken"), Send: asset.NewString("key"), Stays: true, Doc: "How callers show who they are."},
+		{YAML: "identity", REST: "identity", As: assignedIdentity, Send: asset.NewMap().Set("type", asset.NewString("system_assigned")), Stays: true, Doc: "Who the endpoint acts as."},
 		{YAML: "location", As: Str{}, ReadOnly: true, Doc: "That of the workspace; the reference client sends no other."},
-		{YAML: "traffic", REST: "properties.traffic", As: Map{Of: Int{}}, Late: true, Doc: "The percentage of the requests that each deployment answers: 100 in all, or 0. A deployment that is not named gets none."},
-		{YAML: "mirror_traffic", REST: "properties.mirrorTraffic", As: Map{Of: Int{}}, Late: true, Doc: "The percentage of the requests, at most 50, that one deployment without traffic gets copies of."},
+		{YAML: "traffic", REST: "properties.traffic", As: Map{Of: Int{}}, Late: true, Stays: true, Doc: "The percentage of the requests that each deployment answers: 100 in all, or 0. A deployment that is not named gets none."},
+		{YAML: "mirror_traffic", REST: "properties.mirrorTraffic", As: Map{Of: Int{}}, Late: true, Stays: true, Doc: "The percentage of the requests, at most 50, that one deployment without traffic gets copies of."},
 		{YAML: "id", As: Str{}, ReadOnly: true, Doc: "Set by Azure."},
 		{YAML: "kind", As: Str{}, ReadOnly: true, Doc: "Set by Azure."},
 		{YAML: "provisioning_state", As: Str{}, ReadOnly: true, Doc: "Set by Azure."},

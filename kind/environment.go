@@ -62,7 +62,7 @@ var environmentFields = []Field{
 		Field{YAML: "scoring_route", REST: "scoringRoute", As: route, Required: true, Doc: "Takes the requests."},
 	), Doc: "The routes of a custom inference container."},
 	{YAML: "os_type", REST: "properties.osType", As: Words("linux", "linux", "windows", "windows"), Change: NewVersion, Service: asset.NewString("linux"), Doc: "The operating system."},
-	{YAML: "datastore", As: Ref{To: "datastore", Bare: true}, Change: Once, Doc: "The datastore that the build context is uploaded to; workspaceblobstore if not given."},
+	{YAML: "datastore", As: Ref{To: "datastore", Bare: true}, Change: Once, Stays: true, Doc: "The datastore that the build context is uploaded to; workspaceblobstore if not given."},
 	{YAML: "auto_delete_setting", As: Any{}, Change: Once, Doc: "Read and not sent, as the reference client does."},
 	{YAML: "id", As: Str{}, ReadOnly: true, Doc: "Set by the service."},
 	{YAML: "creation_context", As: Any{}, ReadOnly: true, Doc: "Set by the service."},

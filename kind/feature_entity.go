@@ -24,7 +24,7 @@ var featureStoreEntity = &Table{
 		{YAML: "tags", REST: "properties.tags", As: textTags, Send: asset.NewMap(), Doc: "Free labels."},
 		{YAML: "properties", REST: "properties.properties", As: textTags, Send: asset.NewMap(), Change: Append, Doc: "Marks for programs. The service lets them be added, not changed or removed."},
 		{YAML: "index_columns", REST: "properties.indexColumns", As: List{Of: indexColumn}, Required: true, Change: NewVersion, Doc: "The columns by which the rows of feature sets are found."},
-		{YAML: "stage", REST: "properties.stage", As: featureStage, Send: asset.NewString("Development"), Service: asset.NewString("Development"), Doc: "How far it has come."},
+		{YAML: "stage", REST: "properties.stage", As: featureStage, Send: asset.NewString("Development"), Service: asset.NewString("Development"), Stays: true, Doc: "How far it has come."},
 		{YAML: "latest_version", As: Str{}, ReadOnly: true, Doc: "Set by the service."},
 	},
 }

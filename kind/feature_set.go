@@ -27,8 +27,8 @@ var featureSet = &Table{
 		{YAML: "specification", REST: "properties.specification", Required: true, As: Obj(
 			Field{YAML: "path", REST: "path", As: featureSpecPath, Required: true, Change: NewVersion, Doc: "A folder with a file FeatureSetSpec.yaml, which is uploaded, or an address. The file is sent as properties, too, if the folder is local."},
 		), Doc: "Where the features are defined."},
-		{YAML: "stage", REST: "properties.stage", As: featureStage, Send: asset.NewString("Development"), Service: asset.NewString("Development"), Doc: "How far it has come."},
-		{YAML: "materialization_settings", REST: "properties.materializationSettings", As: materialization, Doc: "When and on what features are computed and stored."},
+		{YAML: "stage", REST: "properties.stage", As: featureStage, Send: asset.NewString("Development"), Service: asset.NewString("Development"), Stays: true, Doc: "How far it has come."},
+		{YAML: "materialization_settings", REST: "properties.materializationSettings", As: materialization, Stays: true, Doc: "When and on what features are computed and stored."},
 		{YAML: "latest_version", As: Str{}, ReadOnly: true, Doc: "Set by the service."},
 	},
 }

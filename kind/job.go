@@ -51,10 +51,10 @@ func (strictText) Decode(d *Decoder, v *asset.Value) *asset.Value { return Text{
 // Rows that several forms of a job have.
 var (
 	jobProperties    = Field{YAML: "properties", REST: "properties.properties", As: jobTags, Change: Append, Doc: "Properties may be added, not changed or removed."}
-	jobCompute       = Field{YAML: "compute", REST: "properties.computeId", As: Ref{To: "compute", Bare: true, Keep: []string{"local", "serverless"}}, Change: Once, Doc: "Where it runs; serverless if not given."}
-	jobIdentityRow   = Field{YAML: "identity", REST: "properties.identity", As: jobIdentity, Change: Once, Doc: "Who the run acts as."}
-	jobServicesRow   = Field{YAML: "services", REST: "properties.services", As: jobServices, Change: Once, Doc: "Ways into the running job."}
-	jobQueue         = Field{YAML: "queue_settings", REST: "properties.queueSettings", As: queueSettings, Change: Once, Doc: "How the run is queued on serverless compute."}
+	jobCompute       = Field{YAML: "compute", REST: "properties.computeId", As: Ref{To: "compute", Bare: true, Keep: []string{"local", "serverless"}}, Change: Once, Stays: true, Doc: "Where it runs; serverless if not given."}
+	jobIdentityRow   = Field{YAML: "identity", REST: "properties.identity", As: jobIdentity, Change: Once, Stays: true, Doc: "Who the run acts as."}
+	jobServicesRow   = Field{YAML: "services", REST: "properties.services", As: jobServices, Change: Once, Stays: true, Doc: "Ways into the running job."}
+	jobQueue         = Field{YAML: "queue_settings", REST: "properties.queueSettings", As: queueSettings, Change: Once, Stays: true, Doc: "How the run is queued on serverless compute."}
 	jobInputsRow     = Field{YAML: "inputs", REST: "properties.inputs", As: jobInputs, Change: Once, Doc: "What the run reads; literals are sent as texts."}
 	jobOutputsRow    = Field{YAML: "outputs", REST: "properties.outputs", As: jobOutputs, Change: Once, Doc: "What the run writes."}
 	folderOutputRow  = Field{YAML: "outputs", REST: "properties.outputs", As: folderOutputs, Change: Once, Doc: "What the run writes."}
@@ -199,13 +199,13 @@ var queueSettings = Object{
 var jobResources = Object{
 	After: func(_ *Checker, v *asset.Value) { superComputer(v) },
 	Fields: []Field{
-		{YAML: "instance_count", REST: "instanceCount", As: Int{}, Change: Once, Service: asset.NewInt(1), Doc: "How many machines."},
-		{YAML: "instance_type", REST: "instanceType", As: Fold{}, Change: Once, Doc: "The size of the machines."},
+		{YAML: "instance_count", REST: "instanceCount", As: Int{}, Change: Once, Service: asset.NewInt(1), Stays: true, Doc: "How many machines."},
+		{YAML: "instance_type", REST: "instanceType", As: Fold{}, Change: Once, Stays: true, Doc: "The size of the machines."},
 		{YAML: "properties", REST: "properties", As: Map{Of: Any{}}, Change: Once, Doc: "Further properties, as the compute wants them."},
 		{YAML: "shm_size", REST: "shmSize", As: Str{}, Change: Once, Service: asset.NewString("2g"), Doc: "The shared memory of the container, such as 4g."},
 		{YAML: "docker_args", REST: "dockerArgs", As: dockerArgs, Change: Once, Doc: "Arguments of docker run: one text or a list."},
-		{YAML: "locations", REST: "locations", As: List{Of: Str{}}, Change: Once, Doc: "Regions that the run may go to."},
-		{YAML: "max_instance_count", REST: "maxInstanceCount", As: Int{}, Change: Once, Doc: "Up to how many machines, for elastic runs."},
+		{YAML: "locations", REST: "locations", As: List{Of: Str{}}, Change: Once, Stays: true, Doc: "Regions that the run may go to."},
+		{YAML: "max_instance_count", REST: "maxInstanceCount", As: Int{}, Change: Once, Stays: true, Doc: "Up to how many machines, for elastic runs."},
 	},
 	ToREST: func(_ *Encoder, _, rest *asset.Value) {
 		if args := rest.Get("dockerArgs"); args.Type() == asset.List {

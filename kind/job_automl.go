@@ -126,7 +126,7 @@ func tableInput(path Local) Object {
 			{YAML: "type", As: sameWords("mltable"), Change: Once, Doc: "mltable."},
 			{YAML: "path", REST: "uri", As: path, Required: true, Change: Once, Doc: "An address, a data asset, or a folder of the repository with a file MLTable, which is uploaded."},
 			{YAML: "mode", As: tableModes, Change: Once, Doc: "Taken and not sent, as the reference client does."},
-			{YAML: "datastore", As: Ref{To: "datastore", Bare: true}, Change: Once, Doc: "The datastore that a path of the repository is uploaded to; workspaceblobstore if not given."},
+			{YAML: "datastore", As: Ref{To: "datastore", Bare: true}, Change: Once, Stays: true, Doc: "The datastore that a path of the repository is uploaded to; workspaceblobstore if not given."},
 		},
 		ToREST: func(_ *Encoder, _, rest *asset.Value) { rest.Set("jobInputType", asset.NewString("mltable")) },
 		FromREST: func(_ *Decoder, _, v *asset.Value) {

@@ -38,8 +38,8 @@ var distillationJob = &Variant{
 		{YAML: "prompt_settings", As: Obj(promptSettings...), Change: Once, Doc: "How the large model is told to answer."},
 		{YAML: "hyperparameters", REST: tuningDetails + "hyperParameters", As: tuningTexts, Change: Once, Doc: "Texts by name."},
 		{YAML: "resources", As: Obj(
-			Field{YAML: "instance_type", As: Fold{}, Change: Once, Doc: "The size of the machine that asks."},
-			Field{YAML: "instance_count", As: Int{}, Change: Once, Doc: "Taken and not sent, as the reference client does."},
+			Field{YAML: "instance_type", As: Fold{}, Change: Once, Stays: true, Doc: "The size of the machine that asks."},
+			Field{YAML: "instance_count", As: Int{}, Change: Once, Stays: true, Doc: "Taken and not sent, as the reference client does."},
 			Field{YAML: "properties", As: Map{Of: Any{}}, Change: Once, Doc: "Taken and not sent, as the reference client does."},
 		), Change: Once, Doc: "The machine that asks the large model."},
 	},

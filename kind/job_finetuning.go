@@ -19,7 +19,7 @@ var finetuningJob = &Variant{
 	FromREST: jobFromREST,
 	Fields: []Field{
 		jobProperties,
-		{YAML: "compute", REST: "properties.computeId", As: Ref{To: "compute", Bare: true, NameOnly: true}, Change: Once, Doc: "Where it runs, for models of your own."},
+		{YAML: "compute", REST: "properties.computeId", As: Ref{To: "compute", Bare: true, NameOnly: true}, Change: Once, Stays: true, Doc: "Where it runs, for models of your own."},
 		unsentServices,
 		jobOutputsRow, jobQueue,
 		{YAML: "task", REST: tuningDetails + "taskType", As: tuningTasks, Required: true, Change: Once, Doc: "What the model is tuned for."},
@@ -29,7 +29,7 @@ var finetuningJob = &Variant{
 		{YAML: "validation_data", REST: tuningDetails + "validationData", As: tuningData, Change: Once, Doc: "What it is checked with."},
 		{YAML: "hyperparameters", REST: tuningDetails + "hyperParameters", As: hyperparameters, Change: Once, Doc: "Texts by name; for azure_open_ai the numbers n_epochs, learning_rate_multiplier and batch_size."},
 		{YAML: "resources", REST: "properties.resources", As: Obj(
-			Field{YAML: "instance_types", REST: "instanceTypes", As: List{Of: Str{}}, Required: true, Change: Once, Doc: "Sizes of machines, of which the service takes one."},
+			Field{YAML: "instance_types", REST: "instanceTypes", As: List{Of: Str{}}, Required: true, Change: Once, Stays: true, Doc: "Sizes of machines, of which the service takes one."},
 		), Change: Once, Doc: "The machines, for models of your own."},
 	},
 }

@@ -67,7 +67,7 @@ func inputObject(path Local) Object {
 		{YAML: "path", REST: "uri", As: path, Required: true, Change: Once, Doc: "An address, a data or model asset, or a path of the repository, which is uploaded."},
 		{YAML: "mode", REST: "mode", As: inputModes, Change: Once, Doc: "How the job sees it; eval_mount and eval_download are for mltable only."},
 		{YAML: "path_on_compute", REST: "pathOnCompute", As: Str{}, Change: Once, Doc: "Where the job sees it."},
-		{YAML: "datastore", As: Ref{To: "datastore", Bare: true}, Change: Once, Doc: "The datastore that a path of the repository is uploaded to; workspaceblobstore if not given."},
+		{YAML: "datastore", As: Ref{To: "datastore", Bare: true}, Change: Once, Stays: true, Doc: "The datastore that a path of the repository is uploaded to; workspaceblobstore if not given."},
 	}}
 }
 

@@ -34,8 +34,8 @@ func tellPipeline(doc *asset.Value) bool {
 
 // pipelineSettings are sent as they are written, with unknown members.
 var pipelineSettings = Object{Open: true, Fields: []Field{
-	{YAML: "default_compute", REST: "default_compute", As: Ref{To: "compute", Keep: []string{"serverless"}}, Change: Once, Doc: "Where steps run that name no compute; serverless if not given."},
-	{YAML: "default_datastore", REST: "default_datastore", As: Ref{To: "datastore"}, Change: Once, Doc: "Where the outputs of steps are kept."},
+	{YAML: "default_compute", REST: "default_compute", As: Ref{To: "compute", Keep: []string{"serverless"}}, Change: Once, Stays: true, Doc: "Where steps run that name no compute; serverless if not given."},
+	{YAML: "default_datastore", REST: "default_datastore", As: Ref{To: "datastore"}, Change: Once, Stays: true, Doc: "Where the outputs of steps are kept."},
 	{YAML: "continue_on_step_failure", REST: "continue_on_step_failure", As: Bool{}, Change: Once, Doc: "Other steps go on when one failed."},
 	{YAML: "force_rerun", REST: "force_rerun", As: Bool{}, Change: Once, Doc: "No result of an earlier run is used again."},
 }}

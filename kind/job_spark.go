@@ -23,8 +23,8 @@ var sparkJob = &Variant{
 	FromREST: sparkFromREST,
 	Fields: slices.Concat([]Field{
 		unsentProperties,
-		{YAML: "compute", REST: "properties.computeId", As: Ref{To: "compute", Bare: true, Keep: []string{"local"}}, Change: Once, Doc: "The attached Synapse pool that it runs on; not together with resources."},
-		{YAML: "identity", REST: "properties.identity", As: jobIdentity, Change: Once, Doc: "Who the run acts as; the managed identity of compute, or the user with resources, if not given."},
+		{YAML: "compute", REST: "properties.computeId", As: Ref{To: "compute", Bare: true, Keep: []string{"local"}}, Change: Once, Stays: true, Doc: "The attached Synapse pool that it runs on; not together with resources."},
+		{YAML: "identity", REST: "properties.identity", As: jobIdentity, Change: Once, Stays: true, Doc: "Who the run acts as; the managed identity of compute, or the user with resources, if not given."},
 		unsentServices,
 		jobInputsRow, jobOutputsRow,
 	}, sparkProgram("properties."), []Field{
@@ -72,7 +72,7 @@ var sparkJobEntry = Object{
 var sparkSizes = []string{"standard_e4s_v3", "standard_e8s_v3", "standard_e16s_v3", "standard_e32s_v3", "standard_e64s_v3"}
 
 var sparkResources = Obj(
-	Field{YAML: "instance_type", REST: "instanceType", As: sparkSize{}, Required: true, Change: Once, Doc: "The size of the machines."},
+	Field{YAML: "instance_type", REST: "instanceType", As: sparkSize{}, Required: true, Change: Once, Stays: true, Doc: "The size of the machines."},
 	Field{YAML: "runtime_version", REST: "runtimeVersion", As: sparkVersion{}, Required: true, Change: Once, Doc: "The version of Spark, such as \"3.4\"."},
 )
 

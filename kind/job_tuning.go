@@ -47,7 +47,7 @@ func tuningInput(path Local) Object {
 			{YAML: "type", As: tuningTypes, Change: Once, Doc: "uri_folder if not given; not sent."},
 			{YAML: "path", REST: "uri", As: path, Required: true, Change: Once, Doc: "An address, a data asset, or a path of the repository, which is uploaded."},
 			{YAML: "mode", As: tuningModes, Change: Once, Doc: "Taken and not sent, as the reference client does."},
-			{YAML: "datastore", As: Ref{To: "datastore", Bare: true}, Change: Once, Doc: "The datastore that a path of the repository is uploaded to; workspaceblobstore if not given."},
+			{YAML: "datastore", As: Ref{To: "datastore", Bare: true}, Change: Once, Stays: true, Doc: "The datastore that a path of the repository is uploaded to; workspaceblobstore if not given."},
 		},
 		ToREST: func(_ *Encoder, _, rest *asset.Value) { rest.Set("jobInputType", asset.NewString("uri_file")) },
 		FromREST: func(_ *Decoder, _, v *asset.Value) {
@@ -70,7 +70,7 @@ var tuningModel = Object{
 		{YAML: "type", As: Words(modelTypes...), Change: Once, Doc: "What the model is; not sent."},
 		{YAML: "path", REST: "uri", As: Str{}, Change: Once, Doc: "The address of the model, most often in a registry."},
 		{YAML: "mode", As: tuningModes, Change: Once, Doc: "Taken and not sent, as the reference client does."},
-		{YAML: "datastore", As: Str{}, Change: Once, Doc: "Taken and not sent, as the reference client does."},
+		{YAML: "datastore", As: Str{}, Change: Once, Stays: true, Doc: "Taken and not sent, as the reference client does."},
 	},
 	ToREST: func(_ *Encoder, _, rest *asset.Value) { rest.Set("jobInputType", asset.NewString("mlflow_model")) },
 }

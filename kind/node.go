@@ -194,7 +194,7 @@ func idleRow(key string) Field {
 	return Field{YAML: key, As: Any{}, Nullable: true, Change: Once, Doc: "Read and not sent."}
 }
 
-var stepCompute = Field{YAML: "compute", REST: "computeId", As: bound{Ref{To: "compute", Bare: true}}, Change: Once, Doc: "Where it runs; the default of the pipeline if not given."}
+var stepCompute = Field{YAML: "compute", REST: "computeId", As: bound{Ref{To: "compute", Bare: true}}, Change: Once, Stays: true, Doc: "Where it runs; the default of the pipeline if not given."}
 
 // stepComponent names a component of the workspace, of a registry or of a file.
 func stepComponent(key, rest, typ string) Field {
@@ -229,12 +229,12 @@ func finishStep(typ string) func(c *Checker, v *asset.Value) {
 }
 
 var (
-	stepIdentity     = Field{YAML: "identity", REST: "identity", As: snaked{Object: jobIdentity}, Change: Once, Doc: "Who the step acts as."}
+	stepIdentity     = Field{YAML: "identity", REST: "identity", As: snaked{Object: jobIdentity}, Change: Once, Stays: true, Doc: "Who the step acts as."}
 	stepVariables    = Field{YAML: "environment_variables", REST: "environment_variables", As: Map{Of: Any{}}, Change: Once, Doc: "Variables of the process."}
 	stepResources    = Field{YAML: "resources", REST: "resources", As: snaked{Object: jobResources}, Change: Once, Doc: "The machines."}
 	stepDistribution = Field{YAML: "distribution", REST: "distribution", As: snakedPick(distribution), Change: Once, Doc: "How the processes are spread over the machines."}
-	stepQueue        = Field{YAML: "queue_settings", REST: "queue_settings", As: snaked{Object: queueSettings}, Change: Once, Doc: "How the step is queued on serverless compute."}
-	stepServices     = Field{YAML: "services", REST: "services", As: Map{Drop: jobServices.Drop, Of: snaked{Object: jobServices.Of.(Object), Inner: []string{"nodes"}}}, Change: Once, Doc: "Ways into the running step."}
+	stepQueue        = Field{YAML: "queue_settings", REST: "queue_settings", As: snaked{Object: queueSettings}, Change: Once, Stays: true, Doc: "How the step is queued on serverless compute."}
+	stepServices     = Field{YAML: "services", REST: "services", As: Map{Drop: jobServices.Drop, Of: snaked{Object: jobServices.Of.(Object), Inner: []string{"nodes"}}}, Change: Once, Stays: true, Doc: "Ways into the running step."}
 )
 
 func snakedPick(p Pick) Pick {
@@ -325,9 +325,9 @@ var sweepStep = func() Object {
 		{YAML: "objective", REST: "objective", Required: true, Change: Once, As: spelled(sweepObjective), Doc: "What the sweep is after."},
 		{YAML: "early_termination", REST: "early_termination", As: stepTermination, Change: Once, Doc: "When a run that does badly is stopped."},
 		{YAML: "limits", REST: "limits", As: spelled(Object{Fields: sweepLimits.Fields}), Required: true, Change: Once, Doc: "How many runs, and how long."},
-		{YAML: "queue_settings", REST: "queue_settings", As: specQueue, Change: Once, Doc: "How the runs are queued on serverless compute."},
+		{YAML: "queue_settings", REST: "queue_settings", As: specQueue, Change: Once, Stays: true, Doc: "How the runs are queued on serverless compute."},
 		{YAML: "resources", REST: "resources", As: spelled(Object{Fields: jobResources.Fields}), Change: Once, Doc: "The machines."},
-		{YAML: "identity", As: jobIdentity, Change: Once, Doc: "Read and not sent."},
+		{YAML: "identity", As: jobIdentity, Change: Once, Stays: true, Doc: "Read and not sent."},
 	})...)
 	return Object{Open: true, Fields: rows, After: finishStep("sweep")}
 }()
@@ -379,7 +379,7 @@ var sparkInline = append(overlay(sparkStepFields, []Field{
 }),
 	Field{YAML: "code", As: Local{What: Code, Asset: "code", Component: true}, Change: Once, Doc: "The folder of the program."},
 	Field{YAML: "environment", As: Ref{To: "environment", Inline: true, File: true, Inlined: sparkImage}, Nullable: true, Change: Once, Doc: "What the program runs in."},
-	Field{YAML: "services", As: Any{}, Change: Once, Doc: "Read and not sent."},
+	Field{YAML: "services", As: Any{}, Change: Once, Stays: true, Doc: "Read and not sent."},
 )
 
 // sparkMachines are serverless machines of a step. lower makes the letters of
@@ -387,7 +387,7 @@ var sparkInline = append(overlay(sparkStepFields, []Field{
 func sparkMachines(lower bool) Object {
 	sizes := specWords("standard_e4s_v3", "standard_e8s_v3", "standard_e16s_v3", "standard_e32s_v3", "standard_e64s_v3")
 	return Obj(
-		Field{YAML: "instance_type", REST: "instance_type", As: bound{sizeOf{sizes, lower}}, Required: true, Change: Once, Doc: "The size of the machines."},
+		Field{YAML: "instance_type", REST: "instance_type", As: bound{sizeOf{sizes, lower}}, Required: true, Change: Once, Stays: true, Doc: "The size of the machines."},
 		Field{YAML: "runtime_version", REST: "runtime_version", As: Text{}, Required: true, Change: Once, Doc: "The version of Spark."},
 	)
 }

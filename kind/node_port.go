@@ -138,7 +138,7 @@ func stepData(path Local) Object {
 		{YAML: "path", REST: "uri", As: path, Required: true, Change: Once, Doc: "An address, a data or model asset, or a path of the repository, which is uploaded."},
 		{YAML: "mode", REST: "mode", As: inputModes, Change: Once, Doc: "How the step sees it; eval_mount and eval_download are for mltable only."},
 		{YAML: "path_on_compute", As: Str{}, Change: Once, Doc: "Read and not sent."},
-		{YAML: "datastore", As: Ref{To: "datastore", Bare: true}, Change: Once, Doc: "The datastore that a path of the repository is uploaded to; workspaceblobstore if not given."},
+		{YAML: "datastore", As: Ref{To: "datastore", Bare: true}, Change: Once, Stays: true, Doc: "The datastore that a path of the repository is uploaded to; workspaceblobstore if not given."},
 	}}
 }
 

@@ -12,8 +12,8 @@ type Row struct {
 	// Change is what the service allows, also where an enclosing field
 	// decides.
 	Change Change
-	// Secret and ReadOnly hold also where an enclosing field says so.
-	Secret, ReadOnly bool
+	// Secret, ReadOnly and Stays hold also where an enclosing field says so.
+	Secret, ReadOnly, Stays bool
 }
 
 // Rows are all fields of the variant in the order of its table, each before
@@ -38,7 +38,7 @@ const maxRowDepth = 12
 func (r *rower) fields(at string, fields []Field, outer Row) {
 	for i := range fields {
 		f := &fields[i]
-		row := Row{Path: at + f.YAML, Field: f, Change: f.Change, Secret: f.Secret || outer.Secret, ReadOnly: f.ReadOnly || outer.ReadOnly}
+		row := Row{Path: at + f.YAML, Field: f, Change: f.Change, Secret: f.Secret || outer.Secret, ReadOnly: f.ReadOnly || outer.ReadOnly, Stays: f.Stays || outer.Stays}
 		if f.Change == InPlace {
 			row.Change = outer.Change
 		}

@@ -16,14 +16,14 @@ var monitorDefinition = Obj(
 		Field{YAML: "model_id", REST: "modelId", As: Ref{To: "model"}, Doc: "The model, if it is not deployed."},
 	), Doc: "The deployment or model that is watched."},
 	Field{YAML: "monitoring_signals", REST: "signals", As: Map{Of: monitorSignal}, Doc: "What is measured, by name; for a deployment that collects its data, data drift, prediction drift and data quality if none is given."},
-	Field{YAML: "alert_notification", REST: "alertNotificationSetting", As: alertNotification, Doc: "Who is told: azmonitoring, or a map with emails."},
+	Field{YAML: "alert_notification", REST: "alertNotificationSetting", As: alertNotification, Stays: true, Doc: "Who is told: azmonitoring, or a map with emails."},
 )
 
 var watchedDeployment = Ref{To: "online-deployment", Parented: true, Bare: true}
 
 var monitorCompute = Object{
 	Fields: []Field{
-		{YAML: "instance_type", REST: "instanceType", As: Fold{}, Required: true, Doc: "The size of the machines."},
+		{YAML: "instance_type", REST: "instanceType", As: Fold{}, Required: true, Stays: true, Doc: "The size of the machines."},
 		{YAML: "runtime_version", REST: "runtimeVersion", As: quotedWord{Words("3.4", "3.4")}, Required: true, Doc: "The version of Spark: \"3.4\", in quotes."},
 	},
 	ToREST: func(_ *Encoder, _, rest *asset.Value) {

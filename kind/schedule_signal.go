@@ -263,7 +263,7 @@ func dataPick(path Local, mode string) Pick {
 			{YAML: "path", REST: "uri", As: path, Required: true, Doc: "An address, a data asset, or a path of the repository, which is uploaded."},
 			{YAML: "mode", REST: mode, As: inputModes, ReadOnly: mode == "", Doc: "How the data is read."},
 			{YAML: "path_on_compute", As: Str{}, ReadOnly: true, Doc: "It is not sent."},
-			{YAML: "datastore", As: Ref{To: "datastore", Bare: true}, Change: Once, Doc: "The datastore that a path of the repository is uploaded to; workspaceblobstore if not given."},
+			{YAML: "datastore", As: Ref{To: "datastore", Bare: true}, Change: Once, Stays: true, Doc: "The datastore that a path of the repository is uploaded to; workspaceblobstore if not given."},
 		}}
 	}
 	folder, file := object(true), object(false)

@@ -33,8 +33,8 @@ var serverlessEndpoint = &Table{
 	Fields: []Field{
 		{YAML: "model_id", REST: "properties.modelSettings.modelId", As: Str{}, Required: true, Change: Replace, Doc: "The model, without its version: azureml://registries/NAME/models/NAME."},
 		{YAML: "tags", REST: "tags", As: Tags, Doc: "Free labels."},
-		{YAML: "location", REST: "location", As: region{}, Change: Replace, Doc: "The region; that of the workspace if not given."},
-		{YAML: "auth_mode", As: Str{}, Change: Once, Doc: "Read and not sent, as the reference client does: the service knows keys only."},
+		{YAML: "location", REST: "location", As: region{}, Change: Replace, Stays: true, Doc: "The region; that of the workspace if not given."},
+		{YAML: "auth_mode", As: Str{}, Change: Once, Stays: true, Doc: "Read and not sent, as the reference client does: the service knows keys only."},
 		{YAML: "properties", As: Tags, Change: Once, Doc: "Read and not sent, as the reference client does."},
 		{YAML: "description", As: Str{}, Change: Once, Doc: "Read and not sent, as the reference client does."},
 		{YAML: "provisioning_state", As: Str{}, ReadOnly: true, Doc: "Set by the service."},

@@ -80,8 +80,14 @@ type Table struct {
 	Remove Removal
 	// Costly kinds are removed only with an approval.
 	Costly bool
-	// Promotable kinds may move to another workspace.
+	// Promotable kinds may move to another workspace. What of them stays is
+	// Field.Stays.
 	Promotable bool
+	// Carries says that its bytes are the asset itself, so that they move with
+	// it wherever they are. Of the others, bytes move that are in the storage
+	// that comes with the workspace; a datastore that somebody made is each
+	// workspace's own, and so is what is in it.
+	Carries bool
 	// Action kinds are no assets: files that ask for something to be done.
 	Action bool
 	// Once says that an asset is written once and never compared field by
@@ -271,6 +277,11 @@ type Field struct {
 	// Late says that the field can be set only after the assets contained in
 	// this one exist (traffic of an endpoint): it is sent by a second step.
 	Late bool
+	// Stays says that the field is the workspace's own and not the asset's, so
+	// that it stays when the asset moves to another one: sizes, counts,
+	// identities, computes, traffic, what can be reached from where. A digest
+	// of what moves leaves it out. It holds for all that is inside the field.
+	Stays bool
 	// Doc is one sentence for the reference docs, with the service's
 	// behaviour and its source where it is odd.
 	Doc string

@@ -171,12 +171,8 @@ func (w *work) codeName(hash string) string {
 	return CodeName(hash)
 }
 
-// CodeName is the name of the code asset of content with the given hash: the
-// first half of the hash, written as a UUID. The service finds code by hash
-// under any name, so the name only has to be the same every time.
-func CodeName(hash string) string {
-	return strings.Join([]string{hash[:8], hash[8:12], hash[12:16], hash[16:20], hash[20:32]}, "-")
-}
+// CodeName is kind.CodeName.
+func CodeName(hash string) string { return kind.CodeName(hash) }
 
 // upload says where a file or folder goes, and returns its address.
 func (w *work) upload(t kind.Local, s kind.Site, c *hashed) *asset.Value {

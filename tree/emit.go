@@ -23,6 +23,10 @@ type emitter struct {
 	flat bool
 }
 
+// WriteValue is a map as a YAML document in the style of Write, its keys in
+// their order. Parse gives it back.
+func WriteValue(v *asset.Value) []byte { return emit(v) }
+
 // emit is a map as a YAML document.
 func emit(v *asset.Value) []byte {
 	e := &emitter{}

@@ -18,6 +18,25 @@ import (
 // ConfigFile is the name of mlsync's own file, which is never an asset.
 const ConfigFile = "mlsync.yaml"
 
+// PinsFile is the name of the record in an overlay that says which release the
+// target is at, and ReleasesFolder where the releases are. They are mlsync's
+// own, and never assets.
+const (
+	PinsFile       = "release.yml"
+	ReleasesFolder = "releases"
+)
+
+// ownFile says what a file of mlsync's own is; "" for all others.
+func (r *reader) ownFile(name string, overlay bool, rel string) string {
+	switch {
+	case !overlay && strings.HasPrefix(name, ReleasesFolder+"/"):
+		return "a release of mlsync, which is no asset"
+	case overlay && rel == PinsFile:
+		return "the record of the release that this target is at, which is no asset"
+	}
+	return ""
+}
+
 var (
 	schemaLine    = regexp.MustCompile(`(?m)^\$schema:[ \t]*["']?([^\s"'#]+)`)
 	schemaComment = regexp.MustCompile(`(?m)^#[ \t]*yaml-language-server:[ \t]*\$schema=(\S+)`)

@@ -132,6 +132,7 @@ func (r *reader) addition(d *draft) {
 		c.Literals = r.opts.Literals
 		d.variant.Read(&c, d.doc)
 		if len(c.Problems.Errors()) == 0 {
+			d.file.Kind = d.variant.FullName()
 			if d.table().Once && d.doc.Get("name").IsNull() {
 				d.stem = provisional(d.doc, d.path)
 			}

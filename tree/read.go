@@ -196,6 +196,9 @@ func (r *reader) file(fsys fs.FS, name string, lim Limits) {
 	order, rel := r.inOverlay(name)
 	f.Overlay = order > 0
 	r.tree.Files = append(r.tree.Files, f)
+	if f.Why = r.ownFile(name, f.Overlay, rel); f.Why != "" {
+		return
+	}
 	switch {
 	case glob.Any(r.opts.Exclude, name):
 		f.Why = "excluded by mlsync.yaml"

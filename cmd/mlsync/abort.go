@@ -31,7 +31,7 @@ at the next time of its schedule, unless --hold keeps it.`,
 	}
 	c.Flags().StringVar(&where, "state", "", "the journal (default: that of this folder)")
 	c.Flags().StringVar(&author, "author", "", "who stops it (default: $USER)")
-	c.Flags().BoolVar(&hold, "hold", false, "keep the target on hold until mlsync release")
+	c.Flags().BoolVar(&hold, "hold", false, "keep the target on hold until mlsync unhold")
 	return c
 }
 
@@ -51,9 +51,9 @@ func (a *app) abort(ctx context.Context, t *state.Target, by string) error {
 func (a *app) holdCommand() *cobra.Command {
 	var where, author, why string
 	c := &cobra.Command{
-		Use: "hold", Short: "Write nothing to the workspace until it is released", GroupID: "work", Args: cobra.NoArgs,
+		Use: "hold", Short: "Write nothing to the workspace until mlsync unhold", GroupID: "work", Args: cobra.NoArgs,
 		Long: `Put the target on hold: no write is begun by anybody who uses the same journal,
-until mlsync release. Plans can be made.`,
+until mlsync unhold. Plans can be made.`,
 		Example: `  mlsync hold --why "release day" --target prod`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.eachJournal(cmd.Context(), where, func(ctx context.Context, t *state.Target) error {
@@ -69,11 +69,11 @@ until mlsync release. Plans can be made.`,
 	return c
 }
 
-func (a *app) releaseCommand() *cobra.Command {
+func (a *app) unholdCommand() *cobra.Command {
 	var where, author string
 	c := &cobra.Command{
-		Use: "release", Short: "End a hold", GroupID: "work", Args: cobra.NoArgs,
-		Example: "  mlsync release --target prod",
+		Use: "unhold", Short: "End a hold", GroupID: "work", Args: cobra.NoArgs,
+		Example: "  mlsync unhold --target prod",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.eachJournal(cmd.Context(), where, func(ctx context.Context, t *state.Target) error {
 				a.printf("%s: released\n", t.Name())
@@ -82,7 +82,7 @@ func (a *app) releaseCommand() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&where, "state", "", "the journal (default: that of this folder)")
-	c.Flags().StringVar(&author, "author", "", "who releases it (default: $USER)")
+	c.Flags().StringVar(&author, "author", "", "who ends it (default: $USER)")
 	return c
 }
 

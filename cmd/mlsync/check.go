@@ -18,6 +18,7 @@ import (
 	"mlsync.dev/mlsync/internal/gitrepo"
 	"mlsync.dev/mlsync/internal/problem"
 	"mlsync.dev/mlsync/kind"
+	"mlsync.dev/mlsync/promote"
 	"mlsync.dev/mlsync/resolve"
 	"mlsync.dev/mlsync/tree"
 )
@@ -86,7 +87,11 @@ func (a *app) runCheck(ctx context.Context, paths []string) error {
 		return err
 	}
 	out := checkTargets(ctx, files.FS(), cfg, targets)
-	out.bad = append(bad, out.bad...).Sorted()
+	_, unread, err := releases{files.FS()}.all()
+	if err != nil {
+		return err
+	}
+	out.bad = append(append(bad, unread...), out.bad...).Sorted()
 	out.limit(scope, a.flags.config)
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -209,7 +214,27 @@ func (c *checked) addFiles(tr *tree.Tree, seen map[string]int) {
 func readTree(fsys fs.FS, cfg *config.Config, t *config.Target) (*tree.Tree, problem.List) {
 	tr, bad := tree.Read(fsys, treeOptions(cfg, t))
 	bad.Append(versioningProblems(cfg, tr))
+	bad.Append(pinProblems(fsys, t))
 	return tr, bad
+}
+
+// pinProblems are those of the record of the target's overlay: it cannot be
+// read, or it names a release that was rolled back.
+func pinProblems(fsys fs.FS, t *config.Target) (bad problem.List) {
+	n := len(t.Overlays)
+	if n == 0 {
+		return nil
+	}
+	pins, err := readPins(fsys, t.Overlays[n-1])
+	file := promote.PinsPath(t.Overlays[n-1])
+	switch {
+	case errors.As(err, &bad):
+		return bad
+	case err != nil:
+		bad.Addf(problem.Pos{File: file}, "unreadable", "cannot be read: %v", err)
+		return bad
+	}
+	return pins.Problem(file)
 }
 
 // versioningProblems are files without a version where a rule wants one.

@@ -100,6 +100,7 @@ type fieldDoc struct {
 	Required  bool            `json:"required,omitempty"`
 	ReadOnly  bool            `json:"read_only,omitempty"`
 	Secret    bool            `json:"secret,omitempty"`
+	Stays     bool            `json:"stays,omitempty"`
 	Change    string          `json:"change"`
 	Default   json.RawMessage `json:"default,omitempty"`
 	Service   json.RawMessage `json:"service_default,omitempty"`
@@ -126,7 +127,8 @@ func kindReference(t *kind.Table) kindDoc {
 
 func fieldReference(r kind.Row) fieldDoc {
 	f := r.Field
-	d := fieldDoc{Path: r.Path, Type: f.As.Describe(), Required: f.Required, ReadOnly: r.ReadOnly, Secret: r.Secret, Change: r.Change.String(), REST: f.REST, Doc: f.Doc}
+	d := fieldDoc{Path: r.Path, Type: f.As.Describe(), Required: f.Required, ReadOnly: r.ReadOnly, Secret: r.Secret, Stays: r.Stays, Change: r.Change.String(), REST: f.REST, Doc: f.Doc}
+	d.Stays = d.Stays && !r.ReadOnly
 	if f.Late {
 		d.Doc = strings.TrimSpace(d.Doc + " Set after the deployments exist.")
 	}
@@ -171,6 +173,8 @@ func kindNotes(t *kind.Table) []string {
 	add(t.Names.Text != "", "Names: "+t.Names.Text+".")
 	add(t.Remove != "", "Removed from git: "+string(t.Remove)+" by default (`on_remove` in mlsync.yaml).")
 	add(t.Costly, "Its removal needs an approval.")
+	add(t.Promotable, "It can be promoted; fields marked so stay the target's own.")
+	add(t.Carries, "Its bytes move with it, wherever they are.")
 	return notes
 }
 
@@ -208,6 +212,7 @@ func (f fieldDoc) marks() []string {
 	add(f.Default != nil, "default "+string(f.Default))
 	add(f.Service != nil && string(f.Service) != string(f.Default), "the service's default "+string(f.Service))
 	add(f.LocalPath != "", "a path of the repository "+f.LocalPath)
+	add(f.Stays, "stays the target's own")
 	return out
 }
 

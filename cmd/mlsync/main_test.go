@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"flag"
 	"io"
 	"net/http"
@@ -21,7 +22,8 @@ func TestMain(m *testing.M) {
 
 // TestScripts runs testdata/script/*.txtar. In them, mlsync is the program,
 // emulator starts an emulator of its own and puts its address into $EMULATOR,
-// and $EXAMPLES is the folder examples.
+// writes FILE lists what was written to workspaces since the last time, and
+// $EXAMPLES is the folder examples.
 func TestScripts(t *testing.T) {
 	examples, err := filepath.Abs(filepath.Join("..", "..", "examples"))
 	if err != nil {
@@ -36,8 +38,32 @@ func TestScripts(t *testing.T) {
 			e.Setenv("XDG_STATE_HOME", filepath.Join(e.WorkDir, ".state"))
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"emulator": startEmulator},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"emulator": startEmulator, "writes": listWrites},
 	})
+}
+
+// listWrites is writes FILE in a script: method, workspace and resource of each
+// request that changed something, in their order.
+func listWrites(ts *testscript.TestScript, _ bool, args []string) {
+	log := ts.Getenv("EMULATOR") + "/__requests"
+	res, err := http.Get(log)
+	ts.Check(err)
+	var got struct{ Requests []emulator.Request }
+	ts.Check(json.NewDecoder(res.Body).Decode(&got))
+	ts.Check(res.Body.Close())
+	var b strings.Builder
+	for _, r := range got.Requests {
+		_, resource, ok := strings.Cut(r.Path, "/workspaces/")
+		if ok && (r.Method == http.MethodPut || r.Method == http.MethodPatch || r.Method == http.MethodDelete) {
+			b.WriteString(r.Method + " " + resource + "\n")
+		}
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(b.String()), 0o600))
+	req, err := http.NewRequest(http.MethodDelete, log, nil)
+	ts.Check(err)
+	res, err = http.DefaultClient.Do(req)
+	ts.Check(err)
+	ts.Check(res.Body.Close())
 }
 
 func putGroup(url string) error {

@@ -43,7 +43,7 @@ func (a *app) root() *cobra.Command {
 	f.CountVarP(&a.flags.verbose, "verbose", "v", "say more; twice for all")
 	f.BoolVarP(&a.flags.quiet, "quiet", "q", false, "print results and errors only")
 	f.BoolVar(&a.flags.json, "json", false, "print results as JSON")
-	root.AddGroup(&cobra.Group{ID: "work", Title: "Everyday work:"}, &cobra.Group{ID: "files", Title: "Files:"},
+	root.AddGroup(&cobra.Group{ID: "work", Title: "Everyday work:"}, &cobra.Group{ID: "move", Title: "Promotion:"}, &cobra.Group{ID: "files", Title: "Files:"},
 		&cobra.Group{ID: "run", Title: "Servers:"}, &cobra.Group{ID: "help", Title: "Help:"})
 	root.SetHelpCommandGroupID("help")
 	root.AddCommand(a.commands()...)
@@ -55,7 +55,8 @@ func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
 		a.planCommand(), a.applyCommand(), a.driftCommand(), a.statusCommand(), a.historyCommand(), a.whyCommand(), a.runCommand(),
 		a.searchCommand(), a.inventoryCommand(),
-		a.adoptCommand(), a.disownCommand(), a.approveCommand(), a.abortCommand(), a.holdCommand(), a.releaseCommand(), a.stateCommand(), a.exportCommand(),
+		a.adoptCommand(), a.disownCommand(), a.approveCommand(), a.abortCommand(), a.holdCommand(), a.unholdCommand(), a.stateCommand(), a.exportCommand(),
+		a.releaseCommand(), a.promoteCommand(), a.rollbackCommand(),
 		a.daemonCommand(),
 		a.checkCommand(), a.fmtCommand(), a.policyCommand(), a.initCommand(), a.renderCommand(), a.schemaCommand(),
 		a.kindsCommand(), a.completionCommand(),

@@ -50,6 +50,12 @@ func (f *targetFlags) register(c *cobra.Command) {
 	c.Flags().StringVar(&f.registry, "registry", "", "registry, in place of a workspace: its name or its whole resource id")
 	c.Flags().StringVarP(&f.group, "resource-group", "g", "", "resource group of the workspace")
 	c.Flags().StringVarP(&f.subscription, "subscription", "s", "", "subscription id of the workspace")
+	f.reach(c)
+}
+
+// reach registers the flags that say how workspaces are reached, whichever they
+// are.
+func (f *targetFlags) reach(c *cobra.Command) {
 	c.Flags().StringVar(&f.cloud, "cloud", "", "public, usgovernment or china")
 	c.Flags().StringVar(&f.endpoint, "endpoint", "", "address of the management API, for an emulator")
 	c.Flags().StringVar(&f.storage, "storage-endpoint", "", "address of blob storage, for an emulator")
@@ -417,6 +423,7 @@ func newPass(cfg *config.Config, t *config.Target, live *bridge.Workspace, ws *a
 		Journal:   j,
 		Read:      func(fsys fs.FS) (*tree.Tree, problem.List) { return readFor(fsys, cfg, t, ws) },
 		Document:  parseDocument,
+		Bytes:     releasedBytes,
 		Rule:      func(id asset.ID, file string) plan.Rule { return ruleOf(cfg, t, id, file) },
 		Secret:    toldSecret(secrets),
 		Guard:     plan.Guard{Max: t.Prune.Max, Percent: t.Prune.Percent},

@@ -20,6 +20,9 @@ import (
 type source interface {
 	// fetch is the newest state of the ref.
 	fetch(ctx context.Context, ref gitrepo.Ref) (reconcile.Commit, error)
+	// at is the tree at a commit that was fetched before; nil if it is not at
+	// hand any more.
+	at(commit string) fs.FS
 	// wait returns when there may be something new.
 	wait(ctx context.Context) error
 	close() error
@@ -36,30 +39,39 @@ func (d *daemon) openSource(cfg *config.Config) (source, error) {
 		cfg.Repository.URL = cmp.Or(w.Origin(), "file://"+w.Dir())
 		return &folder{tree: w, changed: make(chan struct{}, 1)}, nil
 	}
-	o := gitrepo.Options{URL: r.URL, Dir: filepath.Join(d.flags.data, "mirror"), Depth: 1}
-	if r.Auth.TokenEnv != "" {
-		o.Credential = func(context.Context) (gitrepo.Credential, error) {
-			token, _ := d.env(r.Auth.TokenEnv)
-			return gitrepo.Credential{Username: r.Auth.Username, Password: gitrepo.Secret(token)}, nil
-		}
-	}
-	if r.Auth.SSHKey != "" {
-		key, err := os.ReadFile(d.path(r.Auth.SSHKey))
-		if err != nil {
-			return nil, err
-		}
-		o.SSH.PrivateKey = gitrepo.Secret(key)
-	}
-	if r.Auth.KnownHosts != "" {
-		o.SSH.KnownHosts = []string{d.path(r.Auth.KnownHosts)}
-	}
-	o.SSH.AgentSocket, _ = d.env("SSH_AUTH_SOCK")
-	repo, err := gitrepo.Open(o)
+	repo, err := d.app.openMirror(r.URL, filepath.Join(d.flags.data, "mirror"), r.Auth)
 	if err != nil {
 		return nil, err
 	}
 	return &mirror{repo: repo, path: r.Path, every: cmp.Or(d.flags.poll, r.Poll, time.Minute)}, nil
 }
+
+// openMirror opens a mirror of a remote repository, as the configuration says
+// that it is reached.
+func (a *app) openMirror(url, dir string, auth config.Auth) (*gitrepo.Repo, error) {
+	o := gitrepo.Options{URL: url, Dir: dir, Depth: 1}
+	if auth.TokenEnv != "" {
+		o.Credential = func(context.Context) (gitrepo.Credential, error) {
+			token, _ := a.env(auth.TokenEnv)
+			return gitrepo.Credential{Username: auth.Username, Password: gitrepo.Secret(token)}, nil
+		}
+	}
+	if auth.SSHKey != "" {
+		key, err := os.ReadFile(a.path(auth.SSHKey))
+		if err != nil {
+			return nil, err
+		}
+		o.SSH.PrivateKey = gitrepo.Secret(key)
+	}
+	if auth.KnownHosts != "" {
+		o.SSH.KnownHosts = []string{a.path(auth.KnownHosts)}
+	}
+	o.SSH.AgentSocket, _ = a.env("SSH_AUTH_SOCK")
+	return gitrepo.Open(o)
+}
+
+// openFolder opens the folder of the tree.
+func openFolder(dir string) (*gitrepo.WorkTree, error) { return gitrepo.OpenWorkTree(dir) }
 
 // mirror is a remote repository that is asked for new commits.
 type mirror struct {
@@ -84,6 +96,21 @@ func (m *mirror) fetch(ctx context.Context, ref gitrepo.Ref) (reconcile.Commit, 
 	return out, err
 }
 
+func (m *mirror) at(commit string) fs.FS {
+	tree, err := m.repo.Tree(gitrepo.Hash(commit))
+	if err != nil {
+		return nil
+	}
+	if m.path == "" {
+		return tree
+	}
+	sub, err := fs.Sub(tree, m.path)
+	if err != nil {
+		return nil
+	}
+	return sub
+}
+
 // wait sleeps for the poll interval, give or take a tenth, so that many
 // daemons do not ask at the same moment.
 func (m *mirror) wait(ctx context.Context) error {
@@ -106,6 +133,9 @@ type folder struct {
 	changed chan struct{}
 	started bool
 }
+
+// at is nil: a folder is what it is now.
+func (*folder) at(string) fs.FS { return nil }
 
 func (f *folder) fetch(ctx context.Context, _ gitrepo.Ref) (reconcile.Commit, error) {
 	c := reconcile.Commit{FS: f.tree.FS(), Repo: f.tree.Origin()}

@@ -139,6 +139,9 @@ func (w *worker) try(ctx context.Context, task string) (plan.Run, *plan.Plan, er
 	if now.Hash != commit.Hash {
 		return none, nil, errMoved
 	}
+	if err := d.skipped(ctx, t, j, commit); err != nil {
+		return none, nil, err
+	}
 	run, made, err := w.do(ctx, &reconcile.Work{Pass: p, Book: j, Commit: now, Task: task, Ready: func(p *plan.Plan) { line.forPlan(p, t) }}, j, t)
 	err = because(ctx, err)
 	if _, trim := j.Trim(context.WithoutCancel(ctx), runsKept); trim != nil {
@@ -172,6 +175,32 @@ func (w *worker) do(ctx context.Context, k *reconcile.Work, j *journal, t *confi
 	}
 	w.searched = w.searched || k.Search && err == nil && made.Complete()
 	return run, made, err
+}
+
+// skipped refuses a commit that was rolled back by the one that was applied
+// last, as after a branch was forced back to it. What a commit says of itself
+// is a problem of its tree.
+func (d *daemon) skipped(ctx context.Context, t *config.Target, j *journal, commit reconcile.Commit) error {
+	n := len(t.Overlays)
+	if n == 0 || commit.Hash == "" {
+		return nil
+	}
+	last, err := j.LastApplied(ctx)
+	if err != nil || last.Commit == "" || last.Commit == commit.Hash {
+		return nil //nolint:nilerr // then nothing was applied that could say so
+	}
+	fsys := d.source.at(last.Commit)
+	if fsys == nil {
+		return nil
+	}
+	pins, err := readPins(fsys, t.Overlays[n-1])
+	if err != nil {
+		return nil //nolint:nilerr // it was a problem of that commit
+	}
+	if s := pins.SkippedCommit(commit.Hash); s != nil {
+		return fmt.Errorf("the commit %s is not applied again: %s: %w", commit.Hash, s.Reason(), reconcile.ErrRefused)
+	}
+	return nil
 }
 
 // runsKept is how many runs the journal of a daemon tells of.

@@ -24,6 +24,13 @@ type Config struct {
 	Targets []Target // in the order of the file
 	Secrets Secrets
 	Rules   []Rule // in the order of the file; the last that matches wins
+	Lineage Lineage
+}
+
+// Lineage says what a release notes of where its assets came from.
+type Lineage struct {
+	// Metrics are globs of the metrics of a training job.
+	Metrics []string
 }
 
 // Repository is where the files come from.
@@ -95,6 +102,8 @@ type Target struct {
 	Overlays            []string
 	Vars                map[string]*asset.Value
 	DependsOn           []string
+	// From is the target that releases of this one come from, "" for none.
+	From string
 
 	Drift Drift
 	// Resync is the cron schedule of the full comparison, "" for never.

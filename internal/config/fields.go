@@ -105,6 +105,7 @@ func targetFields(t *Target) []field {
 		checked("workspace", "Its name.", &t.Workspace, badSegment),
 		checked("registry", "The name of a registry, in place of a workspace.", &t.Registry, badSegment),
 		texts("depends_on", "Targets that must be in sync with the same commit first.", &t.DependsOn, anyText),
+		text("from", "The target that is promoted to this one.", &t.From),
 	}, settingFields(t)...)
 }
 

@@ -65,6 +65,9 @@ func rootFields(c *Config, base *Target) []field {
 			c.Targets = append(c.Targets, t)
 		}),
 		secretsField(c),
+		object("lineage", "What a release notes of where its assets came from.", []field{
+			texts("metrics", "Globs of the metrics of the job that made a model: tags or properties of the job; none if not given.", &c.Lineage.Metrics, badGlob),
+		}),
 		{
 			"rules", "How assets are treated. Of the rules that match an asset, the last that speaks of a thing wins.",
 			map[string]any{"type": "array", "items": rule},
@@ -241,6 +244,32 @@ func (d *decoder) dependencies(c *Config) {
 	for i := range c.Targets {
 		if state[c.Targets[i].Name] == 0 {
 			visit(&c.Targets[i], nil)
+		}
+	}
+	d.upstreams(c, byName, names)
+}
+
+// upstreams checks that from names another target and runs in no circle.
+func (d *decoder) upstreams(c *Config, byName map[string]*Target, names []string) {
+	for i := range c.Targets {
+		t := &c.Targets[i]
+		trail := []string{t.Name}
+		for at := t; at.From != ""; {
+			next := byName[at.From]
+			if next == nil {
+				if at == t {
+					d.bad.Hintf(t.Pos, "config", problem.DidYouMean(t.From, names), "targets.%s.from: there is no target %q", t.Name, t.From)
+				}
+				break
+			}
+			if slices.Contains(trail, next.Name) {
+				if next == t {
+					d.bad.Hintf(t.Pos, "config", "remove one of them", "targets are promoted in a circle: %s", strings.Join(append(trail, next.Name), " -> "))
+				}
+				break
+			}
+			trail = append(trail, next.Name)
+			at = next
 		}
 	}
 }
