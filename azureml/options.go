@@ -47,6 +47,10 @@ type Options struct {
 	// Token is the bearer token of the static credential.
 	Token string
 
+	// Trusted are hosts that are not Azure's and that the key of an endpoint may
+	// be sent to, over whatever scheme the service names: those of clusters.
+	Trusted []string
+
 	// Insecure allows http, and tokens over it, to loopback addresses.
 	Insecure bool
 	// UserAgent begins the User-Agent header.

@@ -17,6 +17,9 @@ import (
 //	GET    /__faults     the faults in force and how often they have struck
 //	POST   /__faults     one fault a line, or {"faults":["…"]}
 //	DELETE /__faults     no more faults
+//	GET    /__scoring    how many requests each deployment got behind its scoring URI
+//	POST   /__scoring    what a deployment answers
+//	DELETE /__scoring    forget both
 func (s *Server) control(w http.ResponseWriter, r *http.Request) {
 	switch r.Method + " " + strings.TrimSuffix(r.URL.Path, "/") {
 	case "GET /__requests":
@@ -48,6 +51,8 @@ func (s *Server) control(w http.ResponseWriter, r *http.Request) {
 	case "DELETE /__faults":
 		s.faults.clear()
 		w.WriteHeader(http.StatusNoContent)
+	case "GET /__scoring", "POST /__scoring", "DELETE /__scoring":
+		s.controlScoring(w, r)
 	default:
 		writeJSON(w, http.StatusNotFound, map[string]any{"error": "no such route: " + r.Method + " " + r.URL.Path})
 	}

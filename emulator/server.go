@@ -22,6 +22,7 @@ type Server struct {
 	faults   *faultSet
 	requests *requestLog
 	throttle *throttle
+	scoring  *scoring
 
 	http     *http.Server
 	listener net.Listener
@@ -35,7 +36,7 @@ func New(opt Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{opt: opt, store: newStore(), faults: newFaultSet(opt.Faults), requests: newRequestLog(opt.LogSize), throttle: newThrottle()}
+	s := &Server{opt: opt, store: newStore(), faults: newFaultSet(opt.Faults), requests: newRequestLog(opt.LogSize), throttle: newThrottle(), scoring: newScoring()}
 	if s.blobs, err = newBlobStore(opt.DataDir); err != nil {
 		return nil, err
 	}
@@ -123,8 +124,12 @@ func (s *Server) route(w *recorder, r *http.Request) string {
 		return "canceled"
 	}
 	account, path, isBlob := blobTarget(r)
+	endpoint, region, isScore := scoreTarget(r)
+	isBlob = isBlob && !isScore
 	collection, isLogin := collectionOf(r.URL.Path), false
-	if isBlob {
+	if isScore {
+		collection = "scoring"
+	} else if isBlob {
 		collection = "blobs"
 	} else if isLogin = loginRoute(r.URL.Path) != ""; isLogin {
 		collection = "login"
@@ -143,6 +148,8 @@ func (s *Server) route(w *recorder, r *http.Request) string {
 		out = held
 	}
 	switch {
+	case isScore:
+		s.score(out, r, endpoint, region)
 	case isBlob:
 		s.blob(out, r, account, path)
 	case isLogin:

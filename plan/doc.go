@@ -256,15 +256,18 @@ const (
 	Clear = "clear"
 )
 
-// State is how a step ended.
+// State is how a step or a run ended.
 type State string
 
-// The ends of a step.
+// The ends of a step and of a run.
 const (
 	Done    State = "done"
 	Failed  State = "failed"
 	Skipped State = "blocked"
 	Pending State = "pending"
+	// Waiting is a run that carried nothing out: its release waits for the
+	// gates of the target.
+	Waiting State = "waiting"
 )
 
 // Outcome is how a step ended, with the cause.
@@ -281,6 +284,9 @@ type Outcome struct {
 	Took    time.Duration
 }
 
+// Release names a release, and the hash over all that it says.
+type Release struct{ Name, Fingerprint string }
+
 // Run is one pass over one target.
 type Run struct {
 	ID         string
@@ -288,11 +294,14 @@ type Run struct {
 	Target     string
 	Commit     string
 	Trigger    string // push, drift, resync, manual
-	Started    time.Time
-	Ended      time.Time
-	State      State
-	Digest     string // of the plan
-	Summary    map[string]int
-	Outcomes   []Outcome
-	Err        string
+	// Release is what the commit pins in the target; zero if it pins none, or
+	// if the run is about some assets only.
+	Release  Release
+	Started  time.Time
+	Ended    time.Time
+	State    State
+	Digest   string // of the plan
+	Summary  map[string]int
+	Outcomes []Outcome
+	Err      string
 }

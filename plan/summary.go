@@ -114,6 +114,9 @@ func (p *Plan) Pending() bool {
 	})
 }
 
+// Settled reports whether the workspace is known to be as git says.
+func (p *Plan) Settled() bool { return !p.Pending() && p.Complete() && len(p.Blocked()) == 0 }
+
 // Complete reports whether everything was read that the plan speaks of.
 func (p *Plan) Complete() bool { return len(p.Observed.Partial) == 0 && len(p.Unknown()) == 0 }
 

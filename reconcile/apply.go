@@ -32,6 +32,9 @@ func (p *Pass) Apply(ctx context.Context, prep *Prepared, trigger string) (plan.
 	if err := prep.Plan.Problems.Err(); err != nil {
 		return run, err
 	}
+	if len(prep.Plan.Options.Select) == 0 { // a part of a release is not the release
+		run.Release = prep.release
+	}
 	secrets, err := p.secrets(ctx, prep)
 	if err != nil {
 		return run, err

@@ -21,6 +21,10 @@ type Commit struct {
 	// says that the folder holds changes that are in no commit.
 	Hash, Repo string
 	Dirty      bool
+	// Release is what the commit pins in the target; zero if it pins none.
+	Release plan.Release
+	// By are names and addresses of who made the commit.
+	By []string
 }
 
 // Live is what has been read of a workspace so far; it only grows. Failed

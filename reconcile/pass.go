@@ -84,6 +84,8 @@ type Prepared struct {
 	Busy map[asset.ID]string
 	// Fingerprints are keyed digests of the wanted secrets.
 	Fingerprints map[asset.ID]map[string]string
+	// release is what the commit pins in the target.
+	release plan.Release
 	// missing are the secrets that their provider does not give, with the
 	// places that need them.
 	missing map[string]problem.List
@@ -163,7 +165,7 @@ func (p *Pass) Prepare(ctx context.Context, c Commit, opt plan.Options, trigger 
 		return nil, err
 	}
 	prep := &Prepared{
-		Tree: t, Want: want, Owned: owned, Busy: busy, leaving: p.leaving(live, want, busy), rebuilt: rebuilt, doubt: doubt, moved: movedHistory(want, owned),
+		release: c.Release, Tree: t, Want: want, Owned: owned, Busy: busy, leaving: p.leaving(live, want, busy), rebuilt: rebuilt, doubt: doubt, moved: movedHistory(want, owned),
 	}
 	if err := p.plan(ctx, c, prep, live, opt, bad); err != nil {
 		return nil, err

@@ -14,7 +14,11 @@ func (p *Pass) Rebuild(ctx context.Context, prep *Prepared) ([]plan.Owned, error
 	if err := prep.Plan.Problems.Err(); err != nil {
 		return nil, err
 	}
-	run, err := p.Journal.Begin(ctx, plan.Run{Commit: prep.Plan.Source.Commit, Trigger: "rebuild", Digest: prep.Plan.Digest()})
+	begun := plan.Run{Commit: prep.Plan.Source.Commit, Trigger: "rebuild", Digest: prep.Plan.Digest()}
+	if prep.Plan.Settled() { // the release is there, whoever brought it
+		begun.Release = prep.release
+	}
+	run, err := p.Journal.Begin(ctx, begun)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -36,6 +37,10 @@ type Work struct {
 	Search bool
 	// Ready is told each plan before it is carried out; nil if nobody asks.
 	Ready func(*plan.Plan)
+	// Hold may keep a plan from being carried out for now: it returns the run
+	// that it noted of it, which is waiting, or nil to go on. A nil Hold holds
+	// nothing.
+	Hold func(context.Context, *plan.Plan) (*plan.Run, error)
 }
 
 // ErrProblems is returned when the tree has problems: nothing was written.
@@ -53,7 +58,7 @@ func (k *Work) Do(ctx context.Context) (plan.Run, *plan.Plan, error) {
 	opt := k.Options
 	for {
 		run, prep, err := k.once(ctx, opt)
-		if err != nil || prep == nil {
+		if err != nil || prep == nil || run.State == plan.Waiting {
 			return run, planOf(prep), err
 		}
 		if !opt.Full && prep.Plan.Observed.Known > 0 && failed(run) {
@@ -113,6 +118,11 @@ func (k *Work) once(ctx context.Context, opt plan.Options) (plan.Run, *Prepared,
 	}
 	if len(prep.Plan.Problems.Errors()) > 0 {
 		return none, prep, ErrProblems
+	}
+	if k.Hold != nil {
+		if held, err := k.Hold(ctx, prep.Plan); err != nil || held != nil {
+			return *cmp.Or(held, &none), prep, err
+		}
 	}
 	run, err := k.Pass.Apply(ctx, prep, k.Task)
 	return run, prep, errors.Join(err, k.use(ctx, given, prep, run))

@@ -30,6 +30,8 @@ type record struct {
 	Owned    *ownedRow     `json:"owned,omitempty"`
 	Approval *approvalJSON `json:"approval,omitempty"`
 	Drift    *driftJSON    `json:"drift,omitempty"`
+	Taken    *takenJSON    `json:"taken,omitempty"`
+	Gate     *gateJSON     `json:"gate,omitempty"`
 	Event    *eventJSON    `json:"event,omitempty"`
 	// End is the last line; it tells a whole export from a torn one.
 	End *endJSON `json:"end,omitempty"`
@@ -62,6 +64,8 @@ type runJSON struct {
 	Digest     string `json:"digest,omitempty"`
 	Summary    string `json:"summary,omitempty"`
 	Err        string `json:"err,omitempty"`
+	Release    string `json:"release,omitempty"`
+	Print      string `json:"fingerprint,omitempty"`
 }
 
 type stepJSON struct {
@@ -108,6 +112,32 @@ type driftJSON struct {
 	ChangedAt string `json:"changed_at,omitempty"`
 	Revert    int    `json:"revert,omitempty"`
 	Held      string `json:"held,omitempty"`
+}
+
+type takenJSON struct {
+	Target  string `json:"target"`
+	Release string `json:"release"`
+	Print   string `json:"fingerprint"`
+	Commit  string `json:"commit,omitempty"`
+	Run     string `json:"run"`
+	At      int64  `json:"at"`
+}
+
+type gateJSON struct {
+	Target   string            `json:"target"`
+	Release  string            `json:"release"`
+	Print    string            `json:"fingerprint"`
+	Commit   string            `json:"commit,omitempty"`
+	Gate     string            `json:"gate"`
+	Type     string            `json:"type"`
+	Rule     string            `json:"rule"`
+	State    string            `json:"state"`
+	Why      string            `json:"why,omitempty"`
+	Evidence map[string]string `json:"evidence,omitempty"`
+	Since    int64             `json:"since"`
+	At       int64             `json:"at"`
+	Next     int64             `json:"next,omitempty"`
+	Deadline int64             `json:"deadline"`
 }
 
 type eventJSON struct {
@@ -194,10 +224,10 @@ var exported = []struct {
 		err := r.Scan(&t.Name, &t.Workspace, &t.Generation, &t.HeldBy, &t.HeldWhy, &t.HeldAt, &t.Seen, &t.SeenAt)
 		return record{Target: &t}, err
 	}},
-	{`SELECT t.name, r.generation, r.commit_id, r.cause, r.started, r.ended, r.state, r.digest, r.summary, r.err
+	{`SELECT t.name, r.generation, r.commit_id, r.cause, r.started, r.ended, r.state, r.digest, r.summary, r.err, r.release_name, r.fingerprint
 		FROM runs r JOIN targets t ON t.id = r.target_id ORDER BY r.target_id, r.generation`, func(r row) (record, error) {
 		var n runJSON
-		err := r.Scan(&n.Target, &n.Generation, &n.Commit, &n.Cause, &n.Started, &n.Ended, &n.State, &n.Digest, &n.Summary, &n.Err)
+		err := r.Scan(&n.Target, &n.Generation, &n.Commit, &n.Cause, &n.Started, &n.Ended, &n.State, &n.Digest, &n.Summary, &n.Err, &n.Release, &n.Print)
 		return record{Run: &n}, err
 	}},
 	{`SELECT t.name, s.run_id, s.asset, s.part, s.action, s.digest, s.started, s.operation, s.want, s.state, s.took, s.err, s.code, s.request, s.by_asset, s.by_part
@@ -224,6 +254,19 @@ var exported = []struct {
 		var n driftJSON
 		err := r.Scan(&n.Target, &n.Run, &n.At, &n.Asset, &n.Paths, &n.ChangedBy, &n.ChangedAt, &n.Revert, &n.Held)
 		return record{Drift: &n}, err
+	}},
+	{`SELECT t.name, k.release_name, k.fingerprint, k.commit_id, k.run_id, k.at
+		FROM taken k JOIN targets t ON t.id = k.target_id ORDER BY k.target_id, k.at, k.fingerprint`, func(r row) (record, error) {
+		var n takenJSON
+		err := r.Scan(&n.Target, &n.Release, &n.Print, &n.Commit, &n.Run, &n.At)
+		return record{Taken: &n}, err
+	}},
+	{`SELECT ` + verdictColumns + `, t.name FROM gates g JOIN targets t ON t.id = g.target_id ORDER BY g.target_id, g.fingerprint, g.gate`, func(r row) (record, error) {
+		n := gateJSON{}
+		v, err := scanVerdict(r, &n.Target)
+		n.Release, n.Print, n.Commit, n.Gate, n.Type, n.Rule, n.State, n.Why = v.Release.Name, v.Release.Fingerprint, v.Commit, v.Gate, v.Type, v.Rule, v.State, v.Why
+		n.Evidence, n.Since, n.At, n.Next, n.Deadline = v.Evidence, nanos(v.Since), nanos(v.At), nanos(v.Next), nanos(v.Deadline)
+		return record{Gate: &n}, err
 	}},
 	{`SELECT target, at, what, author, asset, text FROM events ORDER BY id`, func(r row) (record, error) {
 		var n eventJSON

@@ -21,11 +21,14 @@ func lived(t *testing.T, url string) *state.Store {
 	s := open(t, url, state.Options{Clock: newClock().Now, Installation: "ours"})
 	for _, name := range []string{"dev", "prod"} {
 		j := target(t, s, name)
-		run := begin(t, j)
+		r := plan.Release{Name: "r1", Fingerprint: "f1"}
+		run, err := j.Begin(ctx, plan.Run{Commit: "4f1c2ab", Trigger: "push", Digest: "p", Release: r})
+		must(t, err)
+		must(t, j.Judge(ctx, r, "c1", verdictOf("quality", "open"), verdictOf("window", "shut")))
 		own := ownedEnv(env("train", "3"))
 		own.Secrets = map[string]string{"credentials.key": s.Fingerprint(asset.NewSecret("canary"))}
 		must(t, j.Finish(ctx, run.Generation, state.End{Intent: intend(t, j, run.Generation, own.ID), Outcome: done(own.ID), Own: &own}))
-		_, err := j.IntendAll(ctx, run.Generation, []state.Intent{{Key: plan.Key{ID: env("open", "1"), Part: "late"}, Action: plan.Update, Want: &own}})
+		_, err = j.IntendAll(ctx, run.Generation, []state.Intent{{Key: plan.Key{ID: env("open", "1"), Part: "late"}, Action: plan.Update, Want: &own}})
 		must(t, err)
 		must(t, j.Saw(ctx, run.Generation, []plan.Drift{{ID: own.ID, Paths: []string{"tags.x"}, Revert: true}}))
 		must(t, j.Own(ctx, run.Generation, plan.Owned{ID: env("no-body", "1"), Origin: plan.Adopted, Done: true, Missing: 2}))

@@ -11,6 +11,7 @@ import (
 
 	"mlsync.dev/mlsync/asset"
 	"mlsync.dev/mlsync/internal/limit"
+	"mlsync.dev/mlsync/plan"
 )
 
 // maxGeneration is more runs than there can have been.
@@ -136,6 +137,10 @@ func (im *importer) line(ctx context.Context, x *tx, line []byte) error {
 		return im.approval(ctx, x, r.Approval)
 	case r.Drift != nil:
 		return im.drift(ctx, x, r.Drift)
+	case r.Taken != nil:
+		return im.taken(ctx, x, r.Taken)
+	case r.Gate != nil:
+		return im.gate(ctx, x, r.Gate)
 	case r.End != nil:
 		im.end = r.End.Lines
 		return nil
@@ -175,9 +180,9 @@ func (im *importer) run(ctx context.Context, x *tx, r *runJSON) error {
 	if err != nil {
 		return err
 	}
-	_, err = x.exec(ctx, `INSERT INTO runs (id, target_id, generation, commit_id, cause, started, ended, state, digest, summary, err)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		runID(r.Target, r.Generation), id, r.Generation, r.Commit, r.Cause, r.Started, r.Ended, r.State, r.Digest, r.Summary, r.Err)
+	_, err = x.exec(ctx, `INSERT INTO runs (id, target_id, generation, commit_id, cause, started, ended, state, digest, summary, err, release_name, fingerprint)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		runID(r.Target, r.Generation), id, r.Generation, r.Commit, r.Cause, r.Started, r.Ended, r.State, r.Digest, r.Summary, r.Err, r.Release, r.Print)
 	return err
 }
 
@@ -216,6 +221,25 @@ func (im *importer) drift(ctx context.Context, x *tx, d *driftJSON) error {
 	_, err = x.exec(ctx, `INSERT INTO drift (target_id, run_id, at, asset, paths, changed_by, changed_at, revert, held) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		id, d.Run, d.At, d.Asset, d.Paths, d.ChangedBy, d.ChangedAt, d.Revert, d.Held)
 	return err
+}
+
+func (im *importer) taken(ctx context.Context, x *tx, n *takenJSON) error {
+	id, err := im.of(n.Target)
+	if err != nil {
+		return err
+	}
+	return putTaken(ctx, x, id, Taken{Release: plan.Release{Name: n.Release, Fingerprint: n.Print}, Commit: n.Commit, Run: n.Run, At: fromNanos(n.At)})
+}
+
+func (im *importer) gate(ctx context.Context, x *tx, n *gateJSON) error {
+	id, err := im.of(n.Target)
+	if err != nil {
+		return err
+	}
+	return putVerdict(ctx, x, id, Verdict{
+		Release: plan.Release{Name: n.Release, Fingerprint: n.Print}, Commit: n.Commit, Gate: n.Gate, Type: n.Type, Rule: n.Rule, State: n.State, Why: n.Why,
+		Evidence: n.Evidence, Since: fromNanos(n.Since), At: fromNanos(n.At), Next: fromNanos(n.Next), Deadline: fromNanos(n.Deadline),
+	})
 }
 
 // storedID refuses a text that cannot be read back as an id.

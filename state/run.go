@@ -16,8 +16,8 @@ func runID(target string, generation int64) string {
 	return target + "-" + strconv.FormatInt(generation, 10)
 }
 
-// Begin begins a run and fences off every earlier one. Of run Commit, Trigger
-// and Digest are kept; ID, Generation, Target and Started are given by the
+// Begin begins a run and fences off every earlier one. Of run Commit, Trigger,
+// Release and Digest are kept, and the release is taken unless it waits; ID, Generation, Target and Started are given by the
 // journal and returned. A run that never ended is marked as failed. It fails
 // with a LockedError if another process holds the target's lock.
 func (t *Target) Begin(ctx context.Context, run plan.Run) (plan.Run, error) {
@@ -40,9 +40,12 @@ func (t *Target) Begin(ctx context.Context, run plan.Run) (plan.Run, error) {
 		if err != nil {
 			return err
 		}
-		_, err = x.exec(ctx, `INSERT INTO runs (id, target_id, generation, commit_id, cause, started, digest) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-			run.ID, t.id, run.Generation, run.Commit, run.Trigger, nanos(now), run.Digest)
-		return err
+		_, err = x.exec(ctx, `INSERT INTO runs (id, target_id, generation, commit_id, cause, started, digest, release_name, fingerprint) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			run.ID, t.id, run.Generation, run.Commit, run.Trigger, nanos(now), run.Digest, run.Release.Name, run.Release.Fingerprint)
+		if err != nil {
+			return err
+		}
+		return t.take(ctx, x, run)
 	})
 	if err != nil {
 		return plan.Run{}, fmt.Errorf("begin a run of target %q: %w", t.name, err)
@@ -77,14 +80,14 @@ func (t *Target) EndRun(ctx context.Context, run plan.Run) error {
 	return nil
 }
 
-const runColumns = `SELECT r.id, t.name, r.generation, r.commit_id, r.cause, r.started, r.ended, r.state, r.digest, r.summary, r.err
+const runColumns = `SELECT r.id, t.name, r.generation, r.commit_id, r.cause, r.started, r.ended, r.state, r.digest, r.summary, r.err, r.release_name, r.fingerprint
 	FROM runs r JOIN targets t ON t.id = r.target_id `
 
 func scanRun(r row) (plan.Run, error) {
 	var run plan.Run
 	var started, ended int64
 	var summary string
-	err := r.Scan(&run.ID, &run.Target, &run.Generation, &run.Commit, &run.Trigger, &started, &ended, &run.State, &run.Digest, &summary, &run.Err)
+	err := r.Scan(&run.ID, &run.Target, &run.Generation, &run.Commit, &run.Trigger, &started, &ended, &run.State, &run.Digest, &summary, &run.Err, &run.Release.Name, &run.Release.Fingerprint)
 	if err != nil {
 		return run, err
 	}

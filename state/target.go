@@ -37,6 +37,16 @@ func (s *Store) Target(ctx context.Context, name, workspace string) (*Target, er
 	return t, nil
 }
 
+// Known is the journal of the target called name; nil if there is none.
+func (s *Store) Known(ctx context.Context, name string) (*Target, error) {
+	t := &Target{s: s, name: name}
+	err := s.read(ctx, `SELECT id FROM targets WHERE name = ?`, []any{name}, func(r row) error { return r.Scan(&t.id) })
+	if err != nil || t.id == 0 {
+		return nil, err
+	}
+	return t, nil
+}
+
 // Name is the name of the target.
 func (t *Target) Name() string { return t.name }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -154,8 +155,14 @@ func (a *app) approveCommand() *cobra.Command {
 		Long: `Approve steps that a guard refuses, such as delete:online-endpoint/taxi. The
 approval is bound to the plan as it is now: if git or the workspace changes, it
 does not hold any more. It allows one thing once, and ends by itself after
---valid. The daemon carries the steps out in its next pass.`,
-		Example: "  mlsync approve --state /var/lib/mlsync/mlsync.db delete:online-endpoint/taxi",
+--valid. The daemon carries the steps out in its next pass.
+
+gate:NAME approves a gate of the target, for the release that waits: it is one of
+the approvals that a gate asks for, and opens any other gate, also one that has
+failed. It is bound to the release.`,
+		Example: `  mlsync approve --state /var/lib/mlsync/mlsync.db delete:online-endpoint/taxi
+  mlsync approve --target prod gate:approval --author anna`,
+		ValidArgsFunction: a.completeGates,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.runApprove(cmd.Context(), f, state.Approval{Allow: args, Author: author, Expires: time.Now().Add(valid)})
 		},
@@ -167,6 +174,12 @@ does not hold any more. It allows one thing once, and ends by itself after
 }
 
 func (a *app) runApprove(ctx context.Context, f planFlags, given state.Approval) error {
+	switch gates := slices.IndexFunc(given.Allow, isGate) >= 0; {
+	case gates && slices.ContainsFunc(given.Allow, func(name string) bool { return !isGate(name) }):
+		return errors.New("gates are approved for a release and steps for a plan: approve them one after the other")
+	case gates:
+		return a.approveGates(ctx, f.targetFlags, given)
+	}
 	s, err := a.open(ctx, f.targetFlags)
 	if err != nil {
 		return err

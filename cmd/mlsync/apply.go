@@ -1,15 +1,18 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"mlsync.dev/mlsync/gate"
 	"mlsync.dev/mlsync/plan"
 	"mlsync.dev/mlsync/reconcile"
 )
@@ -23,6 +26,9 @@ func (a *app) applyCommand() *cobra.Command {
 		Long: `Make the plan and carry it out, in the order of dependencies. Independent assets
 go on when one fails. It can be repeated at any time: what is done already is
 not done again.
+
+A target with gates takes a new release only when all of them are open: each is
+looked at, and while one is shut nothing is written (exit code 5).
 
 With --plan, it refuses (exit code 5) if the folder or the workspace moved since
 the plan was saved.`,
@@ -128,10 +134,32 @@ func (s *session) lock(ctx context.Context) (locked context.Context, unlock func
 	return locked, func() { free(); stop() }, nil
 }
 
-// carryOut applies a plan and says why it stopped, if it did.
+// carryOut applies a plan, unless its release waits before a gate, and says why it stopped, if it did.
 func (s *session) carryOut(ctx context.Context, p *reconcile.Pass, prep *reconcile.Prepared, trigger string) (plan.Run, error) {
 	s.line.forPlan(prep.Plan, s.target)
+	k := gatekeeper{
+		app: s.app, cfg: s.cfg, target: s.target, store: s.store, j: s.journal, commit: s.commit(ctx), given: s.given, fresh: true,
+		log: slog.New(slog.DiscardHandler), found: s.showShut,
+	}
+	held, err := k.hold(ctx, prep.Plan, trigger)
+	if err != nil || held != nil {
+		return *cmp.Or(held, &plan.Run{}), err
+	}
 	return p.Apply(ctx, prep, trigger)
+}
+
+// showShut says which gates are not open, and why.
+func (a *app) showShut(d gate.Decision) {
+	for _, v := range d {
+		if v.State == gate.Open {
+			continue
+		}
+		next := ""
+		if !v.Next.IsZero() {
+			next = ", next look " + v.Next.Local().Format(clockTime)
+		}
+		fmt.Fprintf(a.streams.err, "gate %s is %s: %s%s\n", v.Gate, v.State, printable(v.Why), next)
+	}
 }
 
 // savedOptions takes over what a saved plan was made with.
@@ -188,6 +216,8 @@ func (a *app) showRun(p *plan.Plan, run plan.Run) error {
 		a.printf("%s: %d done, %d failed, %d blocked\n", p.Target.Name, counts[plan.Done], counts[plan.Failed], counts[plan.Skipped]+counts[plan.Pending])
 	}
 	switch {
+	case run.State == plan.Waiting:
+		return &codeError{exitRefused, fmt.Errorf("nothing was written: the release %s waits before the gates of %s (mlsync gates -v shows more)", run.Release.Name, run.Target)}
 	case counts[plan.Failed]+counts[plan.Pending] > 0:
 		return exitWith(exitFailed)
 	case len(p.Refusals()) > 0:
@@ -219,6 +249,6 @@ func runJSON(p *plan.Plan, run plan.Run) map[string]any {
 	}
 	return map[string]any{
 		"event": "result", "run": run.ID, "target": run.Target, "commit": run.Commit, "state": run.State,
-		"plan": p.Digest(), "summary": p.Summary(), "steps": steps,
+		"plan": p.Digest(), "summary": p.Summary(), "steps": steps, "release": run.Release.Name, "error": run.Err,
 	}
 }

@@ -133,7 +133,7 @@ func (a *app) inside(files *gitrepo.WorkTree, paths []string) ([]string, error) 
 func checkTargets(ctx context.Context, fsys fs.FS, cfg *config.Config, targets []config.Target) *checked {
 	out := &checked{Format: "mlsync.check/1", Targets: []string{}, outside: map[string]bool{}}
 	found := foundBy{}
-	seen := map[string]int{}
+	seen, trees := map[string]int{}, map[string]*tree.Tree{}
 	rules := readPolicies(fsys, cfg)
 	for i := range targets {
 		t := &targets[i]
@@ -145,8 +145,12 @@ func checkTargets(ctx context.Context, fsys fs.FS, cfg *config.Config, targets [
 		bad.Append(rules.judge(t, tr.Assets, nil).Problems)
 		found.add(t.Name, bad)
 		out.addFiles(tr, seen)
+		trees[t.Name] = tr
 	}
 	out.bad = found.list(len(targets))
+	for i := range targets {
+		out.bad.Append(gateProblems(fsys, cfg, &targets[i], trees))
+	}
 	slices.SortFunc(out.Files, func(x, y checkedFile) int { return cmp.Compare(x.Path, y.Path) })
 	return out
 }

@@ -204,6 +204,9 @@ const (
 	taskSync   = "sync"
 	taskDrift  = "drift"
 	taskResync = "resync"
+	taskGate   = "gate"
+	// taskApprovals looks into the journal for approvals of gates.
+	taskApprovals = "approvals"
 )
 
 // register says how tasks are done and when they come by themselves.
@@ -216,6 +219,12 @@ func (d *daemon) register() error {
 		if err != nil {
 			return err
 		}
+	}
+	opts := queue.TaskOptions{Timeout: d.deadline()}
+	err := d.queue.Register(taskGate, func(ctx context.Context, args []byte) error { return d.work(ctx, taskGate, string(args)) }, opts)
+	err = errors.Join(err, d.queue.Register(taskApprovals, func(ctx context.Context, _ []byte) error { return d.approvals(ctx) }, opts))
+	if err = errors.Join(err, d.queue.Periodic(taskApprovals, "all", approvalsPoll, nil)); err != nil {
+		return err
 	}
 	for _, t := range d.targets() {
 		if s := t.Drift.Schedule; s != "" && t.Drift.Mode != config.Off {
@@ -247,6 +256,9 @@ func (d *daemon) work(ctx context.Context, task, target string) error {
 	if w == nil {
 		d.log.Warn("task of a target that is not configured any more", "task", task, "target", target)
 		return nil
+	}
+	if task == taskGate {
+		return w.gate(ctx)
 	}
 	return w.run(ctx, task)
 }

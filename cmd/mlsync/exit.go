@@ -29,7 +29,7 @@ const exitCodes = `Exit codes:
   2    changes are pending (plan --exit-code, drift)
   3    problems in the tree
   4    some steps failed or were blocked
-  5    refused by a guard: deletion budget, protection, stale plan, lock
+  5    refused by a guard: deletion budget, protection, stale plan, lock, a gate that is shut
   130  interrupted`
 
 // codeError ends the program with a code; err may be nil if all is printed.

@@ -38,7 +38,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("XDG_STATE_HOME", filepath.Join(e.WorkDir, ".state"))
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"emulator": startEmulator, "writes": listWrites},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"emulator": startEmulator, "writes": listWrites, "scoring": setScoring},
 	})
 }
 
@@ -64,6 +64,16 @@ func listWrites(ts *testscript.TestScript, _ bool, args []string) {
 	res, err = http.DefaultClient.Do(req)
 	ts.Check(err)
 	ts.Check(res.Body.Close())
+}
+
+// setScoring is scoring JSON in a script: what a deployment answers from now on.
+func setScoring(ts *testscript.TestScript, _ bool, args []string) {
+	res, err := http.Post(ts.Getenv("EMULATOR")+"/__scoring", "application/json", strings.NewReader(args[0]))
+	ts.Check(err)
+	ts.Check(res.Body.Close())
+	if res.StatusCode != http.StatusNoContent {
+		ts.Fatalf("scoring %s: %s", args[0], res.Status)
+	}
 }
 
 func putGroup(url string) error {

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"mlsync.dev/mlsync/gate"
 	"mlsync.dev/mlsync/plan"
 )
 
@@ -24,6 +25,8 @@ type metrics struct {
 	pending  *prometheus.GaugeVec
 	synced   *prometheus.GaugeVec
 	last     *prometheus.GaugeVec
+	waiting  *prometheus.GaugeVec
+	gate     *prometheus.GaugeVec
 	requests *prometheus.CounterVec
 	fetches  *prometheus.CounterVec
 	ready    atomic.Bool
@@ -40,10 +43,12 @@ func newMetrics() *metrics {
 		pending:  prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "mlsync_approvals_pending", Help: "Steps that wait for an approval."}, []string{"target"}),
 		synced:   prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "mlsync_in_sync", Help: "1 if the last pass compared everything and left nothing undone."}, []string{"target"}),
 		last:     prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "mlsync_last_success_timestamp_seconds", Help: "When a pass ended well last."}, []string{"target"}),
+		waiting:  prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "mlsync_release_waiting", Help: "1 if a new release waits before a gate, or is refused, at the last pass."}, []string{"target"}),
+		gate:     prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "mlsync_gates", Help: "Gates of the target, by how they stood at the last look."}, []string{"target", "state"}),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "mlsync_read_requests_total", Help: "Requests that plans took to read the workspace."}, []string{"target"}),
 		fetches:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "mlsync_fetches_total", Help: "Looks at the repository, by how they ended."}, []string{"state"}),
 	}
-	m.registry.MustRegister(m.runs, m.seconds, m.steps, m.drift, m.left, m.pending, m.synced, m.last, m.requests, m.fetches,
+	m.registry.MustRegister(m.runs, m.seconds, m.steps, m.drift, m.left, m.pending, m.synced, m.last, m.waiting, m.gate, m.requests, m.fetches,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -70,6 +75,11 @@ func (m *metrics) ran(target, task string, run plan.Run, p *plan.Plan, err error
 	for _, o := range run.Outcomes {
 		m.steps.WithLabelValues(target, string(o.Action), string(o.State)).Inc()
 	}
+	waiting := 0.0
+	if err == nil && run.State == plan.Waiting {
+		waiting = 1
+	}
+	m.waiting.WithLabelValues(target).Set(waiting)
 	inSync := 0.0
 	if p != nil {
 		m.drift.WithLabelValues(target).Set(float64(len(p.Drift)))
@@ -88,6 +98,17 @@ func (m *metrics) ran(target, task string, run plan.Run, p *plan.Plan, err error
 		}
 	}
 	m.synced.WithLabelValues(target).Set(inSync)
+}
+
+// gates notes how the gates of a target stand.
+func (m *metrics) gates(target string, d gate.Decision) {
+	count := map[gate.State]float64{gate.Open: 0, gate.Shut: 0, gate.Failed: 0}
+	for _, v := range d {
+		count[v.State]++
+	}
+	for s, n := range count {
+		m.gate.WithLabelValues(target, string(s)).Set(n)
+	}
 }
 
 // handler answers health checks and metrics.

@@ -78,6 +78,7 @@ type session struct {
 	secrets *secret.Resolver
 	source  bridge.Source // of content that comes from other workspaces
 	log     *slog.Logger
+	given   targetFlags
 	line    *deadline // of the run, once the lock is taken
 	proven  bool      // a run has ended well, so that something may be removed
 }
@@ -177,7 +178,7 @@ func (a *app) openFiles(cfg *config.Config) (*gitrepo.WorkTree, error) {
 func (s *session) begin(ctx context.Context, f targetFlags) error {
 	s.dir, s.log = cmp.Or(s.flags.dir, "."), s.logger()
 	s.ws = s.client.Workspace(scopeOf(s.target))
-	s.source = s.origins(s.cfg, s.target, s.client, f)
+	s.source, s.given = s.origins(s.cfg, s.target, s.client, f), f
 	if err := locate(ctx, s.ws, s.target); err != nil {
 		return err
 	}
@@ -316,7 +317,7 @@ func (a *app) connect(t *config.Target, given ...string) (*azureml.Client, error
 	o := azureml.Options{
 		Cloud: cloudName(t.Cloud), Endpoint: t.Endpoint, StorageEndpoint: t.StorageEndpoint, AuthorityHost: t.Authority,
 		CAFile: t.CAFile, Credential: strings.ReplaceAll(t.Identity.Type, "_", "-"), ClientID: t.Identity.ClientID, TenantID: t.Identity.TenantID,
-		UserAgent: "mlsync/" + version, Logger: a.logger(), InFlight: max(readsInFlight, t.Concurrency),
+		UserAgent: "mlsync/" + version, Trusted: a.trustedHosts(), Logger: a.logger(), InFlight: max(readsInFlight, t.Concurrency),
 	}
 	if local(t.Endpoint) {
 		o.Insecure = true
@@ -392,12 +393,14 @@ func (a *app) statePath() (string, error) {
 }
 
 // commit is the state of the folder.
-func (s *session) commit(ctx context.Context) reconcile.Commit { return commitOf(ctx, s.cfg, s.files) }
+func (s *session) commit(ctx context.Context) reconcile.Commit {
+	return released(commitOf(ctx, s.cfg, s.files), s.target)
+}
 
 func commitOf(ctx context.Context, cfg *config.Config, files *gitrepo.WorkTree) reconcile.Commit {
 	c := reconcile.Commit{FS: files.FS(), Repo: gitrepo.RedactURL(cfg.Repository.URL)}
 	if head, err := files.Head(); err == nil {
-		c.Hash = string(head.Hash)
+		c.Hash, c.By = string(head.Hash), signers(head)
 		dirty, _, err := files.State(ctx, dirtyLimit)
 		c.Dirty = err != nil || dirty != gitrepo.Clean
 	}

@@ -89,7 +89,7 @@ func (m *mirror) fetch(ctx context.Context, ref gitrepo.Ref) (reconcile.Commit, 
 	if err != nil {
 		return reconcile.Commit{}, err
 	}
-	out := reconcile.Commit{FS: tree, Hash: string(c.Hash), Repo: m.repo.URL()}
+	out := reconcile.Commit{FS: tree, Hash: string(c.Hash), Repo: m.repo.URL(), By: signers(c)}
 	if m.path != "" {
 		out.FS, err = fs.Sub(tree, m.path)
 	}
@@ -147,7 +147,7 @@ func (f *folder) fetch(ctx context.Context, _ gitrepo.Ref) (reconcile.Commit, er
 	case err != nil:
 		return c, err
 	}
-	c.Hash = string(head.Hash)
+	c.Hash, c.By = string(head.Hash), signers(head)
 	dirty, _, err := f.tree.State(ctx, dirtyLimit)
 	c.Dirty = err != nil || dirty != gitrepo.Clean
 	return c, nil

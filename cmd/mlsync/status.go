@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"mlsync.dev/mlsync/gate"
 	"mlsync.dev/mlsync/plan"
 	"mlsync.dev/mlsync/state"
 )
@@ -47,20 +48,23 @@ func (a *app) openStore(ctx context.Context, where string) (*state.Store, error)
 
 // targetStatus is the state of one target for people and machines.
 type targetStatus struct {
-	Target    string         `json:"target"`
-	Workspace string         `json:"workspace"`
-	Managed   int            `json:"managed"`
-	Commit    string         `json:"commit,omitempty"`
-	Applied   *time.Time     `json:"applied,omitempty"`
-	LastRun   string         `json:"last_run,omitempty"`
-	State     plan.State     `json:"state,omitempty"`
-	Error     string         `json:"error,omitempty"`
-	Failed    []string       `json:"failed,omitempty"`
-	Drifted   []string       `json:"drifted,omitempty"`
-	Left      []string       `json:"left,omitempty"`
-	Held      string         `json:"held,omitempty"`
-	Busy      string         `json:"busy,omitempty"`
-	Summary   map[string]int `json:"summary,omitempty"`
+	Target    string     `json:"target"`
+	Workspace string     `json:"workspace"`
+	Managed   int        `json:"managed"`
+	Commit    string     `json:"commit,omitempty"`
+	Applied   *time.Time `json:"applied,omitempty"`
+	LastRun   string     `json:"last_run,omitempty"`
+	State     plan.State `json:"state,omitempty"`
+	Error     string     `json:"error,omitempty"`
+	Failed    []string   `json:"failed,omitempty"`
+	Drifted   []string   `json:"drifted,omitempty"`
+	Left      []string   `json:"left,omitempty"`
+	Held      string     `json:"held,omitempty"`
+	Busy      string     `json:"busy,omitempty"`
+	// Waiting is the release that waits before the gates.
+	Waiting string         `json:"waiting,omitempty"`
+	Gates   []gateState    `json:"gates,omitempty"`
+	Summary map[string]int `json:"summary,omitempty"`
 }
 
 func (a *app) runStatus(ctx context.Context, where string) error {
@@ -122,6 +126,16 @@ func statusOf(ctx context.Context, store *state.Store, info state.TargetInfo) (t
 			s.Failed = append(s.Failed, o.Key.String()+": "+o.Err)
 		}
 	}
+	if run.State == plan.Waiting {
+		s.Waiting = run.Release.Name
+		kept, err := t.Verdicts(ctx, run.Release.Fingerprint)
+		if err != nil {
+			return s, err
+		}
+		for _, v := range kept {
+			s.Gates = append(s.Gates, gateStateOf(v))
+		}
+	}
 	drift, err := t.Drift(ctx, run.Started)
 	for _, d := range drift {
 		s.Drifted = append(s.Drifted, d.ID.String())
@@ -130,6 +144,14 @@ func statusOf(ctx context.Context, store *state.Store, info state.TargetInfo) (t
 		}
 	}
 	return s, err
+}
+
+// lastNote says more of the last run: what it waits for is told gate by gate.
+func (s targetStatus) lastNote() string {
+	if s.Waiting != "" {
+		return "release " + s.Waiting
+	}
+	return s.Error
 }
 
 func (a *app) showStatus(s targetStatus) {
@@ -145,7 +167,16 @@ func (a *app) showStatus(s targetStatus) {
 	a.printf("  applied   %s  %.12s\n", applied, commit)
 	a.printf("  managed   %d assets\n", s.Managed)
 	if s.LastRun != "" {
-		a.printf("  last run  %s: %s%s\n", s.LastRun, s.State, note(s.Error))
+		a.printf("  last run  %s: %s%s\n", s.LastRun, s.State, note(s.lastNote()))
+	}
+	for _, g := range s.Gates {
+		if g.State != string(gate.Open) {
+			next := ""
+			if g.Next != nil {
+				next = ", next look " + g.Next.Local().Format(clockTime)
+			}
+			a.printf("  %-8s  gate %s: %s%s\n", g.State, g.Name, printable(g.Why), next)
+		}
 	}
 	for _, f := range s.Failed {
 		a.printf("  failed    %s\n", printable(f))

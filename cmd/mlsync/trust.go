@@ -41,6 +41,12 @@ func (a *app) trusted(t *config.Target, given []string) error {
 	return nil
 }
 
+// trustedHosts are the hosts that the operator trusts beside Azure's.
+func (a *app) trustedHosts() []string {
+	more, _ := a.env(trustedHosts)
+	return strings.Split(more, ",")
+}
+
 func loopback(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && ip.IsLoopback()

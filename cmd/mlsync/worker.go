@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -51,6 +52,9 @@ func (w *worker) run(ctx context.Context, task string) error {
 	case errors.Is(err, state.ErrAborted), errors.Is(err, state.ErrHeld):
 		log.Warn("stopped", "err", err)
 		return nil // until there is something new to do
+	case err == nil && run.State == plan.Waiting:
+		log.Info("waiting", "release", run.Release.Name, "why", run.Err)
+		return nil // the next look is in the queue
 	case err != nil && ctx.Err() != nil:
 		log.Warn("interrupted", "err", err)
 		return err
@@ -142,8 +146,19 @@ func (w *worker) try(ctx context.Context, task string) (plan.Run, *plan.Plan, er
 	if err := d.skipped(ctx, t, j, commit); err != nil {
 		return none, nil, err
 	}
-	run, made, err := w.do(ctx, &reconcile.Work{Pass: p, Book: j, Commit: now, Task: task, Ready: func(p *plan.Plan) { line.forPlan(p, t) }}, j, t)
-	err = because(ctx, err)
+	now = released(now, t)
+	keeper := w.keeper(cfg, t, j, now)
+	if task == taskGate {
+		if held, err := keeper.still(ctx, task); err != nil || held != nil {
+			held = cmp.Or(held, &none)
+			return *held, nil, errors.Join(because(ctx, err), w.next(ctx, j, *held))
+		}
+	}
+	run, made, err := w.do(ctx, &reconcile.Work{
+		Pass: p, Book: j, Commit: now, Task: task, Ready: func(p *plan.Plan) { line.forPlan(p, t) },
+		Hold: func(ctx context.Context, p *plan.Plan) (*plan.Run, error) { return keeper.hold(ctx, p, task) },
+	}, j, t)
+	err = errors.Join(because(ctx, err), w.next(ctx, j, run))
 	if _, trim := j.Trim(context.WithoutCancel(ctx), runsKept); trim != nil {
 		d.log.Warn("old runs are kept", "target", w.name, "err", trim)
 	}
@@ -159,7 +174,7 @@ func (w *worker) do(ctx context.Context, k *reconcile.Work, j *journal, t *confi
 	// The whole workspace is looked at once if the journal was lost, so that
 	// what git no longer has is found by its stamp.
 	k.Search = w.daemon.store.Lost() && !w.searched
-	k.Options = plan.Options{Prune: t.Prune.Mode != config.PruneOff && proven, Full: k.Task != taskSync || k.Search}
+	k.Options = plan.Options{Prune: t.Prune.Mode != config.PruneOff && proven, Full: k.Task != taskSync && k.Task != taskGate || k.Search}
 	run, made, err := k.Do(ctx)
 	if errors.Is(err, reconcile.ErrProblems) {
 		for _, b := range made.Problems.Errors() {

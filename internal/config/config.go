@@ -104,6 +104,8 @@ type Target struct {
 	DependsOn           []string
 	// From is the target that releases of this one come from, "" for none.
 	From string
+	// Gates are what must be so before the target takes a new release.
+	Gates []Gate
 
 	Drift Drift
 	// Resync is the cron schedule of the full comparison, "" for never.

@@ -106,6 +106,7 @@ func targetFields(t *Target) []field {
 		checked("registry", "The name of a registry, in place of a workspace.", &t.Registry, badSegment),
 		texts("depends_on", "Targets that must be in sync with the same commit first.", &t.DependsOn, anyText),
 		text("from", "The target that is promoted to this one.", &t.From),
+		gatesField(t),
 	}, settingFields(t)...)
 }
 

@@ -247,6 +247,7 @@ func (d *decoder) dependencies(c *Config) {
 		}
 	}
 	d.upstreams(c, byName, names)
+	d.gateTargets(c, byName, names)
 }
 
 // upstreams checks that from names another target and runs in no circle.

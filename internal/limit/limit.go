@@ -98,6 +98,13 @@ const (
 	ForgeRequest = 30 * time.Second // time of one attempt
 )
 
+// Answers of endpoints and addresses that gates ask.
+const (
+	ProbeAnswer    = 1 << 20          // bytes of one answer
+	ProbeRedirects = 5                // redirects that are followed
+	ProbeTime      = 30 * time.Second // time of one question, if the gate gives no other
+)
+
 // Saved plans and the journal.
 const (
 	PlanBytes   = 256 << 20  // bytes of a saved plan

@@ -10,6 +10,7 @@ func Table() map[string]Room {
 		"internal/content": {Imports: []string{"internal/limit"}},
 		"internal/gitrepo": {Imports: []string{"internal/limit"}},
 		"internal/forge":   {Imports: []string{"internal/gitrepo", "internal/limit"}},
+		"internal/egress":  {Imports: []string{"internal/limit"}},
 		"internal/queue":   {},
 		"internal/pgtest":  {},
 		"internal/chaos":   {},
@@ -30,6 +31,7 @@ func Table() map[string]Room {
 		"policy":  {Pure: true, Imports: []string{"asset", "kind", "plan", "internal/glob", "internal/limit", "internal/problem"}},
 
 		"internal/inventory": {Pure: true, Imports: []string{"asset", "kind", "plan"}},
+		"gate":               {Pure: true, Imports: []string{"asset", "internal/glob"}},
 
 		"internal/yaml11": {Pure: true, Imports: []string{"asset", "internal/limit"}},
 		"internal/config": {Imports: []string{"asset", "internal/glob", "internal/limit", "internal/problem"}},
