@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	git "github.com/go-git/go-git/v5"
 	"github.com/go-git/go-git/v5/plumbing"
@@ -14,6 +15,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp/capability"
 	"github.com/go-git/go-git/v5/storage"
+	"github.com/go-git/go-git/v5/storage/filesystem/dotgit"
 )
 
 // fileRemote is a repository on this machine. It is read and written directly:
@@ -37,11 +39,37 @@ func (f *fileRemote) open(ctx context.Context, _ service, _ Credential) (session
 	if err != nil {
 		return nil, faultOf(ErrUnreachable, err.Error())
 	}
-	s := &fileSession{ctx: ctx, repo: repo, storage: repo.Storer, adv: packp.NewAdvRefs()}
-	if err := s.list(); err != nil {
+	s := &fileSession{ctx: ctx, repo: repo, storage: repo.Storer}
+	if err := s.listWhole(); err != nil {
 		return nil, faultOf(ErrUnreachable, err.Error())
 	}
 	return s, nil
+}
+
+// How often the refs are read again while another process writes one of them,
+// and how long that may take.
+const (
+	refTries = 50
+	refPause = 20 * time.Millisecond
+)
+
+// listWhole is list at a moment at which no ref is half written: go-git empties
+// the file of a ref before it writes the new one.
+func (f *fileSession) listWhole() error {
+	for try := 1; ; try++ {
+		f.adv = packp.NewAdvRefs()
+		err := f.list()
+		if !errors.Is(err, dotgit.ErrEmptyRefFile) || try == refTries {
+			return err
+		}
+		timer := time.NewTimer(refPause)
+		select {
+		case <-timer.C:
+		case <-f.ctx.Done():
+			timer.Stop()
+			return f.ctx.Err()
+		}
+	}
 }
 
 // list fills in what a server would have told.

@@ -245,3 +245,35 @@ func TestPushRefusesABadChange(t *testing.T) {
 		t.Errorf("unknown base: got %v", err)
 	}
 }
+
+// A ref that another process is just writing is read once it is written.
+func TestFileRemoteWithHalfWrittenRef(t *testing.T) {
+	u := newUpstream(t)
+	hash := u.commit("one", "a", "1")
+	r := openFileRemote(t, u)
+	name := filepath.Join(u.bare, "refs", "heads", "main")
+	stop, stopped := make(chan struct{}), make(chan error)
+	go func() {
+		for {
+			select {
+			case <-stop:
+				stopped <- nil
+				return
+			default:
+			}
+			if err := errors.Join(os.WriteFile(name, nil, 0o644), os.WriteFile(name, []byte(hash+"\n"), 0o644)); err != nil {
+				stopped <- err
+				return
+			}
+		}
+	}()
+	for range 50 {
+		if c := fetch(t, r, "main"); c.Hash != hash {
+			t.Fatalf("got %s", c.Hash)
+		}
+	}
+	close(stop)
+	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
+}
