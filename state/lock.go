@@ -41,6 +41,7 @@ func (t *Target) Lock(ctx context.Context, holder string) (*Lock, error) {
 	if err != nil {
 		return nil, err
 	}
+	t.locked.Store(true)
 	return &Lock{t: t, holder: holder}, nil
 }
 
@@ -103,6 +104,7 @@ func (l *Lock) Keep(ctx context.Context) error {
 func (l *Lock) Release(ctx context.Context) error {
 	ctx, cancel := lasting(ctx)
 	defer cancel()
+	l.t.locked.Store(false)
 	return l.t.s.write(ctx, func(x *tx) error {
 		_, err := x.exec(ctx, `UPDATE targets SET holder = '', session = '', locked = 0, expires = 0 WHERE id = ? AND session = ?`, l.t.id, l.t.s.session)
 		return err

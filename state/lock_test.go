@@ -75,6 +75,29 @@ func beginErr(j *state.Target) error {
 	return err
 }
 
+// A process that was stopped wakes up after another has taken its lock, has run
+// and has given the lock back: it begins nothing.
+func TestNoRunBeginsAfterTheLockWasLost(t *testing.T) {
+	both(t, func(t *testing.T, url string) {
+		ctx, c := t.Context(), newClock()
+		opts := state.Options{Clock: c.Now, LockTTL: time.Minute}
+		anna, bob := target(t, open(t, url, opts), "prod"), target(t, open(t, url, opts), "prod")
+		_, err := anna.Lock(ctx, "anna")
+		must(t, err)
+		c.Add(61 * time.Second)
+		other, err := bob.Lock(ctx, "bob")
+		must(t, err)
+		must(t, beginErr(bob))
+		must(t, other.Release(ctx))
+		if err := beginErr(anna); !errors.Is(err, state.ErrFenced) {
+			t.Errorf("a run under a lost lock: %v", err)
+		}
+		_, err = anna.Lock(ctx, "anna")
+		must(t, err)
+		must(t, beginErr(anna))
+	})
+}
+
 func TestRestartTakesItsOwnLockBack(t *testing.T) {
 	both(t, func(t *testing.T, url string) {
 		dead, alive := target(t, open(t, url, state.Options{}), "prod"), target(t, open(t, url, state.Options{}), "prod")

@@ -19,7 +19,8 @@ func runID(target string, generation int64) string {
 // Begin begins a run and fences off every earlier one. Of run Commit, Trigger,
 // Release and Digest are kept, and the release is taken unless it waits; ID, Generation, Target and Started are given by the
 // journal and returned. A run that never ended is marked as failed. It fails
-// with a LockedError if another process holds the target's lock.
+// with a LockedError if another process holds the target's lock, and with
+// ErrFenced if the lock was taken with t and has been lost since.
 func (t *Target) Begin(ctx context.Context, run plan.Run) (plan.Run, error) {
 	err := t.s.write(ctx, func(x *tx) error {
 		l, err := t.lock(ctx, x)
@@ -29,6 +30,10 @@ func (t *Target) Begin(ctx context.Context, run plan.Run) (plan.Run, error) {
 		now := t.s.clock()
 		if l.session != "" && l.session != t.s.session && l.until.After(now) {
 			return l.err(t.name)
+		}
+		if t.locked.Load() && l.session != t.s.session {
+			// Others may have run since, and for a newer commit.
+			return fmt.Errorf("lock of target %q: %w", t.name, ErrFenced)
 		}
 		run.Generation, run.Target, run.Started = l.generation+1, t.name, fromNanos(nanos(now))
 		run.ID = runID(t.name, run.Generation)

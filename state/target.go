@@ -3,6 +3,7 @@ package state
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 )
 
@@ -11,6 +12,8 @@ type Target struct {
 	s    *Store
 	id   int64
 	name string
+	// locked says that the lock was taken: without it no run begins any more.
+	locked atomic.Bool
 }
 
 // Target is the journal of the target called name, which stands for the
