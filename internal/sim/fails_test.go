@@ -19,6 +19,7 @@ type still struct {
 
 func (s still) peek(path string) map[string]any { return s.docs[path] }
 func (s still) usedBy(string) string            { return "" }
+func (s still) heldBy(string) string            { return "" }
 func (s still) archivedName(string) bool        { return false }
 func (s still) holdsOthers(string) bool         { return false }
 func (s still) noVersion(item) string           { return "" }

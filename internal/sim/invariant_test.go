@@ -74,6 +74,8 @@ func noUnknownDelete(f *facts, r *record) string {
 		return "deleted what a later version in its file has followed"
 	case pass.commit.uses(r.world.usedBy(r.asset)):
 		return "deleted what git's " + r.world.usedBy(r.asset) + " refers to"
+	case pass.unraced(r.world.heldBy(r.asset)):
+		return "deleted what " + r.world.heldBy(r.asset) + ", which is not ours any more, refers to"
 	case !pass.commit.complete():
 		return "deleted although the tree could not be read completely"
 	case seg[0] == "components":
@@ -97,6 +99,11 @@ func noUnknownDelete(f *facts, r *record) string {
 		return fmt.Sprintf("deleted more than %d assets without an approval", limit)
 	}
 	return ""
+}
+
+// unraced reports whether the pass has read an asset as it is, "" being none.
+func (p *passFacts) unraced(asset string) bool {
+	return asset != "" && p.seen[asset] && !p.raced[asset] && p.owner[asset] != ours
 }
 
 // history reports whether an asset is a version of a name of which git has a

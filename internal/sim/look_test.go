@@ -15,6 +15,9 @@ type looker interface {
 	peek(asset string) map[string]any
 	// usedBy is a live asset of ours that refers to the one of the path.
 	usedBy(path string) string
+	// heldBy is a live asset that was taken from us and refers to the one of
+	// the path. Jobs that ran hold nothing.
+	heldBy(path string) string
 	// archivedName reports whether the name of a version is archived.
 	archivedName(path string) bool
 	// holdsOthers reports whether an endpoint holds what is not ours, or a
@@ -45,6 +48,20 @@ func (w *world) usedBy(path string) string {
 		}
 	}
 	return w.named(path)
+}
+
+func (w *world) heldBy(path string) string {
+	full := strings.ToLower(scope.WorkspaceID() + "/" + path)
+	for _, k := range slices.Sorted(maps.Keys(w.facts.made)) {
+		doc := w.peek(k)
+		if k == path || doc == nil || stamped(doc) == ours || isArchived(doc) || strings.HasPrefix(k, "jobs/") {
+			continue
+		}
+		if raw, err := json.Marshal(doc); err == nil && strings.Contains(strings.ToLower(string(raw)), `"`+full+`"`) {
+			return k
+		}
+	}
+	return ""
 }
 
 // named is a live asset of ours that holds the id of the one of the path.
