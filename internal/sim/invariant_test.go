@@ -225,6 +225,11 @@ func (f *facts) excused(w looker, forest forest, i item) bool {
 		if owner := stamped(w.peek(path)); owner != "" && owner != ours {
 			return true
 		}
+		for name := range i.Traffic { // waits for its deployments
+			if d, ok := forest[strings.Replace(i.Kind, "endpoint", "deployment", 1)+" "+i.Name+"/"+name]; ok && f.excusedBy(w, forest, d.Uses) {
+				return true
+			}
+		}
 		if (i.Kind == "data" || f.adopted[path]) && f.removed[path] { // drift that is only reported
 			return true
 		}
@@ -233,12 +238,15 @@ func (f *facts) excused(w looker, forest forest, i item) bool {
 	if i.Parent != "" {
 		needs = append(needs, parentKey(i))
 	}
-	for _, k := range needs {
-		if n, ok := forest[k]; ok && f.excused(w, forest, n) {
-			return true
-		}
-	}
-	return false
+	return f.excusedBy(w, forest, needs)
+}
+
+// excusedBy reports whether one of the items of the keys is excused.
+func (f *facts) excusedBy(w looker, forest forest, keys []string) bool {
+	return slices.ContainsFunc(keys, func(k string) bool {
+		n, ok := forest[k]
+		return ok && f.excused(w, forest, n)
+	})
 }
 
 // removable reports whether the assets of a path are taken away once git no
