@@ -9,7 +9,7 @@ SEEDS ?= 100
 FIRST ?= 1
 export CGO_ENABLED ?= 0
 
-.PHONY: help demo build test test-clients race lint bench chaos sweep fuzz sim sim-nightly sim-mutants golden docs image release-check deps clean
+.PHONY: help demo demo-promotion build test test-clients race lint bench chaos sweep fuzz sim sim-nightly sim-mutants golden docs image release-check deps clean
 
 help: ## Show the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -22,6 +22,9 @@ bin/mlsync: FORCE
 
 demo: build ## Emulator, repository, daemon, push, plan, apply, drift, export. KEEP=1 stays up.
 	./bin/mlsync demo $(if $(KEEP),--keep)
+
+demo-promotion: build ## Three workspaces: train, release, promote, a gate, a fix, traffic in steps, rollback. KEEP=1 stays up.
+	./bin/mlsync demo promotion $(if $(KEEP),--keep)
 
 deps: ## Install the servers that tests need (Debian packages).
 	@./scripts/test-deps.sh

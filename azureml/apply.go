@@ -28,7 +28,8 @@ type Write struct {
 	Late bool
 	// Released are paths of fields that go back to the service's own value.
 	Released [][]string
-	// Stamps are put on the asset, by name without the prefix.
+	// Stamps are put on the asset, by name without the prefix; those that are
+	// "" are taken off.
 	Stamps map[string]string
 	// Secret gives the value of a secret.
 	Secret func(name string) (asset.Secret, error)

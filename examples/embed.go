@@ -3,7 +3,7 @@ package examples
 
 import "embed"
 
-// Files are the trees, one folder each: minimal, seed and team.
+// Files are the trees, one folder each: minimal, promotion, seed and team.
 //
-//go:embed all:minimal all:seed all:team
+//go:embed all:minimal all:promotion all:seed all:team
 var Files embed.FS

@@ -257,13 +257,18 @@ func (t *Table) stamps(rest *asset.Value) map[string]string {
 	return out
 }
 
-// Stamp puts mlsync's tags into a REST body of kind t; nothing if the kind
-// cannot carry any.
+// Stamp puts mlsync's tags into a REST body of kind t, and takes away those
+// that are ""; nothing if the kind cannot carry any.
 func (t *Table) Stamp(rest *asset.Value, stamps map[string]string) {
 	if t.Tags == "" {
 		return
 	}
 	for _, k := range sortedKeys(stamps) {
-		rest.SetPath(asset.NewString(stamps[k]), append(splitPath(t.Tags), StampPrefix+k)...)
+		path := append(splitPath(t.Tags), StampPrefix+k)
+		if stamps[k] == "" {
+			RemovePath(rest, path)
+			continue
+		}
+		rest.SetPath(asset.NewString(stamps[k]), path...)
 	}
 }

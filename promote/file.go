@@ -1,11 +1,13 @@
 package promote
 
 import (
+	"errors"
 	"path"
 	"slices"
 	"strings"
 
 	"mlsync.dev/mlsync/asset"
+	"mlsync.dev/mlsync/internal/graph"
 	"mlsync.dev/mlsync/internal/problem"
 	"mlsync.dev/mlsync/kind"
 	"mlsync.dev/mlsync/tree"
@@ -107,8 +109,11 @@ func assetRows(a *Asset) []row {
 		mapRow("origin", false, []row{
 			textRow("job", false, &a.Origin.Job, anyText),
 			textsRow("data", &a.Origin.Data),
+			textsRow("uses", &a.Origin.Uses),
 			wordsRow("metrics", &a.Origin.Metrics),
+			textRow("job_commit", false, &a.Origin.JobCommit, anyText),
 			textRow("commit", false, &a.Origin.Commit, anyText),
+			textRow("release", false, &a.Origin.Release, BadName),
 		}),
 		{
 			key: "spec", need: true,
@@ -162,6 +167,38 @@ func (d *decoder) consistent(doc *asset.Value, r *Release) {
 	d.sorted(doc.Get("needs"), needs)
 	for i := range r.Assets {
 		d.spec(doc.Get("assets").Items()[i], &r.Assets[i])
+	}
+	if len(d.bad.Errors()) == 0 {
+		d.closed(doc.Get("assets"), r)
+	}
+}
+
+// closed reports assets that refer to what the release does not hold, and
+// circles of references.
+func (d *decoder) closed(v *asset.Value, r *Release) {
+	g := graph.New(asset.ID.Compare)
+	for i := range r.Assets {
+		a := &r.Assets[i]
+		g.Add(a.ID)
+		to := []asset.ID{parentOf(a.ID)}
+		for _, l := range links(a.Written()) {
+			if l.lost == "" && !l.content && l.store == "" && !l.stays {
+				to = append(to, l.to)
+			}
+		}
+		for _, id := range to {
+			switch {
+			case id.IsZero() || !kind.Of(id.Kind).Promotable:
+			case r.Get(id) == nil:
+				d.badf(v.Items()[i], "make it anew with mlsync release create", "%s refers to %s, which the release does not hold", a.ID, id)
+			default:
+				g.Edge(a.ID, id)
+			}
+		}
+	}
+	var cycle *graph.CycleError[asset.ID]
+	if _, err := g.Order(); errors.As(err, &cycle) {
+		d.badf(v, "break the circle of references", "the assets refer to each other in a %s", cycle)
 	}
 }
 

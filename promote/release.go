@@ -114,8 +114,16 @@ type Origin struct {
 	Data []string
 	// Metrics are those of the run that the configuration asks for.
 	Metrics map[string]string
+	// Uses are the versions of environments, code and components that the run
+	// was made of, as references.
+	Uses []string
+	// JobCommit is the commit that the run was submitted from.
+	JobCommit string
 	// Commit is the one that mlsync stamped on the live asset.
 	Commit string
+	// Release is the one that brought the asset to the source; what is said of
+	// the run is then taken from there, and the run was in the source of that.
+	Release string
 }
 
 // Need is something that is each target's own, and the assets that refer to it.

@@ -25,7 +25,10 @@ func sample() *Release {
 		Assets: []Asset{{
 			ID: id, Digest: strings.Repeat("1", 64), Spec: spec,
 			Content: []Content{{Field: "path", Hash: strings.Repeat("2", 64), Listing: strings.Repeat("3", 64), Files: 2, Bytes: 1000, From: Place{Datastore: "workspaceartifactstore", Path: "ExperimentRun/dcid.train-1/model"}}},
-			Origin:  Origin{Job: "train-1", Data: []string{"data/rides:3"}, Metrics: map[string]string{"rmse": "2.5", "auc": "0.9"}, Commit: "abc"},
+			Origin: Origin{
+				Job: "train-1", Data: []string{"data/rides:3"}, Uses: []string{"environment/train:2"}, Metrics: map[string]string{"rmse": "2.5", "auc": "0.9"},
+				JobCommit: "abd", Commit: "abc", Release: "2025-05",
+			},
 		}},
 		Needs: []Need{{ID: asset.ID{Kind: "datastore", Name: "lake"}, By: []asset.ID{id}}},
 	}
@@ -78,6 +81,27 @@ func TestReleaseIsReadStrictly(t *testing.T) {
 	}
 }
 
+// A release that was made by hand must be closed, and no circle, as well.
+func TestReleaseIsClosed(t *testing.T) {
+	component := func(name, step string) Asset {
+		spec := asset.NewMap().Set("$schema", asset.NewString("https://azuremlschemas.azureedge.net/latest/pipelineComponent.schema.json")).
+			Set("type", asset.NewString("pipeline")).Set("name", asset.NewString(name)).Set("version", asset.NewString("1")).
+			Set("jobs", asset.NewMap().Set("s", asset.NewMap().Set("type", asset.NewString("pipeline")).Set("component", asset.NewString("azureml:"+step+":1"))))
+		return Asset{ID: asset.ID{Kind: "component", Name: name, Version: "1"}, Digest: strings.Repeat("1", 64), Spec: spec}
+	}
+	r := sample()
+	r.Roots, r.Needs = []asset.ID{{Kind: "component", Name: "a", Version: "1"}}, nil
+	for want, assets := range map[string][]Asset{
+		"component/a:1 refers to component/b:1, which the release does not hold": {component("a", "b")},
+		"the assets refer to each other in a cycle":                              {component("a", "b"), component("b", "a")},
+	} {
+		r.Assets = assets
+		if got, bad := ReadRelease(WriteRelease(r), FileOf(r.Name)); got != nil || !strings.Contains(bad.Error(), want) {
+			t.Errorf("got %v, want %s", bad, want)
+		}
+	}
+}
+
 func TestReleaseNames(t *testing.T) {
 	for name, good := range map[string]bool{
 		"r1": true, "2025-06-01": true, "a.b_c": true, "A": true, "": false, ".hidden": false, "a/b": false, "..": false, "a.": false, "-x": false, strings.Repeat("a", 101): false, "a b": false,
@@ -96,7 +120,7 @@ func TestAnyReleaseComesBack(t *testing.T) {
 		r.Source.Repo, r.Source.Target = text.Draw(t, "repo"), text.Draw(t, "target")
 		r.Source.Run = text.Draw(t, "run")
 		a := &r.Assets[0]
-		a.Origin = Origin{Job: text.Draw(t, "job"), Data: rapid.SliceOfN(text, 0, 3).Draw(t, "data"), Metrics: rapid.MapOfN(text, text, 0, 3).Draw(t, "metrics")}
+		a.Origin = Origin{Job: text.Draw(t, "job"), Data: rapid.SliceOfN(text, 0, 3).Draw(t, "data"), Uses: rapid.SliceOfN(text, 0, 3).Draw(t, "uses"), Metrics: rapid.MapOfN(text, text, 0, 3).Draw(t, "metrics")}
 		a.Spec.Set("description", asset.NewString(text.Draw(t, "description")))
 		got, bad := ReadRelease(WriteRelease(r), FileOf(r.Name))
 		if len(bad) > 0 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"mlsync.dev/mlsync/asset"
@@ -235,9 +236,11 @@ func (x *execution) contentChanged(s *plan.Step) bool {
 	return false
 }
 
-// stamps are the tags that say who owns the asset and what it is.
+// stamps are the tags that say who owns the asset, what it is, and which
+// release brought it. Those of a release that it is no longer of are taken off.
 func (x *execution) stamps(t *kind.Table, want *asset.Asset) map[string]string {
-	out := map[string]string{"owner": x.Owner}
+	out := map[string]string{"owner": x.Owner, "release": "", "source": ""}
+	maps.Copy(out, x.prep.stamps[want.ID])
 	if x.run.Commit != "" {
 		out["commit"] = x.run.Commit
 	}

@@ -22,7 +22,7 @@ import (
 )
 
 // Pass is one target and all that a pass over it needs. All fields but Bytes,
-// Cache, Rule and those below Emit must be set.
+// Stamps, Cache, Rule and those below Emit must be set.
 type Pass struct {
 	Target plan.Target
 	// Owner is what is stamped on the target's assets.
@@ -36,7 +36,10 @@ type Pass struct {
 	// Bytes reads where content is that comes from other workspaces; see
 	// resolve.Input. nil if none does.
 	Bytes func(fsys fs.FS) (map[string]resolve.Source, problem.List)
-	Rule  func(id asset.ID, file string) plan.Rule
+	// Stamps are those that say which release brought an asset, beside the
+	// stamps of every asset; nil if there are none.
+	Stamps func(fsys fs.FS) map[asset.ID]map[string]string
+	Rule   func(id asset.ID, file string) plan.Rule
 	// Secret gets a secret from its provider. The error wraps ErrNoSecret if
 	// the provider says that there is none; after any other error nobody knows.
 	Secret func(ctx context.Context, name string) (asset.Secret, error)
@@ -98,6 +101,8 @@ type Prepared struct {
 	leaving []asset.ID
 	// moved is the history of files that are elsewhere now.
 	moved []plan.Owned
+	// stamps say which release brought an asset.
+	stamps map[asset.ID]map[string]string
 	// doubt are assets of open intents of which nobody could learn whether
 	// they are there.
 	doubt map[asset.ID]bool
@@ -166,6 +171,9 @@ func (p *Pass) Prepare(ctx context.Context, c Commit, opt plan.Options, trigger 
 	}
 	prep := &Prepared{
 		release: c.Release, Tree: t, Want: want, Owned: owned, Busy: busy, leaving: p.leaving(live, want, busy), rebuilt: rebuilt, doubt: doubt, moved: movedHistory(want, owned),
+	}
+	if p.Stamps != nil {
+		prep.stamps = p.Stamps(c.FS)
 	}
 	if err := p.plan(ctx, c, prep, live, opt, bad); err != nil {
 		return nil, err

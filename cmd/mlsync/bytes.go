@@ -3,7 +3,10 @@ package main
 import (
 	"io/fs"
 
+	"mlsync.dev/mlsync/asset"
 	"mlsync.dev/mlsync/azureml"
+	"mlsync.dev/mlsync/internal/config"
+	"mlsync.dev/mlsync/internal/lineage"
 	"mlsync.dev/mlsync/internal/problem"
 	"mlsync.dev/mlsync/promote"
 	"mlsync.dev/mlsync/resolve"
@@ -43,4 +46,36 @@ func sourceOf(r *promote.Release, c promote.Content) resolve.Source {
 		s.Object = c.Hash
 	}
 	return s
+}
+
+// releasedStamps are the stamps of the assets that promotion pinned for a
+// target: the release that brought each, and where that was made. What cannot
+// be read is a problem of the tree, of which others tell.
+func releasedStamps(t *config.Target) func(fs.FS) map[asset.ID]map[string]string {
+	return func(fsys fs.FS) map[asset.ID]map[string]string {
+		if len(t.Overlays) == 0 {
+			return nil
+		}
+		pins, err := readPins(fsys, t.Overlays[len(t.Overlays)-1])
+		if err != nil {
+			return nil
+		}
+		sources := map[string]string{}
+		out := map[asset.ID]map[string]string{}
+		for _, pin := range pins.Files {
+			if len(pin.From) == 0 {
+				continue
+			}
+			name := pin.From[len(pin.From)-1]
+			source, known := sources[name]
+			if !known {
+				if r, err := (releases{fsys}).read(name); err == nil {
+					source = lineage.SourceText(r.Source)
+				}
+				sources[name] = source
+			}
+			out[pin.ID] = map[string]string{"release": name, "source": source}
+		}
+		return out
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,6 +33,7 @@ up until it is interrupted.`,
 	}
 	c.Flags().StringVar(&dir, "dir", "", "work in this folder and leave it there (default: a temporary one)")
 	c.Flags().BoolVar(&keep, "keep", false, "stay up at the end")
+	c.AddCommand(a.demoPromotion())
 	return c
 }
 
@@ -39,6 +41,9 @@ up until it is interrupted.`,
 type demo struct {
 	*app
 	dir, url string
+	// targets are those that the daemon follows.
+	targets  []string
+	poll     time.Duration
 	emulator *emulator.Server
 	repo     *gitrepo.Repo
 	head     gitrepo.Commit
@@ -47,7 +52,19 @@ type demo struct {
 	n        int
 }
 
-func (a *app) runDemo(ctx context.Context, dir string, keep bool) (err error) {
+func (a *app) runDemo(ctx context.Context, dir string, keep bool) error {
+	return a.stage(ctx, dir, keep, func(d *demo) []func(context.Context) error {
+		d.targets, d.poll = []string{"dev"}, time.Second
+		return []func(context.Context) error{
+			d.startEmulator, d.makeRepository, d.firstSync, d.pushChange, d.driftAway, d.correct, d.export,
+			d.end("That is all: a push reaches a workspace, and a workspace comes back as git"),
+		}
+	})
+}
+
+// stage does the steps of a demonstration in a folder and, with keep, stays up
+// after the last.
+func (a *app) stage(ctx context.Context, dir string, keep bool, play func(*demo) []func(context.Context) error) (err error) {
 	if dir == "" {
 		if dir, err = os.MkdirTemp("", "mlsync-demo-"); err != nil {
 			return err
@@ -56,12 +73,11 @@ func (a *app) runDemo(ctx context.Context, dir string, keep bool) (err error) {
 	}
 	d := &demo{app: a, dir: dir}
 	defer func() { err = errors.Join(err, d.close()) }()
-	for _, step := range []func(context.Context) error{d.startEmulator, d.makeRepository, d.firstSync, d.pushChange, d.driftAway, d.correct, d.export} {
+	for _, step := range play(d) {
 		if err := step(ctx); err != nil {
 			return err
 		}
 	}
-	d.title("That is all: a push reaches a workspace, and a workspace comes back as git")
 	if !keep {
 		return nil
 	}
@@ -69,6 +85,14 @@ func (a *app) runDemo(ctx context.Context, dir string, keep bool) (err error) {
 		d.url, d.path("ml-assets.git"), d.path("ml-assets"), d.journalFile())
 	<-ctx.Done()
 	return nil
+}
+
+// end says what was seen.
+func (d *demo) end(text string) func(context.Context) error {
+	return func(context.Context) error {
+		d.title("%s", text)
+		return nil
+	}
 }
 
 func (d *demo) path(parts ...string) string {
@@ -103,7 +127,7 @@ func (d *demo) mlsync(want int, args ...string) error {
 
 func (d *demo) startEmulator(context.Context) error {
 	var err error
-	if d.emulator, err = emulator.New(emulator.Options{LRO: 200 * time.Millisecond}); err != nil {
+	if d.emulator, err = emulator.New(emulator.Options{LRO: 200 * time.Millisecond, JobStep: 100 * time.Millisecond}); err != nil {
 		return err
 	}
 	if err := d.emulator.Start("127.0.0.1:0", false, ""); err != nil {
@@ -182,7 +206,7 @@ func (d *demo) startDaemon(ctx context.Context, drift string) error {
 		defer func() { _ = log.Close() }()
 		d.ended <- other.runDaemon(ctx, daemonFlags{
 			data: d.path("data"), repository: d.path("ml-assets.git"), branch: "main",
-			endpoint: d.url, poll: time.Second, only: []string{"dev"}, drift: drift,
+			endpoint: d.url, poll: d.poll, only: d.targets, drift: drift,
 		})
 	}()
 	return nil
@@ -219,15 +243,23 @@ func (d *demo) until(ctx context.Context, what string, ok func() bool) error {
 	return nil
 }
 
-// applied reports whether the daemon has applied the newest commit.
-func (d *demo) applied(ctx context.Context) bool {
+// applied reports whether the daemon has applied the newest commit to its
+// targets, or to those that are named.
+func (d *demo) applied(ctx context.Context, names ...string) bool {
+	if len(names) == 0 {
+		names = d.targets
+	}
 	store, err := state.Open(ctx, d.journalFile(), state.Options{Existing: true})
 	if err != nil {
 		return false
 	}
 	defer func() { _ = store.Close() }()
 	targets, err := store.Targets(ctx)
-	return err == nil && len(targets) == 1 && targets[0].Seen == string(d.head.Hash)
+	seen := map[string]string{}
+	for _, t := range targets {
+		seen[t.Name] = t.Seen
+	}
+	return err == nil && !slices.ContainsFunc(names, func(name string) bool { return seen[name] != string(d.head.Hash) })
 }
 
 func (d *demo) close() error {

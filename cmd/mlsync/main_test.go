@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"flag"
 	"io"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"mlsync.dev/mlsync/asset"
 	"mlsync.dev/mlsync/emulator"
 )
 
@@ -22,7 +24,9 @@ func TestMain(m *testing.M) {
 
 // TestScripts runs testdata/script/*.txtar. In them, mlsync is the program,
 // emulator starts an emulator of its own and puts its address into $EMULATOR,
-// writes FILE lists what was written to workspaces since the last time, and
+// writes FILE lists what was written to workspaces since the last time, left
+// WORKSPACE JOB NAME TEXT lets a job leave a file, stamps WORKSPACE ASSET FILE
+// lists the tags of mlsync on an asset, fault TEXT spoils requests, and
 // $EXAMPLES is the folder examples.
 func TestScripts(t *testing.T) {
 	examples, err := filepath.Abs(filepath.Join("..", "..", "examples"))
@@ -38,7 +42,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("XDG_STATE_HOME", filepath.Join(e.WorkDir, ".state"))
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"emulator": startEmulator, "writes": listWrites, "scoring": setScoring},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"emulator": startEmulator, "writes": listWrites, "scoring": setScoring, "left": leaveFile, "stamps": showStamps, "fault": addFault},
 	})
 }
 
@@ -64,6 +68,33 @@ func listWrites(ts *testscript.TestScript, _ bool, args []string) {
 	res, err = http.DefaultClient.Do(req)
 	ts.Check(err)
 	ts.Check(res.Body.Close())
+}
+
+func scriptWorkspace(name string) string {
+	return "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg/providers/Microsoft.MachineLearningServices/workspaces/" + name
+}
+
+func leaveFile(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(studio{ts.Getenv("EMULATOR")}.leave(context.Background(), scriptWorkspace(args[0]), args[1], args[2], []byte(args[3])))
+}
+
+func showStamps(ts *testscript.TestScript, _ bool, args []string) {
+	body, err := studio{ts.Getenv("EMULATOR")}.get(context.Background(), scriptWorkspace(args[0])+"/"+args[1])
+	ts.Check(err)
+	var b strings.Builder
+	for _, tags := range []*asset.Value{body.Get("tags"), body.GetPath("properties", "tags")} {
+		for k, v := range tags.Entries() {
+			if name, ok := strings.CutPrefix(k, "mlsync-"); ok {
+				b.WriteString(name + "=" + v.Text() + "\n")
+			}
+		}
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[2]), []byte(b.String()), 0o600))
+}
+
+func addFault(ts *testscript.TestScript, _ bool, args []string) {
+	_, err := studio{ts.Getenv("EMULATOR")}.call(context.Background(), http.MethodPost, "/__faults", []byte(args[0]))
+	ts.Check(err)
 }
 
 // setScoring is scoring JSON in a script: what a deployment answers from now on.

@@ -66,8 +66,13 @@ type releasedRow struct {
 	Content []contentRow      `json:"content"`
 	Job     string            `json:"job,omitempty"`
 	Data    []string          `json:"data,omitempty"`
+	Uses    []string          `json:"uses,omitempty"`
 	Metrics map[string]string `json:"metrics,omitempty"`
-	Commit  string            `json:"commit,omitempty"`
+	// JobCommit is that of the job, Commit that of the asset.
+	JobCommit string `json:"job_commit,omitempty"`
+	Commit    string `json:"commit,omitempty"`
+	// Release brought the asset to the source.
+	Release string `json:"release,omitempty"`
 }
 
 type contentRow struct {
@@ -90,7 +95,11 @@ func releaseOf(r *promote.Release) releaseJSON {
 		Source: sourceJSON{s.Target, s.Subscription, s.ResourceGroup, s.Workspace, s.Repo, s.Commit, s.Run},
 	}
 	for _, a := range r.Assets {
-		row := releasedRow{ID: a.ID, Digest: a.Digest, Content: []contentRow{}, Job: a.Origin.Job, Data: a.Origin.Data, Metrics: a.Origin.Metrics, Commit: a.Origin.Commit}
+		o := a.Origin
+		row := releasedRow{
+			ID: a.ID, Digest: a.Digest, Content: []contentRow{}, Job: o.Job, Data: o.Data, Uses: o.Uses, Metrics: o.Metrics,
+			JobCommit: o.JobCommit, Commit: o.Commit, Release: o.Release,
+		}
 		for _, c := range a.Content {
 			row.Content = append(row.Content, contentRow{c.Field, c.Code, c.Hash, c.Files, c.Bytes})
 		}
@@ -135,6 +144,9 @@ func (a *app) showRelease(r *promote.Release) error {
 }
 
 func (a *app) showOrigin(o promote.Origin) {
+	if o.Release != "" {
+		a.printf("     came by release %s\n", o.Release)
+	}
 	if o.Job == "" {
 		return
 	}

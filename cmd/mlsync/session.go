@@ -427,6 +427,7 @@ func newPass(cfg *config.Config, t *config.Target, live *bridge.Workspace, ws *a
 		Read:      func(fsys fs.FS) (*tree.Tree, problem.List) { return readFor(fsys, cfg, t, ws) },
 		Document:  parseDocument,
 		Bytes:     releasedBytes,
+		Stamps:    releasedStamps(t),
 		Rule:      func(id asset.ID, file string) plan.Rule { return ruleOf(cfg, t, id, file) },
 		Secret:    toldSecret(secrets),
 		Guard:     plan.Guard{Max: t.Prune.Max, Percent: t.Prune.Percent},

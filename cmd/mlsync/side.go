@@ -44,10 +44,15 @@ func (a *app) openSide(ctx context.Context, f targetFlags, name string) (*side, 
 	if err != nil {
 		return nil, err
 	}
+	return s.side(ctx), nil
+}
+
+// side is the session as one end of a promotion.
+func (s *session) side(ctx context.Context) *side {
 	x := &side{session: s, ctx: ctx, fsys: s.files.FS(), bytes: map[promote.Place]bytesAt{}}
 	x.live = bridge.NewLive(s.client, s.ws)
 	x.facts = &liveFacts{ctx, x.live}
-	return x, nil
+	return x
 }
 
 // plan compares the whole tree with the workspace. Problems of the tree are an
@@ -183,7 +188,7 @@ func (x *side) contents(a *asset.Asset, addressed bool) (promote.Contents, error
 }
 
 // assetID reads an asset of the command line. A version that is not given is
-// that of the tree, else the one that was made last.
+// that of the tree, if that was compared, else the one that was made last.
 func (x *side) assetID(text string) (asset.ID, error) {
 	id, err := asset.ParseID(text)
 	if err != nil {
@@ -199,7 +204,11 @@ func (x *side) assetID(text string) (asset.ID, error) {
 	if !t.Versioned || id.Version != "" {
 		return id, nil
 	}
-	for _, a := range x.prep.Want.Set.All() {
+	var wanted []*asset.Asset
+	if x.prep != nil {
+		wanted = x.prep.Want.Set.All()
+	}
+	for _, a := range wanted {
 		if a.ID.Container() == id.Container() && !a.Anonymous && (id.Version == "" || asset.CompareVersions(a.ID.Version, id.Version) > 0) {
 			id.Version = a.ID.Version
 		}

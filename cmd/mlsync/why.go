@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"mlsync.dev/mlsync/asset"
+	"mlsync.dev/mlsync/internal/lineage"
 	"mlsync.dev/mlsync/kind"
 	"mlsync.dev/mlsync/plan"
 	"mlsync.dev/mlsync/reconcile"
@@ -20,7 +22,9 @@ func (a *app) whyCommand() *cobra.Command {
 		Use: "why ASSET", Short: "Explain one asset: where it comes from, who owns it, what would happen to it", GroupID: "work", Args: cobra.ExactArgs(1),
 		Long: `Explain one asset: the file that says it, what it refers to and what refers to
 it, what the journal knows, who owns the live one and who changed it last, and
-what the next apply would do and why.`,
+what the next apply would do and why. Of what a job or a release made, it says
+where that came from, as mlsync lineage does; the exit code is 1 if some of that
+could not be read.`,
 		Example: "  mlsync why environment/train\n  mlsync why online-deployment/taxi/blue --json",
 		RunE:    func(cmd *cobra.Command, args []string) error { return a.runWhy(cmd.Context(), f, args[0]) },
 	}
@@ -39,6 +43,8 @@ type explanation struct {
 	Steps    []whyStep    `json:"next,omitempty"`
 	Drift    []whyChange  `json:"drift,omitempty"`
 	History  []whyHistory `json:"history,omitempty"`
+	// Lineage is where it came from, if a job or a release made it.
+	Lineage *lineage.Graph `json:"lineage,omitempty"`
 }
 
 type whyJournal struct {
@@ -101,14 +107,36 @@ func (a *app) runWhy(ctx context.Context, f planFlags, text string) error {
 	if len(ids) == 0 {
 		return fmt.Errorf("%s is neither in git nor managed", id)
 	}
+	t, err := a.newTrail(ctx, f.targetFlags)
+	if err != nil {
+		return err
+	}
+	defer t.close()
+	t.sides[s.target.Name] = opened{side: s.side(ctx), shared: true}
 	var list []explanation
+	known := true
 	for _, id := range ids {
 		x, err := s.explain(ctx, prep, id)
 		if err != nil {
 			return err
 		}
+		if x.Live == nil {
+			list = append(list, x)
+			continue
+		}
+		if g := lineage.OfAsset(t.look(), s.target.Name, id); g.Tells() {
+			x.Lineage = g
+			known = known && g.Complete()
+		}
 		list = append(list, x)
 	}
+	if err := a.tellWhy(list); err != nil || known {
+		return err
+	}
+	return exitWith(exitError)
+}
+
+func (a *app) tellWhy(list []explanation) error {
 	if a.flags.json {
 		return a.printJSON(list)
 	}
@@ -221,5 +249,10 @@ func (a *app) showWhy(x explanation) {
 	}
 	for _, h := range x.History {
 		a.printf("  past       %s %s %s, run %s, commit %.12s\n", h.At.Local().Format("2006-01-02 15:04:05"), h.Action, h.State, h.Run, dash(h.Commit))
+	}
+	if x.Lineage != nil {
+		for i, line := range strings.Split(strings.TrimSuffix(x.Lineage.Below(), "\n"), "\n") {
+			a.printf("  %-10s %s\n", map[bool]string{true: "lineage"}[i == 0], line)
+		}
 	}
 }

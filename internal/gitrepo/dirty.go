@@ -139,10 +139,11 @@ func (c *comparison) same(e *index.Entry) (bool, error) {
 	if err != nil || mode != e.Mode {
 		return false, nil //nolint:nilerr // a device is not what was committed
 	}
-	if info.Mode().IsRegular() && uint32(info.Size()) != e.Size {
+	sized := !info.Mode().IsRegular() || uint32(info.Size()) == e.Size
+	if !sized && e.Size != 0 { // a size of 0 is git's word for: look at the content
 		return false, nil
 	}
-	if info.ModTime().Equal(e.ModifiedAt) && !c.racy(e) {
+	if sized && info.ModTime().Equal(e.ModifiedAt) && !c.racy(e) {
 		return true, nil
 	}
 	var data []byte

@@ -86,6 +86,7 @@ func TestWorkTreeState(t *testing.T) {
 		{"nothing", func() {}, Clean, Clean, ""},
 		{"ignored files", func() { u.write("x.log", "l", "build/b", "b", "sub/local", "l", "sub/deep/local", "l") }, Clean, Clean, ""},
 		{"touched", func() { touch(t, filepath.Join(u.work, "top")) }, Clean, Clean, ""},
+		{"index without sizes", func() { u.run(u.work, "read-tree", "HEAD") }, Clean, Clean, ""},
 		{"changed outside of sub", func() { u.write("other/y", "2") }, Dirty, Clean, "other/y"},
 		{"changed, same size", func() {
 			path := filepath.Join(u.work, "sub", "deep", "x")

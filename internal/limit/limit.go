@@ -111,3 +111,8 @@ const (
 	ImportLine  = 16 << 20   // bytes of one line of an export of the journal
 	ImportLines = 10_000_000 // its lines
 )
+
+// Lineage.
+const (
+	LineageNodes = 2_000 // assets, releases and commits of one lineage
+)

@@ -38,6 +38,7 @@ var tests = map[string]string{
 	"ForgeTries": "TestAttackL43SlowServices", "ForgeWait": "TestAttackL43SlowServices", "ForgeBackoff": "TestAttackL43SlowServices", "ForgeRequest": "TestAttackL43SlowServices",
 	"ProbeAnswer": "TestAttackN4AnswersWithoutEnd", "ProbeRedirects": "TestAttackN3Redirects", "ProbeTime": "TestAttackN5TimeIsBounded",
 	"PlanBytes": "TestAttackL23LargePlans", "ImportLine": "TestAttackL20HostileExports", "ImportLines": "TestAttackL20HostileExports",
+	"LineageNodes": "TestAttackL50LongLineages",
 }
 
 const page = "../../docs/reference/limits.md"

@@ -31,6 +31,7 @@ func Table() map[string]Room {
 		"policy":  {Pure: true, Imports: []string{"asset", "kind", "plan", "internal/glob", "internal/limit", "internal/problem"}},
 
 		"internal/inventory": {Pure: true, Imports: []string{"asset", "kind", "plan"}},
+		"internal/lineage":   {Pure: true, Imports: []string{"asset", "kind", "promote", "internal/inventory"}},
 		"gate":               {Pure: true, Imports: []string{"asset", "internal/glob"}},
 
 		"internal/yaml11": {Pure: true, Imports: []string{"asset", "internal/limit"}},
