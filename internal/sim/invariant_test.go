@@ -357,7 +357,7 @@ func (f *facts) differs(w looker, i item) string {
 	if doc == nil {
 		return path + " is not there"
 	}
-	if !f.made[path] || i.Kind == "data" || stamped(doc) != ours { // adopted, or reported only
+	if !f.made[path] || f.adopted[path] || i.Kind == "data" || stamped(doc) != ours { // adopted, or reported only
 		return ""
 	}
 	got := text(doc, "properties", "description")
