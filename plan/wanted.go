@@ -133,6 +133,7 @@ func (m *maker) present(s *Step, t *kind.Table, rule Rule) {
 	o := m.Owned[s.Key.ID]
 	s.Changes = diff.Options{Ignore: rule.Ignore, WantSecrets: m.Secrets[s.Key.ID], LastSecrets: o.Secrets, Fingerprint: m.Fingerprint}.
 		Compare(s.Want, s.Live, m.last(s))
+	m.held(s)
 	m.trust(s, t)
 	whole := together(s.Changes)
 	if ours {

@@ -57,6 +57,7 @@ type record struct {
 	intent int64
 	ends   []reconcile.End
 	owned  []plan.Owned
+	rolls  []plan.RolloutRecord
 
 	// Of the rest.
 	commit *commit
@@ -92,6 +93,9 @@ func (r *record) String() string {
 		fmt.Fprintf(&b, "journal %s", r.call)
 		if r.call == "intend" {
 			fmt.Fprintf(&b, " %d %s %s", r.intent, r.action, r.key)
+		}
+		for _, roll := range r.rolls {
+			fmt.Fprintf(&b, " %s %s (%s) pause %v", roll.ID, roll.State, roll.Shares, roll.Pause)
 		}
 		for _, e := range r.ends {
 			fmt.Fprintf(&b, " %d %s %s %s", e.Intent, e.Outcome.Key, e.Outcome.State, e.Outcome.Code)
