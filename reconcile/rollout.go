@@ -16,19 +16,21 @@ import (
 	"mlsync.dev/mlsync/resolve"
 )
 
-// A Check asks whether a deployment of an endpoint works as the rules say.
+// A Check asks whether a deployment of an endpoint, which is as git wants it,
+// works as the rules say.
 // Evidence is what was seen, for people; it holds no secret. An error is for
 // what gave no answer: nobody knows then.
-type Check func(ctx context.Context, endpoint, deployment asset.ID) (ok bool, evidence string, err error)
+type Check func(ctx context.Context, endpoint *asset.Asset, deployment asset.ID) (ok bool, evidence string, err error)
 
 // AssumeChecks takes every check for passed: for plans that only show what
 // would be done.
-func AssumeChecks(context.Context, asset.ID, asset.ID) (ok bool, evidence string, err error) {
+func AssumeChecks(context.Context, *asset.Asset, asset.ID) (ok bool, evidence string, err error) {
 	return true, "not asked", nil
 }
 
 // rolling is one rollout of a pass.
 type rolling struct {
+	want    *asset.Asset
 	facts   plan.RolloutFacts
 	rollout plan.Rollout
 	// record is what the journal is to know, known what it knows.
@@ -73,7 +75,7 @@ func (p *Pass) rollouts(ctx context.Context, prep *Prepared, live Live) ([]*roll
 				return nil, err
 			}
 		}
-		r := &rolling{facts: plan.RolloutFacts{ID: a.ID, Rule: *rule, Now: p.Now(), Mirrors: plan.Mirrors(a), Ready: live.Ready(a.ID)}}
+		r := &rolling{want: a, facts: plan.RolloutFacts{ID: a.ID, Rule: *rule, Now: p.Now(), Mirrors: plan.Mirrors(a), Ready: live.Ready(a.ID)}}
 		f := &r.facts
 		f.Want, f.WantMirror = plan.TrafficOf(a)
 		f.Live, f.LiveMirror = plan.TrafficOf(now)
@@ -171,7 +173,7 @@ func (p *Pass) decide(ctx context.Context, held *plan.Plan, live Live, list []*r
 		}
 		verdict := plan.Verdict{State: plan.Passed}
 		if unmade == "" && len(names) > 0 {
-			verdict = p.judge(ctx, f.ID, names)
+			verdict = p.judge(ctx, r.want, names)
 		}
 		r.rollout, r.record = f.Decide(unmade, verdict)
 	}
@@ -195,14 +197,14 @@ func unmadeOf(held *plan.Plan, live Live, id asset.ID) string {
 const checkTime = 2 * time.Minute
 
 // judge asks the checks of all names. One that fails decides.
-func (p *Pass) judge(ctx context.Context, endpoint asset.ID, names []string) plan.Verdict {
+func (p *Pass) judge(ctx context.Context, endpoint *asset.Asset, names []string) plan.Verdict {
 	out := plan.Verdict{State: plan.Passed}
 	if p.Check == nil {
 		return plan.Verdict{State: plan.Unanswered, Evidence: "there is nothing to check with"}
 	}
 	var seen []string
 	for _, name := range names {
-		id := within(endpoint, name)
+		id := within(endpoint.ID, name)
 		one, cancel := context.WithTimeout(ctx, checkTime)
 		ok, evidence, err := p.Check(one, endpoint, id)
 		cancel()

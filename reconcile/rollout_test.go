@@ -83,7 +83,7 @@ func (r *route) work() (plan.Run, *plan.Plan, time.Time) {
 func (r *route) tries() (plan.Run, *plan.Plan, time.Time, error) {
 	p := r.pass()
 	p.Guard.Observations = 1
-	p.Check = func(_ context.Context, _, d asset.ID) (bool, string, error) {
+	p.Check = func(_ context.Context, _ *asset.Asset, d asset.ID) (bool, string, error) {
 		if r.says == nil {
 			return true, "200", nil
 		}

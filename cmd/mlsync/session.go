@@ -443,6 +443,7 @@ func newPass(cfg *config.Config, t *config.Target, live *bridge.Workspace, ws *a
 		Emit:      emit,
 		Siblings:  siblingsOf(cfg, t),
 		Review:    reviewOf(cfg, t),
+		Check:     checkOf(cfg, ws),
 	}
 }
 

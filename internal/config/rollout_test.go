@@ -8,9 +8,8 @@ import (
 
 func TestRollout(t *testing.T) {
 	c, bad := read(t, `rules:
-  - {kind: online-endpoint, rollout: {}}
-  - kind: online-endpoint
-    name: taxi
+  - {name: "*", rollout: {}}
+  - name: taxi
     rollout:
       steps: [5, 25, 100]
       pause: 1h
@@ -38,20 +37,17 @@ func TestRollout(t *testing.T) {
 	if r := c.Match("online-endpoint", "bus", "e.yml").Rollout; !r.Off {
 		t.Errorf("bus: %+v", r)
 	}
-	if r := c.Match("model", "m", "m.yml").Rollout; r != nil {
-		t.Errorf("a model: %+v", r)
-	}
 }
 
 func TestRolloutProblems(t *testing.T) {
 	for _, tc := range []struct{ rollout, want string }{
-		{"{steps: [5, 25]}", `mlsync.yaml:1:27: rollout.steps: the last step is 25 and must be 100: git says where the traffic goes in the end (end with 100)`},
-		{"{steps: [25, 5, 100]}", `mlsync.yaml:1:32: rollout.steps: each step is a whole number, more than the one before and at most 100, not "5" (write them like [5, 25, 100])`},
-		{"{steps: 100}", `mlsync.yaml:1:27: rollout.steps: want a list of percentages, not "100" (write them like [5, 25, 100])`},
-		{"{mirror: 60}", `mlsync.yaml:1:28: rollout.mirror: want a whole number from 0 to 50, not "60"`},
-		{"{on_failure: retrun}", `mlsync.yaml:1:32: rollout.on_failure: "retrun" is not a value of this key (did you mean "return"?)`},
-		{"{checks: [{endpoint: x}]}", `mlsync.yaml:1:40: rollout.checks: unknown key "endpoint" (known here: body, expect, status, timeout)`},
-		{"{pauze: 1m}", `mlsync.yaml:1:27: rollout: unknown key "pauze" (did you mean "pause"?)`},
+		{"{steps: [5, 25]}", `mlsync.yaml:1:27: rules.rollout.steps: the last step is 25 and must be 100: git says where the traffic goes in the end (end with 100)`},
+		{"{steps: [25, 5, 100]}", `mlsync.yaml:1:32: rules.rollout.steps: each step is a whole number, more than the one before and at most 100, not "5" (write them like [5, 25, 100])`},
+		{"{steps: 100}", `mlsync.yaml:1:27: rules.rollout.steps: want a list of percentages, not "100" (write them like [5, 25, 100])`},
+		{"{mirror: 60}", `mlsync.yaml:1:28: rules.rollout.mirror: want a whole number from 0 to 50, not "60"`},
+		{"{on_failure: retrun}", `mlsync.yaml:1:32: rules.rollout.on_failure: "retrun" is not a value of this key (did you mean "return"?)`},
+		{"{checks: [{endpoint: x}]}", `mlsync.yaml:1:40: rules.rollout.checks: unknown key "endpoint" (known here: body, expect, status, timeout)`},
+		{"{pauze: 1m}", `mlsync.yaml:1:27: rules.rollout: unknown key "pauze" (did you mean "pause"?)`},
 	} {
 		_, bad := read(t, "rules: [{rollout: "+tc.rollout+"}]\n")
 		if len(bad) != 1 || bad[0].String() != tc.want {
