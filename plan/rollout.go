@@ -168,18 +168,20 @@ func (f *RolloutFacts) resume() RolloutRecord {
 	switch open := old != nil && old.State != Finished; {
 	case open && f.Want.Equal(old.Before) && old.Wanted != f.Wanted:
 		return f.finished() // git has taken it back
+	case open && f.Live.Sum() != 100 && old.Before.Within(f.Sound) == nil:
+		return f.finished() // it was made anew
 	case open && old.Wanted != f.Wanted:
 		next.Before = old.Before
 		next.Pause = !f.Live.Equal(old.Before)
 		return next
-	case open && old.State == Reverted, old != nil && !open && old.Wanted == f.Wanted:
+	case open && old.State == Reverted, f.arrived():
 		return *old
 	case open:
 		if !f.Live.Equal(old.Shares) || !f.LiveMirror.Equal(old.Mirror) {
 			return old.on(f, true)
 		}
 		return *old
-	case f.Live.Sum() != 100, f.Live.Equal(f.Want):
+	case f.Live.Sum() != 100, f.Live.Equal(f.Want), old != nil && old.Wanted == f.Wanted && f.Live.Equal(old.Shares):
 		return f.finished()
 	case old == nil || !f.Live.Equal(old.Shares):
 		// The journal was lost, perhaps: something may be under way.
@@ -191,10 +193,18 @@ func (f *RolloutFacts) resume() RolloutRecord {
 	return next
 }
 
-// finished is the record of traffic that is to be what git wants at once.
+// arrived reports whether traffic was seen to be what git wants: then it is
+// changed back at once if somebody changes it.
+func (f *RolloutFacts) arrived() bool {
+	old := f.Record
+	return old != nil && old.State == Finished && old.Wanted == f.Wanted && old.Shares.Equal(f.Want)
+}
+
+// finished is the record of traffic that is to be what git wants at once. The
+// shares in it are the live ones until they are.
 func (f *RolloutFacts) finished() RolloutRecord {
-	r := RolloutRecord{ID: f.ID, Wanted: f.Wanted, State: Finished, Shares: f.Want, Mirror: f.WantMirror, Since: f.Now}
-	if old := f.Record; old != nil && old.State == Finished && old.Shares.Equal(f.Want) {
+	r := RolloutRecord{ID: f.ID, Wanted: f.Wanted, State: Finished, Shares: f.Live, Since: f.Now}
+	if old := f.Record; old != nil && old.State == Finished && old.Shares.Equal(f.Live) {
 		r.Since = old.Since
 	}
 	return r
@@ -214,6 +224,9 @@ func (f *RolloutFacts) New() []string {
 // unmade is why what is new is not as git wants it yet; "" if it is. The
 // verdict is that of the checks of New.
 func (f *RolloutFacts) Decide(unmade string, v Verdict) (Rollout, RolloutRecord) {
+	if !f.Ready && !f.arrived() {
+		return f.wait() // the traffic may become another
+	}
 	r := f.resume()
 	if r.State == Running {
 		if why := f.fails(r, unmade, v); why != "" {
@@ -228,8 +241,6 @@ func (f *RolloutFacts) Decide(unmade string, v Verdict) (Rollout, RolloutRecord)
 	switch {
 	case r.State == Finished:
 		return f.end(r), r
-	case !f.Ready:
-		out.Stage, out.Why, out.At = Preparing, "something is being done to it", f.Now.Add(again)
 	case r.State == Reverted:
 		f.back(&out, r)
 	default:
@@ -241,11 +252,30 @@ func (f *RolloutFacts) Decide(unmade string, v Verdict) (Rollout, RolloutRecord)
 			return f.end(r), r
 		}
 	}
-	out.Keep = map[string]time.Time{}
-	for _, name := range f.Gone {
-		out.Keep[name] = time.Time{}
-	}
+	out.Keep = f.all()
 	return out, r
+}
+
+// all keeps everything that git no longer has.
+func (f *RolloutFacts) all() map[string]time.Time {
+	out := map[string]time.Time{}
+	for _, name := range f.Gone {
+		out[name] = time.Time{}
+	}
+	return out
+}
+
+// wait is a rollout of which nothing can be said now; what the journal knows
+// stays as it is.
+func (f *RolloutFacts) wait() (Rollout, RolloutRecord) {
+	var r RolloutRecord
+	if f.Record != nil {
+		r = *f.Record
+	}
+	return Rollout{
+		Stage: Preparing, Why: "something is being done to it", At: f.Now.Add(again), Keep: f.all(), Of: len(f.Rule.Steps),
+		Before: r.Before, Live: f.Live, Next: f.Live, Mirror: f.LiveMirror, Want: f.Want,
+	}, r
 }
 
 // again is how long it takes until something is looked at again that gives no
@@ -307,10 +337,7 @@ func (f *RolloutFacts) forth(out *Rollout, r RolloutRecord, unmade string, v Ver
 	switch {
 	case f.Live.Sum() != 100:
 		out.Stage, out.At, out.Why = Moving, f.Now.Add(f.Rule.Pause), "its traffic was taken off: it is again what it was before, and the rollout begins anew"
-		if before := r.Before.Within(f.Sound); before != nil {
-			out.Next = before
-		}
-		out.Mirror = Shares{}
+		out.Next, out.Mirror = r.Before.Within(f.Sound), Shares{}
 		return
 	case unmade != "":
 		out.Stage, out.Why = Preparing, unmade

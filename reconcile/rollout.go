@@ -66,7 +66,8 @@ func (p *Pass) rollouts(ctx context.Context, prep *Prepared, live Live) ([]*roll
 	for _, a := range prep.Want.Set.All() {
 		rule := p.rolloutRule(a)
 		now := live.Asset(a.ID)
-		if rule == nil || now == nil || !p.manages(prep, now) {
+		switch absent := live.Status(a.ID) == resolve.Absent; {
+		case rule == nil, now == nil && !absent, now != nil && !p.manages(prep, now):
 			continue
 		}
 		if known == nil {
@@ -75,11 +76,13 @@ func (p *Pass) rollouts(ctx context.Context, prep *Prepared, live Live) ([]*roll
 				return nil, err
 			}
 		}
-		r := &rolling{want: a, facts: plan.RolloutFacts{ID: a.ID, Rule: *rule, Now: p.Now(), Mirrors: plan.Mirrors(a), Ready: live.Ready(a.ID)}}
+		r := &rolling{want: a, facts: plan.RolloutFacts{ID: a.ID, Rule: *rule, Now: p.Now(), Mirrors: plan.Mirrors(a), Ready: now == nil || live.Ready(a.ID)}}
 		f := &r.facts
 		f.Want, f.WantMirror = plan.TrafficOf(a)
-		f.Live, f.LiveMirror = plan.TrafficOf(now)
-		if f.Want.Sum() != 100 || now.Variant != a.Variant {
+		if now != nil {
+			f.Live, f.LiveMirror = plan.TrafficOf(now)
+		}
+		if f.Want.Sum() != 100 || now != nil && now.Variant != a.Variant {
 			continue
 		}
 		if had, ok := known[a.ID]; ok {
@@ -242,7 +245,7 @@ func rolloutsOf(list []*rolling) map[asset.ID]plan.Rollout {
 func (x *execution) noteRollouts(ctx context.Context) error {
 	var out []plan.RolloutRecord
 	for _, r := range x.prep.rolling {
-		if r.known != nil && r.known.Equal(r.record) {
+		if r.record.State == "" || r.known != nil && r.known.Equal(r.record) {
 			continue
 		}
 		if r.record.State == plan.Reverted && (r.known == nil || r.known.State != plan.Reverted) {
@@ -290,6 +293,9 @@ func (prep *Prepared) Due(run plan.Run) time.Time {
 	var due time.Time
 	for _, r := range prep.rolling {
 		at := r.rollout.At
+		if r.rollout.Stage == plan.Moving && !made[r.facts.ID] {
+			continue // it waits for what stands in its way
+		}
 		if r.rollout.Stage == plan.Preparing && at.IsZero() {
 			// What is new was made by the run: it can be looked at now.
 			some, all := false, true

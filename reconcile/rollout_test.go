@@ -94,12 +94,6 @@ func (r *route) tries() (plan.Run, *plan.Plan, time.Time, error) {
 	return run, made, k.Due, err
 }
 
-// book is the book of a test: nothing is approved in it.
-type book struct{ *journal }
-
-func (book) Approvals(context.Context, string) ([]reconcile.Approval, error) { return nil, nil }
-func (book) Use(context.Context, int64, ...int64) error                      { return nil }
-
 func (r *route) sleep(d time.Duration) { _ = r.clock.Sleep(r.t.Context(), d) }
 
 // traffic is what is live, and what is mirrored behind a bar.

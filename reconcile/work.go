@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"mlsync.dev/mlsync/plan"
@@ -70,7 +71,7 @@ func (k *Work) Do(ctx context.Context) (plan.Run, *plan.Plan, error) {
 			opt.Full = true
 			continue
 		}
-		if k.Due = prep.Due(run); len(prep.Busy) == 0 && !k.Due.IsZero() && !k.Due.After(k.Pass.Now()) && !failed(run) {
+		if k.Due = prep.Due(run); len(prep.Busy) == 0 && !k.Due.IsZero() && !k.Due.After(k.Pass.Now()) && !failed(run) && wrote(run) {
 			continue // a rollout goes on at once
 		}
 		if len(prep.Busy) == 0 {
@@ -98,6 +99,11 @@ func failed(run plan.Run) bool {
 		}
 	}
 	return false
+}
+
+// wrote reports whether the run has changed something.
+func wrote(run plan.Run) bool {
+	return slices.ContainsFunc(run.Outcomes, func(o plan.Outcome) bool { return o.State == plan.Done && o.Action.Writes() })
 }
 
 // once makes a plan and carries it out.
