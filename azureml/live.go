@@ -99,6 +99,15 @@ func (l *Live) Foreign() []asset.ID {
 	return slices.SortedFunc(maps.Keys(l.foreign), asset.ID.Compare)
 }
 
+// Ready reports whether an asset read so far works and nothing is being done
+// to it.
+func (l *Live) Ready(id asset.ID) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	a := l.set.Get(id)
+	return a != nil && !l.broken[id] && !running(provisioningOf(a.Raw))
+}
+
 // Containers are the names read so far.
 func (l *Live) Containers() []asset.ID {
 	l.mu.Lock()

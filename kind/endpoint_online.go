@@ -23,6 +23,7 @@ var onlineEndpoint = &Table{
 	Remove:     Delete,
 	Costly:     true,
 	Promotable: true,
+	Routes:     Routes{Shares: "traffic", Mirror: "mirror_traffic", MirrorMax: 50, Unmirrored: []string{"kubernetes"}},
 	Doc:        "An address that answers requests at once, by the deployments behind it.",
 	Variants: []*Variant{
 		{

@@ -88,6 +88,9 @@ type Table struct {
 	// that comes with the workspace; a datastore that somebody made is each
 	// workspace's own, and so is what is in it.
 	Carries bool
+	// Routes are the fields that share requests out among contained assets;
+	// the zero Routes are none.
+	Routes Routes
 	// Action kinds are no assets: files that ask for something to be done.
 	Action bool
 	// Once says that an asset is written once and never compared field by
@@ -285,6 +288,19 @@ type Field struct {
 	// Doc is one sentence for the reference docs, with the service's
 	// behaviour and its source where it is odd.
 	Doc string
+}
+
+// Routes are the fields of a container that say which of its contained assets
+// get how much of the requests.
+type Routes struct {
+	// Shares is the key of the percentages: 100 in all, or none.
+	Shares string
+	// Mirror is the key of the percentage that one asset without a share gets
+	// copies of, MirrorMax the most it may be.
+	Mirror    string
+	MirrorMax int
+	// Unmirrored are the variants that send no copies.
+	Unmirrored []string
 }
 
 // Fields of v: those of the kind and its own, in the order of writing.

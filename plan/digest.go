@@ -6,19 +6,24 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"mlsync.dev/mlsync/diff"
 )
 
 // Digest names the plan: plans with the same digest do the same, for the same
 // reasons, from the same commit and the same live assets. It covers everything
-// that EncodeJSON prints save the version of the tool, and when and at what
-// cost the live side was read.
+// that EncodeJSON prints save the version of the tool, when and at what cost
+// the live side was read, and when a rollout goes on.
 func (p *Plan) Digest() string { return p.document("").digest() }
 
 func (d document) digest() string {
 	d.Tool, d.Digest = "", ""
 	d.Observed.At, d.Observed.Requests, d.Observed.Assets, d.Observed.Known = "", 0, 0, 0
+	d.Rollouts = slices.Clone(d.Rollouts)
+	for i := range d.Rollouts {
+		d.Rollouts[i].At = ""
+	}
 	text, err := json.Marshal(d)
 	if err != nil {
 		panic("plan: " + err.Error()) // the document holds nothing that cannot be printed

@@ -50,7 +50,8 @@ func (a Action) Writes() bool {
 
 // Key names a step: an asset, and which part of the work on it. Part is ""
 // for the asset itself, "late" for the fields that wait for contained assets
-// (traffic), "clear" for releasing them before contained assets are removed.
+// (traffic), "clear" for releasing them before contained assets are removed,
+// "rollout" for traffic that was returned: it does nothing and says why.
 type Key struct {
 	ID   asset.ID
 	Part string
@@ -129,10 +130,16 @@ const (
 	FirstSeen      Code = "first_seen"
 	Referenced     Code = "referenced"
 	Gone           Code = "gone"
+	// RolledBack is traffic that was returned, RollingOut what is kept until a
+	// rollout is over and for the time of its rule.
+	RolledBack Code = "rollout_returned"
+	RollingOut Code = "rollout"
 )
 
 // Kept reports whether the code says that an asset stays which git no longer has.
-func (c Code) Kept() bool { return c == PruneOff || c == FirstSeen || c == Referenced }
+func (c Code) Kept() bool {
+	return c == PruneOff || c == FirstSeen || c == Referenced || c == RollingOut
+}
 
 // Upload is content that a step sends.
 type Upload struct {
@@ -174,6 +181,9 @@ type Plan struct {
 	Problems problem.List
 	// Unmanaged counts live assets that are not in git and not owned.
 	Unmanaged []asset.ID
+	// Rollouts are those under way, those that were returned, and those of
+	// which something is still kept.
+	Rollouts map[asset.ID]Rollout
 }
 
 // Target is the workspace.
@@ -254,6 +264,8 @@ const (
 	Late = "late"
 	// Clear takes them off before contained assets go.
 	Clear = "clear"
+	// Held is traffic that does not go where git wants it.
+	Held = "rollout"
 )
 
 // State is how a step or a run ended.

@@ -45,6 +45,9 @@ type Input struct {
 	// may be nil.
 	Secrets     map[asset.ID]map[string]string
 	Fingerprint func(text string) string
+	// Rollouts say how far the traffic of assets may go now. Assets that are
+	// not among them go to what git wants at once.
+	Rollouts map[asset.ID]Rollout
 	// Content is the digest that the stamp "content" of an asset holds; nil
 	// for diff.Digest.
 	Content func(*asset.Asset) string
@@ -107,6 +110,8 @@ type Rule struct {
 	Jobs         JobMode
 	// Protect forbids every replacement and removal.
 	Protect bool
+	// Rollout moves traffic in steps; nil moves it at once.
+	Rollout *RolloutRule
 }
 
 // Guard bounds what a plan may remove without an approval.

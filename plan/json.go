@@ -50,6 +50,7 @@ type document struct {
 	Drift     []jsonDrift    `json:"drift"`
 	Problems  []jsonProblem  `json:"problems"`
 	Unmanaged []string       `json:"unmanaged"`
+	Rollouts  []jsonRollout  `json:"rollouts,omitempty"`
 }
 
 type jsonTarget struct {
@@ -180,6 +181,7 @@ func (p *Plan) document(tool string) *document {
 		Options:  jsonOptions{Prune: p.Options.Prune, Select: sorted(p.Options.Select), Allow: sorted(p.Options.Allow), Full: p.Options.Full},
 		Summary:  p.Summary(),
 		Steps:    []jsonStep{}, Drift: []jsonDrift{}, Problems: []jsonProblem{}, Unmanaged: []string{},
+		Rollouts: p.rolloutsJSON(),
 	}
 	for _, s := range p.Steps {
 		d.Steps = append(d.Steps, p.step(s))

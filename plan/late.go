@@ -104,6 +104,9 @@ func (m *maker) split(s *Step) {
 		Key: Key{ID: s.Key.ID, Part: Late}, Action: Update, Changes: later, Want: s.Want, Body: s.Body, Live: s.Live, Source: s.Source, ARM: s.ARM,
 		Why: "after what is in it",
 	})
+	if r, ok := m.Rollouts[s.Key.ID]; ok && r.Unfinished() {
+		last.Why = r.move()
+	}
 	if kind.Of(s.Key.ID.Kind).Top {
 		last.Why = "after what it names"
 	}
@@ -118,7 +121,11 @@ func (m *maker) split(s *Step) {
 
 // checkNames finds late fields that name contained assets which will not be there.
 func (m *maker) checkNames(s *Step) {
-	for _, l := range lateOf(s.Want) {
+	want := s.Want
+	if said := m.said[s.Key.ID]; said != nil {
+		want = said
+	}
+	for _, l := range lateOf(want) {
 		for _, name := range slices.Sorted(maps.Keys(l.names())) {
 			if ok, known := m.willBe(s.Key.ID, name); ok || !known {
 				continue
@@ -149,6 +156,9 @@ func (m *maker) willBe(box asset.ID, name string) (ok, known bool) {
 		if _, owned := m.Owned[a.ID]; a.ID.Name == name && !owned {
 			return true, true
 		}
+	}
+	if _, kept := m.Rollouts[box].Keep[name]; kept {
+		return true, true
 	}
 	return false, m.insideRead(box)
 }

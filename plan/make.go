@@ -20,6 +20,7 @@ func Make(in Input) *Plan {
 	m.unresolved()
 	m.choreograph()
 	m.wait()
+	m.rollouts()
 	m.require()
 	m.choose()
 	m.guard()
@@ -27,7 +28,7 @@ func Make(in Input) *Plan {
 	m.block(order)
 	p := &Plan{
 		Target: in.Target, Source: in.Source, Observed: in.Observed, Options: in.Options,
-		Steps: copies(order), Drift: m.drift, Problems: append(in.Problems.Sorted(), m.problems.Sorted()...), Unmanaged: m.unmanaged(),
+		Steps: copies(order), Drift: m.drift, Problems: append(in.Problems.Sorted(), m.problems.Sorted()...), Unmanaged: m.unmanaged(), Rollouts: in.Rollouts,
 	}
 	if p.Observed.Fingerprint == "" {
 		p.Observed.Fingerprint = m.fingerprint()
@@ -59,6 +60,9 @@ type maker struct {
 	// with the reason.
 	away     map[asset.ID]string
 	problems problems
+	// said are the wanted assets as git says them whose traffic a rollout
+	// holds back.
+	said map[asset.ID]*asset.Asset
 	// corrected is how many assets are changed back.
 	corrected int
 }
@@ -66,11 +70,12 @@ type maker struct {
 func newMaker(in *Input) *maker {
 	m := &maker{
 		Input: in, steps: map[Key]*Step{}, away: map[asset.ID]string{}, versions: map[asset.ID][]string{},
-		inside: map[asset.ID][]*asset.Asset{}, wantInside: map[asset.ID][]*asset.Asset{}, wantVersions: map[asset.ID][]*asset.Asset{}, jobFiles: map[string]bool{}, wantAll: in.Want.All(), liveAll: in.Live.Assets.All(),
+		inside: map[asset.ID][]*asset.Asset{}, wantInside: map[asset.ID][]*asset.Asset{}, wantVersions: map[asset.ID][]*asset.Asset{}, jobFiles: map[string]bool{}, said: map[asset.ID]*asset.Asset{}, wantAll: in.Want.All(), liveAll: in.Live.Assets.All(),
 	}
 	for id, list := range in.Live.Versions {
 		m.versions[id.Container()] = append(m.versions[id.Container()], list...)
 	}
+	m.steer()
 	for _, a := range m.wantAll {
 		if kind.Of(a.ID.Kind).Top {
 			m.tops = append(m.tops, a.ID)

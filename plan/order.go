@@ -42,6 +42,9 @@ func (m *maker) require() {
 
 func (m *maker) requireWanted(s *Step) {
 	id := s.Key.ID
+	if m.Rollouts[id].Stage == Returning {
+		return // nothing comes before it
+	}
 	for _, r := range m.needs(s.Want) {
 		if r.late == (s.Key.Part == Late) {
 			m.need(s, Key{ID: r.to})

@@ -115,6 +115,7 @@ func (m *maker) remove(s *Step, t *kind.Table, o Owned) {
 	case !m.Options.Prune:
 		s.Action, s.Code = NoOp, PruneOff
 		s.Why += " and kept: prune is off, or no run has ended well yet"
+	case m.rollingOut(s):
 	case o.Missing+1 < m.Guard.observations():
 		s.Action, s.Code = NoOp, FirstSeen
 		s.Why += " and kept until the next run finds the same"

@@ -41,6 +41,7 @@ func Human(w io.Writer, p *Plan, s Style) error {
 	h.header()
 	h.steps()
 	h.drift()
+	h.rollouts()
 	h.problems()
 	h.footer()
 	text := h.out.Bytes()
@@ -297,6 +298,8 @@ func verdict(p *Plan) string {
 	parts := []string{strings.Join(counts(s), ", ")}
 	switch {
 	case parts[0] != "":
+	case p.Complete() && p.Unfinished():
+		parts[0] = "No changes now, and a rollout is not finished"
 	case p.Complete():
 		parts[0] = "No changes"
 	default:

@@ -81,6 +81,7 @@ func (m *markdown) render() string {
 		m.kind(k)
 	}
 	m.drift()
+	m.rollouts()
 	m.problems()
 	if text := leftOut[m.detail]; text != "" {
 		m.printf("Left out for length: %s. The artifact of the plan holds them.\n\n", text)

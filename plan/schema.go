@@ -25,6 +25,7 @@ func Schema() map[string]any {
 		"drift":     list(driftSchema()),
 		"problems":  list(problemSchema()),
 		"unmanaged": list(text("An asset that nobody manages.")),
+		"rollouts":  list(rolloutSchema()),
 	}, "format", "tool", "digest", "complete", "errored", "target", "source", "observed", "options", "summary", "steps", "drift", "problems", "unmanaged")
 	s["$schema"] = "https://json-schema.org/draft/2020-12/schema"
 	s["title"] = Format
@@ -36,7 +37,7 @@ func stepSchema() map[string]any {
 	actions := enum(Create, NewVersion, Update, Replace, Archive, Delete, Orphan, Adopt, NoOp, Blocked, Unknown)
 	return object(map[string]any{
 		"id": text("The asset, and the part of the work on it behind #."), "kind": text(""), "parent": text("The endpoint of a deployment."), "name": text(""), "version": text(""),
-		"part":   map[string]any{"enum": []any{Late, Clear}, "description": "late sets the fields that wait for contained assets, clear takes them off."},
+		"part":   map[string]any{"enum": []any{Late, Clear, Held}, "description": "late sets the fields that wait for contained assets, clear takes them off, rollout is traffic that was returned."},
 		"action": actions, "destructive": boolean("Something can be lost."), "code": text("A stable word for why the step is as it is."),
 		"why": text(""), "blocked": text("Why nothing is done."), "needs": text("The approval without which the step is refused."), "refused": boolean("That approval was not given."),
 		"reasons":    list(object(map[string]any{"code": text(""), "paths": list(text(""))}, "code")),
@@ -116,7 +117,7 @@ func pattern(re, doc string) map[string]any {
 
 func list(of map[string]any) map[string]any { return map[string]any{"type": "array", "items": of} }
 
-func enum(words ...Action) map[string]any {
+func enum[T ~string](words ...T) map[string]any {
 	var list []any
 	for _, w := range words {
 		list = append(list, string(w))

@@ -107,9 +107,10 @@ func (p *Plan) where(f func(Step) bool) []Step {
 
 // Pending reports whether the workspace differs from git in a way that the
 // plan acts on, with an approval or without. Taking over an asset as it is,
-// and forgetting one, change nothing in the workspace.
+// and forgetting one, change nothing in the workspace. A rollout that is not
+// finished is a difference.
 func (p *Plan) Pending() bool {
-	return slices.ContainsFunc(p.Steps, func(s Step) bool {
+	return p.Unfinished() || slices.ContainsFunc(p.Steps, func(s Step) bool {
 		return s.Action.Writes() && (s.Action != Adopt || len(acting(s.Changes)) > 0)
 	})
 }

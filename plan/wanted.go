@@ -43,6 +43,7 @@ func (m *maker) compare(s *Step, t *kind.Table, rule Rule) {
 	case unread:
 		s.Action, s.Code, s.Blocked = Unknown, NotRead, r.why
 	case notThere:
+		s.Live = nil
 		m.absent(s, t, rule)
 	case seen:
 		m.present(s, t, rule)
@@ -133,6 +134,7 @@ func (m *maker) present(s *Step, t *kind.Table, rule Rule) {
 	o := m.Owned[s.Key.ID]
 	s.Changes = diff.Options{Ignore: rule.Ignore, WantSecrets: m.Secrets[s.Key.ID], LastSecrets: o.Secrets, Fingerprint: m.Fingerprint}.
 		Compare(s.Want, s.Live, m.last(s))
+	m.held(s)
 	m.trust(s, t)
 	whole := together(s.Changes)
 	if ours {

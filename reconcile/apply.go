@@ -49,7 +49,9 @@ func (p *Pass) Apply(ctx context.Context, prep *Prepared, trigger string) (plan.
 			p.Workspace.Renamed(id, o.ARM)
 		}
 	}
-	err = x.walk(ctx)
+	if err = x.noteRollouts(ctx); err == nil {
+		err = x.walk(ctx)
+	}
 	run.Ended = p.Now()
 	if err != nil {
 		run.Err, run.State = err.Error(), plan.Failed
@@ -70,6 +72,7 @@ func (x *execution) close(ctx context.Context) error {
 		}
 	}
 	err := errors.Join(x.Journal.Own(ctx, gen, slices.Concat(x.kept, x.prep.rebuilt, x.prep.moved)...), x.Journal.Record(ctx, gen, held...), x.Journal.Saw(ctx, gen, x.prep.Plan.Drift))
+	err = errors.Join(err, x.moved(ctx))
 	if x.prep.TreeComplete {
 		err = errors.Join(err, x.Journal.Observe(ctx, gen, x.missing()))
 	}

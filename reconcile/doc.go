@@ -44,6 +44,9 @@ type Live interface {
 	Archived(id asset.ID) bool
 	// Broken reports whether the last operation on an asset read so far failed.
 	Broken(id asset.ID) bool
+	// Ready reports whether an asset read so far works and nothing is being
+	// done to it.
+	Ready(id asset.ID) bool
 	// Leaving reports whether an asset read so far is being deleted.
 	Leaving(id asset.ID) bool
 	// Of are the versions of a name read so far.
@@ -150,6 +153,10 @@ type Journal interface {
 	Observe(ctx context.Context, generation int64, missing []asset.ID) error
 	// Saw notes the drift that a plan found.
 	Saw(ctx context.Context, generation int64, drift []plan.Drift) error
+	// Rollouts are what is known of rollouts by the asset whose traffic moves.
+	Rollouts(ctx context.Context) (map[asset.ID]plan.RolloutRecord, error)
+	// Roll stores records of rollouts.
+	Roll(ctx context.Context, generation int64, records ...plan.RolloutRecord) error
 	End(ctx context.Context, run plan.Run) error
 	Unfinished(ctx context.Context) ([]Intent, error)
 	// Fingerprint is a keyed digest of a secret.

@@ -64,6 +64,9 @@ type Pass struct {
 	// Corrected is set: within the last hour, by asset and dotted path.
 	Corrections plan.Corrections
 	Corrected   func(ctx context.Context, since time.Time) (map[asset.ID]map[string]int, error)
+	// Check asks whether a deployment that a rollout gives traffic to works;
+	// nil knows nothing of any, so that no rollout goes on.
+	Check Check
 	// Siblings reads which names git has for the other targets of the
 	// repository in the same workspace; nil if there are none.
 	Siblings func(fsys fs.FS) (map[string]map[asset.ID]bool, problem.List)
@@ -103,6 +106,8 @@ type Prepared struct {
 	moved []plan.Owned
 	// stamps say which release brought an asset.
 	stamps map[asset.ID]map[string]string
+	// rolling are the rollouts of wanted assets.
+	rolling []*rolling
 	// doubt are assets of open intents of which nobody could learn whether
 	// they are there.
 	doubt map[asset.ID]bool
@@ -196,7 +201,9 @@ func (p *Pass) plan(ctx context.Context, c Commit, prep *Prepared, live Live, op
 	in.Problems = bad
 	prep.TreeComplete = len(bad.Errors()) == 0 && len(prep.Want.Unresolved) == 0
 	in.Complete = prep.TreeComplete && (p.Siblings == nil || prep.siblings)
-	prep.Plan = plan.Make(in)
+	if err := p.roll(ctx, prep, live, &in); err != nil {
+		return err
+	}
 	if lack := prep.lacking(); len(lack) > 0 {
 		in.Problems.Append(lack)
 		in.Problems = in.Problems.Sorted()

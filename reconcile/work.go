@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
+	"time"
 
 	"mlsync.dev/mlsync/plan"
 )
@@ -41,6 +43,9 @@ type Work struct {
 	// that it noted of it, which is waiting, or nil to go on. A nil Hold holds
 	// nothing.
 	Hold func(context.Context, *plan.Plan) (*plan.Run, error)
+	// Due is set by Do: when there is something to do again although nothing
+	// changes; zero is never.
+	Due time.Time
 }
 
 // ErrProblems is returned when the tree has problems: nothing was written.
@@ -65,6 +70,9 @@ func (k *Work) Do(ctx context.Context) (plan.Run, *plan.Plan, error) {
 			k.Pass.Log.Warn("steps failed, and not all that they need was read: everything is read now", "target", k.Pass.Target.Name)
 			opt.Full = true
 			continue
+		}
+		if k.Due = prep.Due(run); len(prep.Busy) == 0 && !k.Due.IsZero() && !k.Due.After(k.Pass.Now()) && !failed(run) && wrote(run) {
+			continue // a rollout goes on at once
 		}
 		if len(prep.Busy) == 0 {
 			return run, prep.Plan, k.Book.See(ctx, run.Generation, k.Commit.Hash)
@@ -91,6 +99,11 @@ func failed(run plan.Run) bool {
 		}
 	}
 	return false
+}
+
+// wrote reports whether the run has changed something.
+func wrote(run plan.Run) bool {
+	return slices.ContainsFunc(run.Outcomes, func(o plan.Outcome) bool { return o.State == plan.Done && o.Action.Writes() })
 }
 
 // once makes a plan and carries it out.

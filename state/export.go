@@ -32,6 +32,7 @@ type record struct {
 	Drift    *driftJSON    `json:"drift,omitempty"`
 	Taken    *takenJSON    `json:"taken,omitempty"`
 	Gate     *gateJSON     `json:"gate,omitempty"`
+	Rollout  *rolloutJSON  `json:"rollout,omitempty"`
 	Event    *eventJSON    `json:"event,omitempty"`
 	// End is the last line; it tells a whole export from a torn one.
 	End *endJSON `json:"end,omitempty"`
@@ -268,6 +269,7 @@ var exported = []struct {
 		n.Evidence, n.Since, n.At, n.Next, n.Deadline = v.Evidence, nanos(v.Since), nanos(v.At), nanos(v.Next), nanos(v.Deadline)
 		return record{Gate: &n}, err
 	}},
+	{`SELECT ` + rolloutColumns + `, t.name FROM rollouts r JOIN targets t ON t.id = r.target_id ORDER BY r.target_id, r.asset`, exportRollout},
 	{`SELECT target, at, what, author, asset, text FROM events ORDER BY id`, func(r row) (record, error) {
 		var n eventJSON
 		err := r.Scan(&n.Target, &n.At, &n.What, &n.Author, &n.Asset, &n.Text)

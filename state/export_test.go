@@ -32,6 +32,7 @@ func lived(t *testing.T, url string) *state.Store {
 		must(t, err)
 		must(t, j.Saw(ctx, run.Generation, []plan.Drift{{ID: own.ID, Paths: []string{"tags.x"}, Revert: true}}))
 		must(t, j.Own(ctx, run.Generation, plan.Owned{ID: env("no-body", "1"), Origin: plan.Adopted, Done: true, Missing: 2}))
+		must(t, j.Roll(ctx, run.Generation, rollout("taxi")))
 		run.State, run.Summary = plan.Done, map[string]int{"create": 1}
 		must(t, j.EndRun(ctx, run))
 		_, err = j.Approve(ctx, state.Approval{Digest: "p", Allow: []string{"delete:x"}, Author: "anna", Expires: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)})

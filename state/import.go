@@ -141,6 +141,8 @@ func (im *importer) line(ctx context.Context, x *tx, line []byte) error {
 		return im.taken(ctx, x, r.Taken)
 	case r.Gate != nil:
 		return im.gate(ctx, x, r.Gate)
+	case r.Rollout != nil:
+		return im.rollout(ctx, x, r.Rollout)
 	case r.End != nil:
 		im.end = r.End.Lines
 		return nil

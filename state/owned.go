@@ -113,7 +113,10 @@ func (t *Target) Forget(ctx context.Context, generation int64, ids ...asset.ID) 
 const forgetQuery = `DELETE FROM owned WHERE target_id = ? AND asset = ?`
 
 func (t *Target) forget(ctx context.Context, x *tx, id asset.ID) error {
-	_, err := x.exec(ctx, forgetQuery, t.id, id.String())
+	if _, err := x.exec(ctx, forgetQuery, t.id, id.String()); err != nil {
+		return err
+	}
+	_, err := x.exec(ctx, `DELETE FROM rollouts WHERE target_id = ? AND asset = ?`, t.id, id.String())
 	return err
 }
 

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -19,8 +20,7 @@ import (
 
 func (a *app) applyCommand() *cobra.Command {
 	var f planFlags
-	var saved string
-	var yes bool
+	var o applyOptions
 	c := &cobra.Command{
 		Use: "apply", Short: "Make the workspace as the folder says", GroupID: "work", Args: cobra.NoArgs,
 		Long: `Make the plan and carry it out, in the order of dependencies. Independent assets
@@ -30,74 +30,124 @@ not done again.
 A target with gates takes a new release only when all of them are open: each is
 looked at, and while one is shut nothing is written (exit code 5).
 
+The traffic of an endpoint with the rule rollout makes one step, and apply says
+when the next one is due; with --wait it goes on to the last.
+
 With --plan, it refuses (exit code 5) if the folder or the workspace moved since
 the plan was saved.`,
 		Example: `  mlsync apply
   mlsync apply --plan out.plan
+  mlsync apply --wait
   mlsync apply --only online-endpoint/taxi
   mlsync apply --allow replace:compute/gpu --json`,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.runApply(cmd.Context(), f, saved, yes) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.runApply(cmd.Context(), f, o) },
 	}
 	f.register(c)
-	c.Flags().StringVar(&saved, "plan", "", "carry out only if the plan is still this saved one")
-	c.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask on a terminal")
+	c.Flags().StringVar(&o.saved, "plan", "", "carry out only if the plan is still this saved one")
+	c.Flags().BoolVarP(&o.yes, "yes", "y", false, "do not ask on a terminal")
+	c.Flags().BoolVar(&o.wait, "wait", false, "wait for rollouts and go on with them to their end")
 	return c
 }
 
-func (a *app) runApply(ctx context.Context, f planFlags, saved string, yes bool) (err error) {
+// applyOptions say how a plan is carried out.
+type applyOptions struct {
+	saved     string
+	yes, wait bool
+}
+
+// runApply carries out the plan, and goes on with its rollouts as long as that
+// is possible at once or, with wait, to their end.
+func (a *app) runApply(ctx context.Context, f planFlags, o applyOptions) (err error) {
 	f.writes = true
 	s, err := a.open(ctx, f.targetFlags)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	ctx, unlock, err := s.lock(ctx)
-	if err != nil {
-		return &codeError{exitRefused, err}
-	}
-	defer unlock()
-	defer func() { err = because(ctx, err) }()
-	if saved != "" {
-		allow, err := savedOptions(a.path(saved), &f)
+	if o.saved != "" {
+		allow, err := savedOptions(a.path(o.saved), &f)
 		if err != nil {
 			return err
 		}
 		f.allow = append(f.allow, allow...)
 	}
 	s.searchIfLost(&f)
+	for {
+		due, err := s.applyOnce(ctx, f, o)
+		now := time.Now()
+		switch {
+		case due.IsZero():
+			return err
+		case due.After(now) && (!o.wait || err != nil), o.saved != "":
+			a.say("a rollout goes on at %s: run mlsync apply again then, or with --wait", due.Local().Format("15:04:05"))
+			return err
+		case err != nil:
+			return err
+		case due.After(now):
+			a.say("a rollout goes on at %s", due.Local().Format("15:04:05"))
+			if err := until(ctx, due.Sub(now)); err != nil {
+				return err
+			}
+		}
+		o.yes = true
+	}
+}
+
+// until waits.
+func until(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// applyOnce makes the plan and carries it out. It returns when a rollout can
+// go on; zero is never.
+func (s *session) applyOnce(ctx context.Context, f planFlags, o applyOptions) (due time.Time, err error) {
+	a := s.app
+	ctx, unlock, err := s.lock(ctx)
+	if err != nil {
+		return due, &codeError{exitRefused, err}
+	}
+	defer unlock()
+	defer func() { err = because(ctx, err) }()
 	bar := a.newProgress()
 	p := s.pass(bar.event)
 	if n, err := p.Recover(ctx); err != nil {
-		return err
+		return due, err
 	} else if n > 0 {
 		a.say("%d writes of an interrupted run: looking what became of them", n)
 	}
 	prep, err := p.Prepare(ctx, s.commit(ctx), s.planOptions(f), reconcile.Trigger{Name: "manual", Unmanaged: f.unmanaged})
 	if err != nil {
-		return err
+		return due, err
 	}
-	if saved != "" {
-		if err := samePlan(a.path(saved), prep.Plan); err != nil {
-			return &codeError{exitRefused, err}
+	if o.saved != "" {
+		if err := samePlan(a.path(o.saved), prep.Plan); err != nil {
+			return due, &codeError{exitRefused, err}
 		}
 	}
 	if !a.flags.json {
 		if err := a.showPlan(prep.Plan, false); err != nil {
-			return err
+			return due, err
 		}
 	}
 	if err := a.stopped(prep.Plan); err != nil {
-		return err
+		return due, err
 	}
-	if !yes && prep.Plan.Pending() && a.streams.outTTY && a.streams.errTTY && !a.ask("Apply these changes?") {
-		return exitWith(exitInterrupted)
+	if !o.yes && prep.Plan.Pending() && a.streams.outTTY && a.streams.errTTY && !a.ask("Apply these changes?") {
+		return due, exitWith(exitInterrupted)
 	}
 	run, err := s.carryOut(ctx, p, prep, "manual")
 	bar.done()
 	if err != nil {
-		return err
+		return due, err
 	}
-	return a.showRun(prep.Plan, run)
+	return prep.Due(run), a.showRun(prep.Plan, run)
 }
 
 // stopped is the error of a plan that problems stop, nil if none do. They were

@@ -207,6 +207,8 @@ const (
 	taskGate   = "gate"
 	// taskApprovals looks into the journal for approvals of gates.
 	taskApprovals = "approvals"
+	// taskRollout comes at the time at which a rollout goes on.
+	taskRollout = "rollout"
 )
 
 // register says how tasks are done and when they come by themselves.
@@ -214,7 +216,7 @@ func (d *daemon) register() error {
 	for _, t := range d.targets() {
 		d.workers[t.Name] = &worker{daemon: d, name: t.Name}
 	}
-	for _, task := range []string{taskSync, taskDrift, taskResync} {
+	for _, task := range []string{taskSync, taskDrift, taskResync, taskRollout} {
 		err := d.queue.Register(task, func(ctx context.Context, args []byte) error { return d.work(ctx, task, string(args)) }, queue.TaskOptions{Timeout: d.deadline()})
 		if err != nil {
 			return err

@@ -92,7 +92,7 @@ func (m *metrics) ran(target, task string, run plan.Run, p *plan.Plan, err error
 		m.left.WithLabelValues(target).Set(left)
 		m.pending.WithLabelValues(target).Set(float64(len(p.Refusals())))
 		m.requests.WithLabelValues(target).Add(float64(p.Observed.Requests))
-		if err == nil && run.State == plan.Done && p.Complete() && len(p.Refusals()) == 0 && left == 0 {
+		if err == nil && run.State == plan.Done && p.Complete() && len(p.Refusals()) == 0 && left == 0 && !p.Unfinished() {
 			inSync = 1
 			m.last.WithLabelValues(target).SetToCurrentTime()
 		}

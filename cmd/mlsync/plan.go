@@ -87,6 +87,7 @@ func (a *app) runPlan(ctx context.Context, f planFlags, o planOutput) error {
 // prepare makes the plan of the session's folder.
 func (s *session) prepare(ctx context.Context, f planFlags, trigger string) (*reconcile.Prepared, error) {
 	p := s.pass(func(reconcile.Event) {})
+	p.Check = reconcile.AssumeChecks
 	s.searchIfLost(&f)
 	return p.Prepare(ctx, s.commit(ctx), s.planOptions(f), reconcile.Trigger{Name: trigger, Unmanaged: f.unmanaged})
 }

@@ -39,8 +39,8 @@ func compiled(t *testing.T, name string) *jsonschema.Schema {
 	return s
 }
 
-// verdict is what the schema of its kind says of a document.
-func verdict(t *testing.T, name string, doc *asset.Value) error {
+// schemaSays is what the schema of its kind says of a document.
+func schemaSays(t *testing.T, name string, doc *asset.Value) error {
 	t.Helper()
 	text, err := json.Marshal(doc)
 	if err != nil {
@@ -80,7 +80,7 @@ func TestSchemasTakeTheExamples(t *testing.T) {
 				what = string(v.Variant.Table().Kind)
 			}
 			seen++
-			if err := verdict(t, what, doc); err != nil {
+			if err := schemaSays(t, what, doc); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
@@ -107,7 +107,7 @@ func TestSchemasRefuseTheBroken(t *testing.T) {
 		if len(docs) != 1 {
 			t.Fatalf("%s: %d documents", name, len(docs))
 		}
-		if verdict(t, what, docs[0]) == nil {
+		if schemaSays(t, what, docs[0]) == nil {
 			t.Errorf("%s: the schema of %s accepts it", name, what)
 		}
 	}
@@ -116,7 +116,7 @@ func TestSchemasRefuseTheBroken(t *testing.T) {
 		t.Fatal(err)
 	}
 	docs, _ := tree.Parse(data, config.File, tree.ParseOptions{})
-	if verdict(t, "config", docs[0]) == nil {
+	if schemaSays(t, "config", docs[0]) == nil {
 		t.Error("the schema of mlsync.yaml accepts an unknown key")
 	}
 }
@@ -131,7 +131,7 @@ func TestSchemasTakeVariables(t *testing.T) {
 		return docs[0]
 	}
 	for count, good := range map[string]bool{"3": true, "${{ var.machines }}": true, "many": false, "${{ secret.machines }}": false} {
-		if err := verdict(t, "compute", file(count)); (err == nil) != good {
+		if err := schemaSays(t, "compute", file(count)); (err == nil) != good {
 			t.Errorf("%s: %v", count, err)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -108,6 +109,11 @@ func parseConfig(data []byte, file string) (*config.Config, problem.List) {
 			if own := kind.Of(asset.Kind(k)); own != nil && !own.OptIn {
 				bad.Hintf(t.Pos, "config", "remove it", "targets.%s.manage: %s is managed anyway", t.Name, own.Plural)
 			}
+		}
+	}
+	for _, r := range cfg.Rules {
+		if r.Rollout != nil && r.Kind != "" && !slices.Contains(routed(), r.Kind) {
+			bad.Hintf(r.Pos, "config", "say kind: "+strings.Join(routed(), ", "), "rules.rollout: a %s has no traffic", r.Kind)
 		}
 	}
 	return cfg, bad
@@ -437,6 +443,7 @@ func newPass(cfg *config.Config, t *config.Target, live *bridge.Workspace, ws *a
 		Emit:      emit,
 		Siblings:  siblingsOf(cfg, t),
 		Review:    reviewOf(cfg, t),
+		Check:     checkOf(cfg, ws),
 	}
 }
 
@@ -449,6 +456,7 @@ func ruleOf(cfg *config.Config, t *config.Target, id asset.ID, file string) plan
 	}
 	out.AllowReplace = r.Replace != nil && *r.Replace
 	out.Protect = r.Protect != nil && *r.Protect
+	out.Rollout = rolloutRule(r.Rollout)
 	return out
 }
 

@@ -203,6 +203,7 @@ func (a *app) rebuild(ctx context.Context, f targetFlags, force bool) (err error
 	defer func() { err = because(ctx, err) }()
 	p := s.pass(func(reconcile.Event) {})
 	p.Review = nil // the journal is written, not the workspace
+	p.Check = reconcile.AssumeChecks
 	prep, err := p.Prepare(ctx, s.commit(ctx), plan.Options{Full: true}, reconcile.Trigger{Name: "rebuild", Unmanaged: true})
 	if err != nil {
 		return err

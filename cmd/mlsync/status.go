@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,19 +49,20 @@ func (a *app) openStore(ctx context.Context, where string) (*state.Store, error)
 
 // targetStatus is the state of one target for people and machines.
 type targetStatus struct {
-	Target    string     `json:"target"`
-	Workspace string     `json:"workspace"`
-	Managed   int        `json:"managed"`
-	Commit    string     `json:"commit,omitempty"`
-	Applied   *time.Time `json:"applied,omitempty"`
-	LastRun   string     `json:"last_run,omitempty"`
-	State     plan.State `json:"state,omitempty"`
-	Error     string     `json:"error,omitempty"`
-	Failed    []string   `json:"failed,omitempty"`
-	Drifted   []string   `json:"drifted,omitempty"`
-	Left      []string   `json:"left,omitempty"`
-	Held      string     `json:"held,omitempty"`
-	Busy      string     `json:"busy,omitempty"`
+	Target    string        `json:"target"`
+	Workspace string        `json:"workspace"`
+	Managed   int           `json:"managed"`
+	Commit    string        `json:"commit,omitempty"`
+	Applied   *time.Time    `json:"applied,omitempty"`
+	LastRun   string        `json:"last_run,omitempty"`
+	State     plan.State    `json:"state,omitempty"`
+	Error     string        `json:"error,omitempty"`
+	Failed    []string      `json:"failed,omitempty"`
+	Drifted   []string      `json:"drifted,omitempty"`
+	Left      []string      `json:"left,omitempty"`
+	Rollouts  []rolloutJSON `json:"rollouts,omitempty"`
+	Held      string        `json:"held,omitempty"`
+	Busy      string        `json:"busy,omitempty"`
 	// Waiting is the release that waits before the gates.
 	Waiting string         `json:"waiting,omitempty"`
 	Gates   []gateState    `json:"gates,omitempty"`
@@ -112,6 +114,9 @@ func statusOf(ctx context.Context, store *state.Store, info state.TargetInfo) (t
 	case !errors.Is(err, state.ErrNotFound):
 		return s, err
 	}
+	if s.Rollouts, err = unfinished(ctx, t); err != nil {
+		return s, err
+	}
 	runs, err := t.Runs(ctx, 1, 0)
 	if err != nil || len(runs) == 0 {
 		return s, err
@@ -154,6 +159,12 @@ func (s targetStatus) lastNote() string {
 	return s.Error
 }
 
+// unfinished are the rollouts that have not come to their end.
+func unfinished(ctx context.Context, t *state.Target) ([]rolloutJSON, error) {
+	all, err := rolloutsOf(ctx, t)
+	return slices.DeleteFunc(all, func(r rolloutJSON) bool { return r.State == plan.Finished }), err
+}
+
 func (a *app) showStatus(s targetStatus) {
 	a.printf("%s  %s\n", s.Target, s.Workspace)
 	applied := "never"
@@ -186,6 +197,9 @@ func (a *app) showStatus(s targetStatus) {
 	}
 	for _, d := range s.Left {
 		a.printf("  left      %s\n", printable(d))
+	}
+	for _, r := range s.Rollouts {
+		a.printf("  rollout   %s\n", r)
 	}
 	if s.Held != "" {
 		a.printf("  held      %s\n", printable(s.Held))

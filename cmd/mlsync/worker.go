@@ -62,11 +62,11 @@ func (w *worker) run(ctx context.Context, task string) error {
 		log.Error("failed", "err", err)
 		return err
 	}
-	return w.tell(log, run, p)
+	return w.tell(ctx, log, run, p)
 }
 
 // tell logs how a pass ended. The error is for steps that failed.
-func (w *worker) tell(log *slog.Logger, run plan.Run, p *plan.Plan) error {
+func (w *worker) tell(ctx context.Context, log *slog.Logger, run plan.Run, p *plan.Plan) error {
 	counts := map[plan.State]int{}
 	for _, o := range run.Outcomes {
 		counts[o.State]++
@@ -83,6 +83,7 @@ func (w *worker) tell(log *slog.Logger, run plan.Run, p *plan.Plan) error {
 			log.Error("drift is left", "asset", dr.ID.String(), "fields", dr.Paths, "why", dr.Held)
 		}
 	}
+	tellRollouts(ctx, log, p)
 	log.Info("done", "plan", p.Digest(), "done", counts[plan.Done], "failed", counts[plan.Failed], "blocked", counts[plan.Skipped]+counts[plan.Pending], "unchanged", p.Summary()["noop"])
 	if counts[plan.Failed] > 0 {
 		return fmt.Errorf("%d steps failed", counts[plan.Failed])
@@ -174,8 +175,11 @@ func (w *worker) do(ctx context.Context, k *reconcile.Work, j *journal, t *confi
 	// The whole workspace is looked at once if the journal was lost, so that
 	// what git no longer has is found by its stamp.
 	k.Search = w.daemon.store.Lost() && !w.searched
-	k.Options = plan.Options{Prune: t.Prune.Mode != config.PruneOff && proven, Full: k.Task != taskSync && k.Task != taskGate || k.Search}
+	k.Options = plan.Options{Prune: t.Prune.Mode != config.PruneOff && proven, Full: k.Task != taskSync && k.Task != taskGate && k.Task != taskRollout || k.Search}
 	run, made, err := k.Do(ctx)
+	if later := w.later(ctx, k.Due); later != nil {
+		w.daemon.log.Error("not enqueued", "target", w.name, "err", later)
+	}
 	if errors.Is(err, reconcile.ErrProblems) {
 		for _, b := range made.Problems.Errors() {
 			w.daemon.log.Error("problem", "target", w.name, "commit", k.Commit.Hash, "place", b.Pos.String(), "text", b.Text, "cure", b.Hint)

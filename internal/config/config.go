@@ -183,6 +183,7 @@ type Rule struct {
 	Jobs       string   // off, manual, on-change
 	Versioning string   // explicit, auto
 	Protect    *bool
+	Rollout    *Rollout
 	Set        *asset.Value
 	// KindIs and Asset say what the files at Path are.
 	KindIs string

@@ -144,6 +144,7 @@ func ruleFields(r *Rule) []field {
 		word("jobs", "When a job file is run; on-change if not given.", &r.Jobs, "off", "manual", "on-change"),
 		word("versioning", "auto gives versions to files that have none; explicit refuses such files.", &r.Versioning, "explicit", "auto"),
 		boolean("protect", "Whether the asset may be neither removed nor replaced.", &r.Protect),
+		rolloutField(r),
 		{"set", "Fields that are merged into the files, such as endpoint_name.", map[string]any{"type": "object"}, func(d *decoder, v *asset.Value) {
 			if v.Type() != asset.Map {
 				d.badf(v, "", "want a map of fields, not %s", describe(v))

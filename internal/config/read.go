@@ -343,6 +343,7 @@ func (c *Config) Match(kind, name, file string) Rule {
 		out.Jobs = cmp.Or(r.Jobs, out.Jobs)
 		out.Versioning = cmp.Or(r.Versioning, out.Versioning)
 		out.Protect = cmp.Or(r.Protect, out.Protect)
+		out.Rollout = cmp.Or(r.Rollout, out.Rollout)
 		out.KindIs = cmp.Or(r.KindIs, out.KindIs)
 		out.Asset = cmp.Or(r.Asset, out.Asset)
 	}

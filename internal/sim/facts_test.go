@@ -41,7 +41,8 @@ type facts struct {
 	wasEdited map[string]bool     // assets that the user has changed
 	removed   map[string]bool     // assets that the user has deleted
 	released  map[string]bool     // assets whose stamp the user has changed
-	adopted   map[string]bool     // assets that were taken over, by path: their drift is reported
+	routes    map[string]*routeFacts
+	adopted   map[string]bool // assets that were taken over, by path: their drift is reported
 }
 
 // passFacts are the facts of the pass that a process makes.
@@ -57,6 +58,8 @@ type passFacts struct {
 	owner map[string]string // who owned them when they were read last
 	raced map[string]bool   // assets that the user changed after they were read
 	gone  map[string]bool   // assets that its run takes away
+	// passed and failed are the deployments that passed their checks or not.
+	passed, failed map[string]bool
 	// undisturbed says that nobody else has changed anything since.
 	undisturbed bool
 }
@@ -72,19 +75,20 @@ type intentFacts struct {
 func newFacts() *facts {
 	return &facts{
 		passes: map[int]*passFacts{}, intents: map[int64]*intentFacts{}, owned: map[string]bool{}, missing: map[string]int{}, made: map[string]bool{},
-		doubtful: map[string]int{}, jobs: map[string]string{}, sent: map[string]string{}, allowed: map[string]bool{}, adopted: map[string]bool{}, released: map[string]bool{}, removed: map[string]bool{}, given: map[string][]string{}, files: map[string]string{}, wasEdited: map[string]bool{}, folders: map[string]string{}, moved: map[string]bool{},
+		doubtful: map[string]int{}, jobs: map[string]string{}, sent: map[string]string{}, allowed: map[string]bool{}, adopted: map[string]bool{}, released: map[string]bool{}, removed: map[string]bool{}, given: map[string][]string{}, files: map[string]string{}, wasEdited: map[string]bool{}, routes: map[string]*routeFacts{}, folders: map[string]string{}, moved: map[string]bool{},
 	}
 }
 
 func (f *facts) pass(p int) *passFacts {
 	if f.passes[p] == nil {
-		f.passes[p] = &passFacts{lists: map[string]bool{}, pages: map[string]bool{}, seen: map[string]bool{}, owner: map[string]string{}, raced: map[string]bool{}, gone: map[string]bool{}, undisturbed: true}
+		f.passes[p] = &passFacts{lists: map[string]bool{}, pages: map[string]bool{}, seen: map[string]bool{}, owner: map[string]string{}, raced: map[string]bool{}, gone: map[string]bool{}, passed: map[string]bool{}, failed: map[string]bool{}, undisturbed: true}
 	}
 	return f.passes[p]
 }
 
 // learn takes a record in.
 func (f *facts) learn(r *record) {
+	f.learnRoute(r)
 	switch r.kind {
 	case published:
 		f.head = r.commit
@@ -139,7 +143,7 @@ func (f *facts) learn(r *record) {
 		f.learnJournal(r)
 	case requested:
 		f.learnRequest(r)
-	case prepared, settledRec:
+	case prepared, settledRec, checkedRec:
 	}
 }
 

@@ -111,6 +111,8 @@ func (r *repo) change(rng *rand.Rand, how, of string) *commit {
 			f.drop(k)
 			f.grow(rng, kind)
 		}
+	case "swap":
+		f.swap(rng)
 	case "traffic":
 		if k := anyOf(rng, append(f.of("online-endpoint"), f.of("batch-endpoint")...)); k != "" {
 			f.route(rng, k)

@@ -49,6 +49,10 @@ func (w *world) do(e event) {
 		w.lockedVault = e.Arg == "shut"
 	case "journal":
 		w.swap(e.Arg)
+	case "checks":
+		w.checks = e.Arg
+	case "retry":
+		w.retries()
 	}
 }
 
@@ -192,7 +196,7 @@ const rounds = 12
 // must be reached, and after that nothing be done.
 func (w *world) settle() {
 	clear(w.loops)
-	w.faults, w.crashes, w.repo.times, w.lockedVault = nil, map[int]*crash{}, 0, false
+	w.faults, w.crashes, w.repo.times, w.lockedVault, w.checks = nil, map[int]*crash{}, 0, false, ""
 	w.advance(all)
 	if h := w.repo.head(); h == nil || !h.complete() {
 		w.do(event{Do: "commit", Arg: "mend"})
@@ -210,23 +214,25 @@ func (w *world) settle() {
 	w.facts.calm = true
 	w.pass(0, "sync")
 	w.advance(all)
+	w.retries()
 	quiet := 0
-	for n := 0; n < rounds && quiet < 2 && w.violation == ""; n++ {
+	sleep, most := w.rest()
+	for n := 0; n < most && quiet < 2 && w.violation == ""; n++ {
 		before := w.writes()
 		w.pass(0, "resync")
 		w.advance(all)
-		if quiet++; w.writes() > before || len(w.asked.needs) > 0 {
+		if quiet++; w.writes() > before || len(w.asked.needs) > 0 || w.rolling {
 			quiet = 0
 		}
 		w.approves()
-		w.sleep(time.Minute)
+		w.sleep(sleep)
 	}
 	if w.violation != "" {
 		return
 	}
 	end := &record{kind: settledRec}
 	if quiet < 2 {
-		end.err = fmt.Errorf("still at work after %d passes", rounds)
+		end.err = fmt.Errorf("still at work after %d passes", most)
 	}
 	w.note(end)
 	w.facts.silent = true

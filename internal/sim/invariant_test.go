@@ -32,6 +32,7 @@ var invariants = []invariant{
 	{"I9 status is honest", honestStatus},
 	{"I10 bounded", bounded},
 	{"I11 traffic", traffic},
+	{"I11 traffic in steps", inSteps},
 }
 
 // noUnknownDelete (I1): an asset is deleted or archived only if, in the same
@@ -376,10 +377,12 @@ func (f *facts) differs(w looker, i item) string {
 			return path + " has the size " + got
 		}
 	case "online-endpoint":
-		for name, share := range i.Traffic {
+		for name := range i.Traffic {
 			if owner := stamped(w.peek(path + "/deployments/" + name)); owner != "" && owner != ours {
 				return "" // what somebody else owns gets no traffic from us
 			}
+		}
+		for name, share := range i.Traffic {
 			if got, _ := at(doc, "properties", "traffic", name).(float64); int(got) != share {
 				return fmt.Sprintf("%s sends %v%% to %s and not %d%%", path, got, name, share)
 			}
@@ -520,7 +523,7 @@ func honestStatus(f *facts, r *record) string {
 
 // claims reports whether the end of a pass says that all is well.
 func claims(r *record) bool {
-	if r.err != nil || r.plan == nil || r.run.State != plan.Done || len(r.plan.Refusals())+len(r.plan.Blocked()) > 0 || !r.plan.Complete() {
+	if r.err != nil || r.plan == nil || r.run.State != plan.Done || len(r.plan.Refusals())+len(r.plan.Blocked()) > 0 || r.plan.Unfinished() || !r.plan.Complete() {
 		return false
 	}
 	return !slices.ContainsFunc(r.run.Outcomes, func(o plan.Outcome) bool { return o.State != plan.Done })

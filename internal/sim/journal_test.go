@@ -159,6 +159,21 @@ func (j *journal) Saw(ctx context.Context, generation int64, drift []plan.Drift)
 	return j.point(ctx, "saw", func() error { return j.p.target.Saw(context.Background(), generation, drift) })
 }
 
+func (j *journal) Rollouts(ctx context.Context) (out map[asset.ID]plan.RolloutRecord, err error) {
+	err = j.point(ctx, "rollouts", func() (err error) {
+		out, err = j.p.target.Rollouts(context.Background())
+		return err
+	})
+	return out, err
+}
+
+func (j *journal) Roll(ctx context.Context, generation int64, records ...plan.RolloutRecord) error {
+	ctx, cancel := lasting(ctx)
+	defer cancel()
+	r := &record{kind: journalled, call: "roll", rolls: records}
+	return j.access(ctx, r, func() error { return j.p.target.Roll(context.Background(), generation, records...) })
+}
+
 func (j *journal) End(ctx context.Context, run plan.Run) error {
 	ctx, cancel := lasting(ctx)
 	defer cancel()

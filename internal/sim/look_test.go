@@ -91,17 +91,33 @@ func (w *world) undecided(path string) bool {
 	endpoint := strings.Join(seg[:2], "/")
 	for _, i := range forest {
 		if i.path() == endpoint && len(i.Traffic) > 0 {
-			return false
+			return w.s.Way != nil && w.stuck(endpoint, i.Traffic)
 		}
 	}
 	shares, _ := at(w.peek(endpoint), "properties", "traffic").(map[string]any)
-	share := func(name string) float64 { v, _ := shares[name].(float64); return v }
+	mirrors, _ := at(w.peek(endpoint), "properties", "mirrorTraffic").(map[string]any)
+	share := func(name string) float64 {
+		v, _ := shares[name].(float64)
+		copied, _ := mirrors[name].(float64)
+		return v + copied
+	}
 	if !forest.has(endpoint) {
 		return share(seg[3]) > 0 && w.holdsOthers(endpoint)
 	}
 	for name := range shares {
 		if name != seg[3] && share(name) > 0 && forest.has(endpoint+"/deployments/"+name) {
 			return share(seg[3]) > 0
+		}
+	}
+	return false
+}
+
+// stuck reports whether traffic is to go to what somebody else owns: it waits,
+// and so does what has it.
+func (w *world) stuck(endpoint string, traffic map[string]int) bool {
+	for name := range traffic {
+		if owner := stamped(w.peek(endpoint + "/deployments/" + name)); owner != "" && owner != ours {
+			return true
 		}
 	}
 	return false

@@ -209,7 +209,8 @@ func (p *process) reconciler(client *azureml.Client, ws *azureml.Workspace, j *j
 			}
 			return docs[0], bad
 		},
-		Rule:     func(id asset.ID, _ string) plan.Rule { return ruleOf(id.Kind) },
+		Rule:     func(id asset.ID, _ string) plan.Rule { return p.w.ruleOf(id.Kind) },
+		Check:    p.check,
 		Secret:   p.secret,
 		Guard:    plan.Guard{},
 		Parallel: p.w.s.Parallel,
@@ -220,8 +221,10 @@ func (p *process) reconciler(client *azureml.Client, ws *azureml.Workspace, j *j
 }
 
 // ruleOf are the rules that the configuration of the simulation has.
-func ruleOf(k asset.Kind) plan.Rule {
+func (w *world) ruleOf(k asset.Kind) plan.Rule {
 	switch k {
+	case "online-endpoint":
+		return plan.Rule{Rollout: w.s.Way.rule()}
 	case "data":
 		return plan.Rule{Drift: plan.Report}
 	case "compute":

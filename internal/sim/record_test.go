@@ -29,6 +29,7 @@ const (
 	heldUp     recordKind = "held"   // the target was put on hold, or released
 	settledRec recordKind = "settled"
 	swapped    recordKind = "swapped" // the journal is another one
+	checkedRec recordKind = "checked" // a deployment was asked
 )
 
 // A record is one thing that happened. All that the invariants know they know
@@ -57,6 +58,7 @@ type record struct {
 	intent int64
 	ends   []reconcile.End
 	owned  []plan.Owned
+	rolls  []plan.RolloutRecord
 
 	// Of the rest.
 	commit *commit
@@ -65,6 +67,7 @@ type record struct {
 	plan   *plan.Plan
 	allow  []string
 	text   string
+	name   string
 	world  looker
 }
 
@@ -93,6 +96,9 @@ func (r *record) String() string {
 		if r.call == "intend" {
 			fmt.Fprintf(&b, " %d %s %s", r.intent, r.action, r.key)
 		}
+		for _, roll := range r.rolls {
+			fmt.Fprintf(&b, " %s %s (%s) pause %v", roll.ID, roll.State, roll.Shares, roll.Pause)
+		}
 		for _, e := range r.ends {
 			fmt.Fprintf(&b, " %d %s %s %s", e.Intent, e.Outcome.Key, e.Outcome.State, e.Outcome.Code)
 		}
@@ -106,6 +112,8 @@ func (r *record) String() string {
 		if r.commit != nil {
 			fmt.Fprintf(&b, " %s", r.commit.hash[:7])
 		}
+	case checkedRec:
+		fmt.Fprintf(&b, "checked %s/deployments/%s %s", r.asset, r.name, r.text)
 	case approvals, granted: // a digest of a plan holds a key of the journal's own
 		fmt.Fprintf(&b, "%s %v", r.kind, r.allow)
 	default:

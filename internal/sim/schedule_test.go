@@ -19,7 +19,9 @@ type schedule struct {
 	Page     int  // items a page of a list
 	LRO      int  // seconds that an operation takes
 	Prune    bool // whether what git no longer has is removed
-	Events   []event
+	// Way is how traffic moves; nil is at once.
+	Way    *way `json:",omitempty"`
+	Events []event
 	// Trace is the hash of the trace and Broken what it broke, of a schedule
 	// that was stored because it failed.
 	Trace, Broken string `json:",omitempty"`
@@ -63,6 +65,7 @@ func generate(seed uint64) schedule {
 	for range 8 + rng.IntN(18) {
 		s.Events = append(s.Events, happens(rng, s.Replicas)...)
 	}
+	s.roll()
 	return s
 }
 

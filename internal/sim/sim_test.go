@@ -16,6 +16,7 @@ var (
 	first = flag.Uint64("first", 1, "the first seed")
 	keep  = flag.String("keep", filepath.Join(os.TempDir(), "mlsync-sim"), "folder for the schedules of seeds that fail")
 	quick = flag.Bool("noshrink", false, "stop at the first seed that fails, and do not shorten it")
+	ways  = flag.Bool("ways", false, "only seeds in which traffic moves in steps")
 	long  = flag.Bool("long", false, "print whole traces")
 )
 
@@ -40,6 +41,9 @@ func TestSimulation(t *testing.T) {
 						return
 					}
 					s := generate(seed)
+					if *ways && s.Way == nil {
+						return
+					}
 					out := simulate(t, s, t.TempDir())
 					if out.violation != "" && !*quick && shortened.Add(1) <= 3 {
 						s = shrink(s, promiseOf(out.violation), func(c schedule) outcome { return simulate(t, c, t.TempDir()) })

@@ -37,6 +37,8 @@ type world struct {
 	asked       request
 	backup      *backup
 	lockedVault bool
+	checks      string // what checks of deployments come to; "" is pass
+	rolling     bool   // the last plan had rollouts
 
 	hash      hash.Hash
 	lines     []string
@@ -127,6 +129,7 @@ func (w *world) note(r *record) {
 		}
 	}
 	if r.kind == passEnded && r.plan != nil {
+		w.rolling = rollsOn(r.plan)
 		w.last = explain(r.plan, r.run)
 	}
 	w.facts.learn(r)
