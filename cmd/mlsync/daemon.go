@@ -10,19 +10,24 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
 	"mlsync.dev/mlsync/internal/config"
+	"mlsync.dev/mlsync/internal/gitrepo"
 	"mlsync.dev/mlsync/internal/queue"
+	"mlsync.dev/mlsync/internal/webhook"
 	"mlsync.dev/mlsync/state"
 )
 
 // daemonFlags are the flags of mlsync daemon.
 type daemonFlags struct {
 	data, listen, database      string
+	webhookListen               string
+	webhooks                    []string
 	repository, branch          string
 	endpoint, storage, identity string
 	drift                       string
@@ -39,15 +44,19 @@ targets of its mlsync.yaml; look for drift and compare everything again on
 schedule. It can be killed at any time: the next start takes up where it was.
 
 GET /healthz says that it lives, /readyz that it has read the repository,
-/metrics is for Prometheus. Logs go to stderr, one JSON object a line.`,
+/metrics is for Prometheus. POST /webhook/PROVIDER lets services tell of pushes,
+if their secrets are configured. Logs go to stderr, one JSON object a line.`,
 		Example: `  mlsync daemon --data /var/lib/mlsync
   mlsync daemon --repository https://github.com/contoso/ml-assets --branch main --data /var/lib/mlsync --listen :8080
+  mlsync daemon --data /var/lib/mlsync --webhook github=WEBHOOK_SECRET --webhook-listen :9090
   mlsync daemon -C ./ml-assets --data /tmp/mlsync   # watches the local folder`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.runDaemon(cmd.Context(), f) },
 	}
 	c.Flags().StringVar(&f.data, "data", "mlsync-data", "folder for the journal and the mirror of the repository")
 	c.Flags().StringVar(&f.database, "database", "", "journal elsewhere: a file or postgres://…")
 	c.Flags().StringVar(&f.listen, "listen", "127.0.0.1:8080", "address of /healthz, /readyz and /metrics; empty for none")
+	c.Flags().StringVar(&f.webhookListen, "webhook-listen", "", "address of /webhook alone; that of --listen if empty")
+	c.Flags().StringArrayVar(&f.webhooks, "webhook", nil, "PROVIDER=VARIABLE: take deliveries, with the secret in the variable; two with a comma between them while it is changed (over the configuration)")
 	c.Flags().StringVar(&f.repository, "repository", "", "git repository to watch (over the configuration)")
 	c.Flags().StringVar(&f.branch, "branch", "", "branch to watch (over the configuration)")
 	c.Flags().DurationVar(&f.poll, "poll", 0, "how often to ask for new commits (over the configuration)")
@@ -70,24 +79,41 @@ type daemon struct {
 	metrics *metrics
 	log     *slog.Logger
 	workers map[string]*worker
+	// refs are those that targets follow, byRef which targets.
+	refs  []gitrepo.Ref
+	byRef map[string][]*config.Target
+	// shared says that other processes may work on the same database.
+	shared bool
+	// looking is held by who looks at the repository.
+	looking sync.Mutex
+	wakes   *wakes
+	// hooks takes deliveries; nil if there are none.
+	hooks *webhook.Server
 }
 
 func (a *app) runDaemon(ctx context.Context, f daemonFlags) (err error) {
-	d := &daemon{app: a, flags: f, workers: map[string]*worker{}, metrics: newMetrics()}
+	d := &daemon{app: a, flags: f, workers: map[string]*worker{}, metrics: newMetrics(), wakes: newWakes()}
 	d.log = slog.New(slog.NewJSONHandler(a.streams.err, &slog.HandlerOptions{Level: slog.LevelInfo}))
 	if err := d.setUp(ctx); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.close()) }()
 	g, ctx := errgroup.WithContext(ctx)
-	if f.listen != "" {
-		listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", f.listen)
+	for _, at := range []struct {
+		address, message string
+		handler          func() http.Handler
+	}{{f.listen, "listening", d.handler}, {f.webhookListen, "listening for webhooks", d.webhooks}} {
+		if at.address == "" {
+			continue
+		}
+		listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", at.address)
 		if err != nil {
 			return err
 		}
-		d.log.Info("listening", "address", listener.Addr().String())
-		g.Go(func() error { return d.serve(ctx, listener) })
+		d.log.Info(at.message, "address", listener.Addr().String())
+		g.Go(func() error { return d.serve(ctx, listener, at.handler()) })
 	}
+	g.Go(func() error { return d.answer(ctx) })
 	g.Go(func() error { return d.queue.Run(ctx) })
 	g.Go(func() error { return d.watch(ctx) })
 	d.log.Info("started", "version", version, "targets", len(d.workers))
@@ -130,12 +156,15 @@ func (d *daemon) setUp(ctx context.Context) error {
 		d.log.Warn(lostJournal(d.store))
 	}
 	opts := queue.Options{Workers: max(2, min(8, len(cfg.Targets))), Logger: d.quiet()}
-	if state.IsPostgres(where) {
+	if d.shared = state.IsPostgres(where); d.shared {
 		d.queue, err = queue.OpenPostgres(ctx, where, opts)
 	} else {
 		d.queue, err = queue.OpenSQLite(ctx, d.store.DB(), opts)
 	}
 	if err != nil {
+		return err
+	}
+	if d.hooks, err = d.openWebhooks(ctx); err != nil {
 		return err
 	}
 	return d.register()
@@ -171,6 +200,7 @@ func (d *daemon) override(cfg *config.Config) {
 	if d.flags.branch != "" {
 		cfg.Repository.Branch = d.flags.branch
 	}
+	cfg.Webhooks = webhooksOver(cfg.Webhooks, d.flags.webhooks)
 	for i := range cfg.Targets {
 		t := &cfg.Targets[i]
 		if d.flags.drift != "" {
@@ -205,6 +235,8 @@ const (
 	taskDrift  = "drift"
 	taskResync = "resync"
 	taskGate   = "gate"
+	// taskWake looks at a ref of the repository.
+	taskWake = "wake"
 	// taskApprovals looks into the journal for approvals of gates.
 	taskApprovals = "approvals"
 	// taskRollout comes at the time at which a rollout goes on.
@@ -213,6 +245,7 @@ const (
 
 // register says how tasks are done and when they come by themselves.
 func (d *daemon) register() error {
+	d.follow()
 	for _, t := range d.targets() {
 		d.workers[t.Name] = &worker{daemon: d, name: t.Name}
 	}
@@ -225,6 +258,7 @@ func (d *daemon) register() error {
 	opts := queue.TaskOptions{Timeout: d.deadline()}
 	err := d.queue.Register(taskGate, func(ctx context.Context, args []byte) error { return d.work(ctx, taskGate, string(args)) }, opts)
 	err = errors.Join(err, d.queue.Register(taskApprovals, func(ctx context.Context, _ []byte) error { return d.approvals(ctx) }, opts))
+	err = errors.Join(err, d.queue.Register(taskWake, func(ctx context.Context, args []byte) error { return d.wake(ctx, string(args)) }, opts))
 	if err = errors.Join(err, d.queue.Periodic(taskApprovals, "all", approvalsPoll, nil)); err != nil {
 		return err
 	}
@@ -280,15 +314,15 @@ func (d *daemon) close() error {
 }
 
 // serve answers on the listener until ctx is cancelled.
-func (d *daemon) serve(ctx context.Context, listener net.Listener) error {
-	server := &http.Server{Handler: d.handler(), ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10}
+func (d *daemon) serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
+	server := webhook.HTTP(handler)
 	stop := context.AfterFunc(ctx, func() {
 		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
 		_ = server.Shutdown(end)
 	})
 	defer stop()
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+	if err := server.Serve(webhook.Listen(listener)); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil

@@ -96,7 +96,7 @@ func tokenNames(p forge.Provider, official bool) []string {
 		return []string{"GITLAB_TOKEN"}
 	case forge.Azure:
 		return []string{"AZURE_DEVOPS_EXT_PAT", "SYSTEM_ACCESSTOKEN"}
-	case forge.Gitea, forge.Other:
+	case forge.Gitea, forge.Other, forge.Bitbucket, forge.BitbucketServer:
 	}
 	return []string{"GITEA_TOKEN", "FORGEJO_TOKEN"}
 }

@@ -29,6 +29,7 @@ type metrics struct {
 	gate     *prometheus.GaugeVec
 	requests *prometheus.CounterVec
 	fetches  *prometheus.CounterVec
+	hooks    *prometheus.CounterVec
 	ready    atomic.Bool
 }
 
@@ -47,8 +48,9 @@ func newMetrics() *metrics {
 		gate:     prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "mlsync_gates", Help: "Gates of the target, by how they stood at the last look."}, []string{"target", "state"}),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "mlsync_read_requests_total", Help: "Requests that plans took to read the workspace."}, []string{"target"}),
 		fetches:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "mlsync_fetches_total", Help: "Looks at the repository, by how they ended."}, []string{"state"}),
+		hooks:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: "mlsync_webhook_deliveries_total", Help: "Deliveries of webhooks, by how they ended."}, []string{"provider", "state"}),
 	}
-	m.registry.MustRegister(m.runs, m.seconds, m.steps, m.drift, m.left, m.pending, m.synced, m.last, m.waiting, m.gate, m.requests, m.fetches,
+	m.registry.MustRegister(m.runs, m.seconds, m.steps, m.drift, m.left, m.pending, m.synced, m.last, m.waiting, m.gate, m.requests, m.fetches, m.hooks,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -126,6 +128,9 @@ func (d *daemon) handler() http.Handler {
 		}
 		_, _ = w.Write([]byte("ready\n"))
 	})
+	if d.flags.webhookListen == "" {
+		mux.Handle("POST /webhook/{provider}", d.webhooks())
+	}
 	mux.Handle("GET /metrics", promhttp.HandlerFor(d.metrics.registry, promhttp.HandlerOpts{}))
 	return mux
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net/netip"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -77,6 +78,9 @@ func reached(was, now *config.Config) string {
 			return "secrets.providers"
 		}
 	}
+	if !slices.EqualFunc(was.Webhooks, now.Webhooks, sameWebhook) {
+		return "webhooks"
+	}
 	for i := range now.Targets {
 		t := &now.Targets[i]
 		old := targetOf(was, t.Name)
@@ -98,6 +102,11 @@ func reached(was, now *config.Config) string {
 		}
 	}
 	return ""
+}
+
+func sameWebhook(a, b config.Webhook) bool {
+	a.Pos, b.Pos = problem.Pos{}, problem.Pos{}
+	return reflect.DeepEqual(a, b)
 }
 
 // readBounded reads a file of at most so many bytes.

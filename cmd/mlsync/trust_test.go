@@ -22,6 +22,7 @@ func TestAttackK3WhatACommitMayNotChange(t *testing.T) {
 	}
 	was := read(base + providers)
 	for what, text := range map[string]string{
+		"webhooks":                     base + providers + "webhooks: {github: {secret_env: HOME}}\n",
 		"targets.dev.endpoint":         base + "    endpoint: https://evil.example\n" + providers,
 		"targets.dev.storage_endpoint": base + "    storage_endpoint: https://evil.example\n" + providers,
 		"targets.dev.authority":        base + "    authority: https://evil.example\n" + providers,

@@ -26,6 +26,9 @@ type worker struct {
 
 	mu    sync.Mutex // held by the task that runs
 	newer newer
+	// seen is the commit that a look at the repository has seen last; it is
+	// held by daemon.looking.
+	seen string
 	// overtaken says that a newer commit ended the last pass: the next one
 	// does all that takes no operation, so that something is done however
 	// fast commits come.

@@ -25,6 +25,21 @@ type Config struct {
 	Secrets Secrets
 	Rules   []Rule // in the order of the file; the last that matches wins
 	Lineage Lineage
+	// Webhooks are the services that may tell of pushes, in the order of the file.
+	Webhooks []Webhook
+}
+
+// Webhook is one service that may tell of pushes. Env are names of environment
+// variables with its secret, Secret names as assets use them; the secret itself
+// never stands in the file. The first is the secret, a second one is taken as
+// well while it is changed. Issuer, Audience and Claims are of oidc, which has
+// no secret.
+type Webhook struct {
+	Pos              problem.Pos
+	Provider         string
+	Env, Secret      []string
+	Issuer, Audience string
+	Claims           map[string]string
 }
 
 // Lineage says what a release notes of where its assets came from.

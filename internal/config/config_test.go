@@ -69,6 +69,10 @@ secrets:
   names:
     KEY: {key: prod-key}
     OTHER: env
+webhooks:
+  github: {secret_env: [WEBHOOK_SECRET, WEBHOOK_SECRET_OLD]}
+  gitlab: {secret: hook}
+  oidc: {issuer: "https://token.actions.githubusercontent.com", audience: mlsync, claims: {repository: org/repo}}
 rules:
   - {kind: environment, on_remove: orphan, drift: off, ignore: [tags.x]}
   - {name: "gpu-*", path: "a/**", allow_replace: true, jobs: on-change, versioning: auto, protect: false, on_remove: archive, ignore: description}
@@ -98,6 +102,16 @@ func TestFullFile(t *testing.T) {
 	}
 	if got := c.Secrets.Names["OTHER"]; got != (config.SecretName{Provider: "env", Key: "OTHER"}) || c.Secrets.Default != "keyvault" {
 		t.Errorf("OTHER: %+v", got)
+	}
+	for i := range c.Webhooks {
+		c.Webhooks[i].Pos = problem.Pos{}
+	}
+	if want := []config.Webhook{
+		{Provider: "github", Env: []string{"WEBHOOK_SECRET", "WEBHOOK_SECRET_OLD"}},
+		{Provider: "gitlab", Secret: []string{"hook"}},
+		{Provider: "oidc", Issuer: "https://token.actions.githubusercontent.com", Audience: "mlsync", Claims: map[string]string{"repository": "org/repo"}},
+	}; !reflect.DeepEqual(c.Webhooks, want) {
+		t.Errorf("webhooks: %+v", c.Webhooks)
 	}
 	r := c.Match("environment", "gpu-1", "a/b/c.yml")
 	if r.OnRemove != "archive" || r.Drift != config.Off || !r.DriftSet || *r.Replace != true || *r.Protect != false || strings.Join(r.Ignore, " ") != "tags.x description" || r.Jobs != "on-change" {
@@ -136,7 +150,7 @@ func TestRegistryTarget(t *testing.T) {
 func TestProblems(t *testing.T) {
 	for _, tc := range []struct{ text, want string }{
 		{"target: {}\n", `mlsync.yaml:1:9: unknown key "target" (did you mean "targets"?)`},
-		{"zzzzzzzzzz: 1\n", `mlsync.yaml:1:13: unknown key "zzzzzzzzzz" (known here: defaults, limits, lineage, owner, repository, rules, secrets, targets)`},
+		{"zzzzzzzzzz: 1\n", `mlsync.yaml:1:13: unknown key "zzzzzzzzzz" (known here: defaults, limits, lineage, owner, repository, rules, secrets, targets, webhooks)`},
 		{"targets:\n  a:\n    worksapce: w\n    id: x\n", "mlsync.yaml:3:16: targets.a: unknown key \"worksapce\" (did you mean \"workspace\"?)\nmlsync.yaml:4:9: targets.a.id: \"x\": it is not the resource id of a workspace or registry"},
 		{"targets: {a: {subscription: s}}\n", "mlsync.yaml:1:14: targets.a: resource_group is missing (add it, or id: with the resource id of the workspace)\nmlsync.yaml:1:14: targets.a: workspace is missing (add it, or id: with the resource id of the workspace)"},
 		{"targets: {a: {subscription: s, resource_group: r, workspace: w, registry: x}}\n", "mlsync.yaml:1:75: targets.a: workspace and registry exclude each other (make two targets of them)"},
@@ -164,6 +178,12 @@ func TestProblems(t *testing.T) {
 		{"targets:\n  a: {subscription: s, resource_group: r, workspace: w, depends_on: [b]}\n  b: {subscription: s, resource_group: r, workspace: w, depends_on: [a]}\n", `mlsync.yaml:3:6: targets depend on each other: a -> b -> a (remove one of them)`},
 		{"targets:\n  a: {subscription: s, resource_group: r, workspace: w, depends_on: [bb]}\n", `mlsync.yaml:2:6: targets.a.depends_on: there is no target "bb"`},
 		{"targets:\n  a: {subscription: s, resource_group: r, workspace: w/x}\n", `mlsync.yaml:2:54: targets.a.workspace: "w/x": it cannot be part of a resource id`},
+		{"webhooks: {githbu: {}}\n", `mlsync.yaml:1:20: webhooks: unknown key "githbu" (did you mean "github"?)`},
+		{"webhooks: {github: {}}\n", `mlsync.yaml:1:20: webhooks.github: without a secret anybody could deliver (add secret_env: with the name of an environment variable)`},
+		{"webhooks: {github: {secret_env: gh-p/x}}\n", `mlsync.yaml:1:33: webhooks.github.secret_env: "gh-p/x": it is not the name of an environment variable; the token itself must not stand here`},
+		{"webhooks: {gitea: {secret_env: [A, B], secret: C}}\n", `mlsync.yaml:1:19: webhooks.gitea: 3 secrets are more than 2 (keep the secret and the one that takes its place)`},
+		{"webhooks: {oidc: {issuer: 'https://i.example', audience: a}}\n", `mlsync.yaml:1:18: webhooks.oidc: issuer, audience and claims must be given (an issuer gives tokens to many: say who is meant, such as claims: {sub: …})`},
+		{"webhooks: {oidc: {secret_env: A}}\n", "mlsync.yaml:1:18: webhooks.oidc: issuer, audience and claims must be given (an issuer gives tokens to many: say who is meant, such as claims: {sub: …})\nmlsync.yaml:1:31: webhooks.oidc: unknown key \"secret_env\" (known here: audience, claims, issuer)"},
 		{"- a\n", `mlsync.yaml:1:1: want a map, not a list`},
 	} {
 		if _, bad := read(t, tc.text); bad.Error() != tc.want {

@@ -6,16 +6,21 @@ import "time"
 type Provider string
 
 // The providers. Gitea stands for Forgejo too, whose API is the same as far as
-// this package uses it. Other is a service that has no pull requests here.
+// this package uses it. Bitbucket is bitbucket.org and BitbucketServer one's own
+// server or Data Center: only their addresses are known here, not their pull
+// requests, and none of Other is.
 const (
 	GitHub Provider = "github"
 	GitLab Provider = "gitlab"
 	Azure  Provider = "azure"
 	Gitea  Provider = "gitea"
 	Other  Provider = ""
+
+	Bitbucket       Provider = "bitbucket"
+	BitbucketServer Provider = "bitbucket-server"
 )
 
-// Providers are all but Other.
+// Providers are those with pull requests.
 func Providers() []Provider { return []Provider{GitHub, GitLab, Azure, Gitea} }
 
 // PullRequest is a pull request, called merge request on GitLab. What is given

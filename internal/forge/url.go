@@ -16,7 +16,8 @@ type Repo struct {
 	// Path is as written, decoded: owner/name, group/subgroup/name on GitLab,
 	// organization/project/name on Azure DevOps, where a server has
 	// collection/project/name with the folder that it is served from, if any,
-	// in front: tfs/collection/project/name.
+	// in front: tfs/collection/project/name. On a server of Bitbucket it is
+	// project/name, without the folder that the web pages are served from.
 	Path string
 
 	// web is the origin of https and http addresses, scheme and port included.
@@ -67,6 +68,11 @@ func Parse(raw string, hint Provider) (Repo, error) {
 	if err != nil {
 		return Repo{}, err
 	}
+	if provider == BitbucketServer {
+		if parts, err = bitbucketParts(a, parts); err != nil {
+			return Repo{}, err
+		}
+	}
 	if provider == Azure {
 		parts, err = azureParts(a, host, parts)
 		if err != nil {
@@ -96,7 +102,8 @@ func authority(host, port string) string {
 // cloud tells the services that everybody knows by their hosts. The others are
 // where ssh is answered on port 443:
 // https://docs.github.com/en/authentication/troubleshooting-ssh/using-ssh-over-the-https-port
-// https://docs.gitlab.com/user/ssh/ (altssh.gitlab.com).
+// https://docs.gitlab.com/user/ssh/ (altssh.gitlab.com),
+// https://support.atlassian.com/bitbucket-cloud/docs/configure-ssh-and-two-step-verification/ (altssh.bitbucket.org).
 // GHE.com is GitHub Enterprise Cloud with data residency:
 // https://docs.github.com/en/enterprise-cloud@latest/admin/data-residency/about-github-enterprise-cloud-with-data-residency
 func cloud(host string) (Provider, string) {
@@ -105,6 +112,8 @@ func cloud(host string) (Provider, string) {
 		return GitHub, "github.com"
 	case "gitlab.com", "www.gitlab.com", "altssh.gitlab.com":
 		return GitLab, "gitlab.com"
+	case "bitbucket.org", "www.bitbucket.org", "altssh.bitbucket.org":
+		return Bitbucket, "bitbucket.org"
 	case "codeberg.org", "gitea.com":
 		return Gitea, host
 	}
@@ -162,6 +171,8 @@ func count(p Provider, parts []string) error {
 		return invalid("want OWNER/REPOSITORY on GitHub")
 	case p == GitLab && len(parts) < 2:
 		return invalid("want GROUP/PROJECT on GitLab")
+	case p == Bitbucket && len(parts) != 2:
+		return invalid("want WORKSPACE/REPOSITORY on Bitbucket")
 	case p == Gitea && len(parts) < 2:
 		return invalid("want OWNER/REPOSITORY on Gitea")
 	}

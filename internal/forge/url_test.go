@@ -64,7 +64,18 @@ func TestParse(t *testing.T) {
 		{"https://git.contoso.example/git/team/repo.git", Gitea, Gitea, "git.contoso.example/git/team/repo"},
 		{"ssh://gitea@git.contoso.example:3022/team/repo.git", Gitea, Gitea, "git.contoso.example/team/repo"},
 
-		{"https://bitbucket.org/team/repo.git", "", Other, "bitbucket.org/team/repo"},
+		{"https://ann@bitbucket.org/Team/repo.git", "", Bitbucket, "bitbucket.org/Team/repo"},
+		{"git@bitbucket.org:team/repo.git", "", Bitbucket, "bitbucket.org/team/repo"},
+		{"ssh://git@altssh.bitbucket.org:443/team/repo.git", "", Bitbucket, "bitbucket.org/team/repo"},
+		{"https://bitbucket.org/team/repo", BitbucketServer, Bitbucket, "bitbucket.org/team/repo"},
+		{"https://git.contoso.example/scm/PRJ/repo.git", BitbucketServer, BitbucketServer, "git.contoso.example/PRJ/repo"},
+		{"https://ann@git.contoso.example:7990/bitbucket/scm/prj/repo.git", BitbucketServer, BitbucketServer, "git.contoso.example/prj/repo"},
+		{"ssh://git@git.contoso.example:7999/prj/repo.git", BitbucketServer, BitbucketServer, "git.contoso.example/prj/repo"},
+		{"ssh://git@git.contoso.example:7999/~ann/repo.git", BitbucketServer, BitbucketServer, "git.contoso.example/~ann/repo"},
+		{"https://git.contoso.example/projects/PRJ/repos/repo/browse", BitbucketServer, BitbucketServer, "git.contoso.example/PRJ/repo"},
+		{"https://git.contoso.example/folder/projects/PRJ/repos/repo", BitbucketServer, BitbucketServer, "git.contoso.example/PRJ/repo"},
+		{"https://git.contoso.example/users/ann/repos/repo/browse", BitbucketServer, BitbucketServer, "git.contoso.example/~ann/repo"},
+		{"https://git.contoso.example/scm/scm/repo.git", BitbucketServer, BitbucketServer, "git.contoso.example/scm/repo"},
 		{"git@git.contoso.example:Team/Repo.git", "", Other, "git.contoso.example/Team/Repo"},
 		{"https://[::1]:3000/team/repo", Gitea, Gitea, "::1/team/repo"},
 	} {
@@ -90,9 +101,15 @@ func TestParseRefuses(t *testing.T) {
 		"https://dev.azure.com/org/project/repo", "https://dev.azure.com/_git/repo", "https://dev.azure.com/a/b/c/_git/repo", "https://dev.azure.com/org/project/_git/repo/x",
 		"git@ssh.dev.azure.com:v3/org/project", "git@ssh.dev.azure.com:v3/org/%2e%2e/repo", "git@ssh.dev.azure.com:v3/org/a%2fb/repo", "git@ssh.dev.azure.com:v3/org/%zz/repo",
 		"git@ssh.dev.azure.com:v3/org/a%00/repo", "ssh://vs-ssh.visualstudio.com:22/project/_ssh/repo", "https://a.b.visualstudio.com/project/_git/repo",
+		"https://bitbucket.org/repo", "https://bitbucket.org/a/b/src/main",
 		"https://github.com/a/b?x=1", "https://github.com/a/b#x",
 	} {
 		if got, err := Parse(in, ""); !errors.Is(err, ErrInvalid) {
+			t.Errorf("%q: got %v, %v", in, got, err)
+		}
+	}
+	for _, in := range []string{"https://git.example/PRJ/repo", "https://git.example/scm/repo", "ssh://git@git.example:7999/scm/PRJ/repo.git", "https://git.example/groups/x/repos/y", "https://git.example/projects/x/repos/y/z"} {
+		if got, err := Parse(in, BitbucketServer); !errors.Is(err, ErrInvalid) {
 			t.Errorf("%q: got %v, %v", in, got, err)
 		}
 	}

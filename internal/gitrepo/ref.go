@@ -66,6 +66,24 @@ func (r Ref) String() string {
 	return r.text
 }
 
+// Touches reports whether the ref may mean another commit once the remote's
+// ref of the full name has moved. The default branch may be any branch.
+func (r Ref) Touches(name string) bool {
+	_, isTag := strings.CutPrefix(name, "refs/tags/")
+	branch, isBranch := strings.CutPrefix(name, "refs/heads/")
+	switch {
+	case r.commit != "":
+		return false
+	case r.semver != nil:
+		return isTag
+	case r.full != "":
+		return string(r.full) == name
+	case r.short != "":
+		return isBranch && branch == r.short || name == "refs/tags/"+r.short
+	}
+	return isBranch
+}
+
 // checkRefName follows git check-ref-format and adds that no part may begin
 // with '-'.
 func checkRefName(name string) error {

@@ -113,3 +113,29 @@ func FuzzParseRef(f *testing.F) {
 		}
 	})
 }
+
+func TestTouches(t *testing.T) {
+	for _, tc := range []struct{ ref, yes, no string }{
+		{"", "refs/heads/main refs/heads/x", "refs/tags/main refs/pull/1/head main"},
+		{"main", "refs/heads/main refs/tags/main", "refs/heads/main2 refs/heads/x/main refs/pull/1/main"},
+		{"refs/heads/a/b", "refs/heads/a/b", "refs/tags/a/b refs/heads/b refs/heads/A/b"},
+		{"refs/tags/v1", "refs/tags/v1", "refs/heads/v1 refs/tags/v10"},
+		{"semver:>=1", "refs/tags/v1 refs/tags/x", "refs/heads/v1"},
+		{"0123456789012345678901234567890123456789", "", "refs/heads/main refs/tags/v1"},
+	} {
+		ref, err := ParseRef(tc.ref)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range strings.Fields(tc.yes) {
+			if !ref.Touches(name) {
+				t.Errorf("%q is not touched by %s", tc.ref, name)
+			}
+		}
+		for _, name := range strings.Fields(tc.no) {
+			if ref.Touches(name) {
+				t.Errorf("%q is touched by %s", tc.ref, name)
+			}
+		}
+	}
+}

@@ -105,6 +105,21 @@ const (
 	ProbeTime      = 30 * time.Second // time of one question, if the gate gives no other
 )
 
+// Deliveries of webhooks.
+const (
+	WebhookBody    = 1 << 20          // bytes of one delivery
+	WebhookHead    = 16 << 10         // bytes of its headers; net/http adds 4096
+	WebhookRead    = 10 * time.Second // time in which its headers, and then its body, must be here
+	WebhookRate    = 50               // deliveries a second, and at once after a pause
+	WebhookAtOnce  = 16               // deliveries that are read at a time
+	WebhookConns   = 256              // connections at a time; others wait
+	WebhookSecret  = 16               // bytes that a secret has at least
+	WebhookSkew    = 5 * time.Minute  // time between a signature and now, either way
+	WebhookMemory  = time.Hour        // time for which a delivery is remembered
+	WebhookReplays = 10_000           // deliveries that are remembered; the oldest go first
+	WebhookKeys    = 6                // requests in a minute that go to an issuer for its keys
+)
+
 // Saved plans and the journal.
 const (
 	PlanBytes   = 256 << 20  // bytes of a saved plan

@@ -37,6 +37,9 @@ var tests = map[string]string{
 	"ForgeAnswer": "TestAttackL41LongLists", "ForgePages": "TestAttackL41LongLists", "ForgeMessage": "TestAttackL40AnswersOfTenGigabytes", "ForgeLink": "TestRefusesWhatIsTooLong",
 	"ForgeTries": "TestAttackL43SlowServices", "ForgeWait": "TestAttackL43SlowServices", "ForgeBackoff": "TestAttackL43SlowServices", "ForgeRequest": "TestAttackL43SlowServices",
 	"ProbeAnswer": "TestAttackN4AnswersWithoutEnd", "ProbeRedirects": "TestAttackN3Redirects", "ProbeTime": "TestAttackN5TimeIsBounded",
+	"WebhookBody": "TestAttackW2BodiesOfTenGigabytes", "WebhookHead": "TestAttackW4HugeHeaders", "WebhookRead": "TestAttackW1Slowloris", "WebhookRate": "TestAttackW5TenThousandASecond",
+	"WebhookAtOnce": "TestAttackW5TenThousandASecond", "WebhookConns": "TestAttackW1Slowloris", "WebhookSecret": "TestSecretIsMandatory", "WebhookSkew": "TestAttackW8Replays",
+	"WebhookMemory": "TestAttackW8Replays", "WebhookReplays": "TestAttackW8Replays", "WebhookKeys": "TestAttackW11KeysAreAskedForRarely",
 	"PlanBytes": "TestAttackL23LargePlans", "ImportLine": "TestAttackL20HostileExports", "ImportLines": "TestAttackL20HostileExports",
 	"LineageNodes": "TestAttackL50LongLineages",
 }
