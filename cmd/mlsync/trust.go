@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net/netip"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -77,6 +78,9 @@ func reached(was, now *config.Config) string {
 			return "secrets.providers"
 		}
 	}
+	if !reflect.DeepEqual(unplaced(was.Notify), unplaced(now.Notify)) {
+		return "notify"
+	}
 	for i := range now.Targets {
 		t := &now.Targets[i]
 		old := targetOf(was, t.Name)
@@ -98,6 +102,18 @@ func reached(was, now *config.Config) string {
 		}
 	}
 	return ""
+}
+
+// unplaced is n without the places in the file.
+func unplaced(n config.Notify) config.Notify {
+	n.Channels, n.Routes = slices.Clone(n.Channels), slices.Clone(n.Routes)
+	for i := range n.Channels {
+		n.Channels[i].Pos = problem.Pos{}
+	}
+	for i := range n.Routes {
+		n.Routes[i].Pos = problem.Pos{}
+	}
+	return n
 }
 
 // readBounded reads a file of at most so many bytes.
