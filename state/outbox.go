@@ -1,7 +1,9 @@
 package state
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"time"
 )
 
@@ -25,7 +27,8 @@ type Letter struct {
 
 // Outbox is what is still to be sent to one channel.
 type Outbox struct {
-	// Loose are in no letter yet, Letters were sealed, both the oldest first.
+	// Loose are in no letter yet, Letters were sealed; both are in the order of
+	// their notices.
 	Loose   []Notice
 	Letters []Letter
 	// Dropped is how many notices were dropped, of which no letter tells yet.
@@ -39,7 +42,7 @@ func (s *Store) Outbox(ctx context.Context, channel string, since time.Time) (Ou
 	var out Outbox
 	err := s.snapshot(ctx, func(x *tx) error {
 		out = Outbox{}
-		err := x.query(ctx, `SELECT id, dropped, at, sent FROM letters WHERE channel = ? ORDER BY at, id`, []any{channel}, func(r row) error {
+		err := x.query(ctx, `SELECT id, dropped, at, sent FROM letters WHERE channel = ?`, []any{channel}, func(r row) error {
 			var l Letter
 			var at, sent int64
 			if err := r.Scan(&l.ID, &l.Dropped, &at, &sent); err != nil {
@@ -60,7 +63,7 @@ func (s *Store) Outbox(ctx context.Context, channel string, since time.Time) (Ou
 		if _, err := x.get(ctx, `SELECT dropped FROM channels WHERE name = ?`, []any{channel}, &out.Dropped); err != nil {
 			return err
 		}
-		return x.query(ctx, `SELECT letter, id, target, ended, at, what, asset, code, severity, text, commit_id, run_id, since FROM outbox
+		err = x.query(ctx, `SELECT letter, id, target, ended, at, what, asset, code, severity, text, commit_id, run_id, since FROM outbox
 			WHERE channel = ? ORDER BY id`, []any{channel}, func(r row) error {
 			letter, n, err := scanNotice(r)
 			if letter == "" {
@@ -73,8 +76,17 @@ func (s *Store) Outbox(ctx context.Context, channel string, since time.Time) (Ou
 			}
 			return err
 		})
+		slices.SortStableFunc(out.Letters, func(a, b Letter) int { return cmp.Compare(a.first(), b.first()) })
+		return err
 	})
 	return out, err
+}
+
+func (l Letter) first() int64 {
+	if len(l.Notices) == 0 {
+		return 0
+	}
+	return l.Notices[0].ID
 }
 
 func scanNotice(r row) (letter string, n Notice, err error) {
