@@ -60,7 +60,8 @@ func TestConditions(t *testing.T) {
 		},
 		"steps": {
 			notify.Pass{Run: plan.Run{State: plan.Failed, Outcomes: []plan.Outcome{outcome("a", plan.Failed, "Conflict"), outcome("a", plan.Failed, "Conflict"), outcome("b", plan.Failed, ""), outcome("c", plan.Skipped, "")}}, Plan: full()},
-			[]string{"failing a Conflict error: it says no", "failing b error error: it says no"}, []notify.Condition{whole, one, drifted, waiting},
+			[]string{"failing a Conflict error: it says no", "failing b error error: it says no"},
+			[]notify.Condition{whole, one, drifted, waiting},
 		},
 		"drift": {
 			notify.Pass{

@@ -35,6 +35,8 @@ type Outbox struct {
 	Dropped int
 	// Sent is when letters went, since the time that was asked for.
 	Sent []time.Time
+	// Until is the time before which the channel asked not to be sent anything.
+	Until time.Time
 }
 
 // Outbox is that of the channel.
@@ -60,9 +62,11 @@ func (s *Store) Outbox(ctx context.Context, channel string, since time.Time) (Ou
 		if err != nil {
 			return err
 		}
-		if _, err := x.get(ctx, `SELECT dropped FROM channels WHERE name = ?`, []any{channel}, &out.Dropped); err != nil {
+		var until int64
+		if _, err := x.get(ctx, `SELECT dropped, until FROM channels WHERE name = ?`, []any{channel}, &out.Dropped, &until); err != nil {
 			return err
 		}
+		out.Until = fromNanos(until)
 		err = x.query(ctx, `SELECT letter, id, target, ended, at, what, asset, code, severity, text, commit_id, run_id, since FROM outbox
 			WHERE channel = ? ORDER BY id`, []any{channel}, func(r row) error {
 			letter, n, err := scanNotice(r)
@@ -120,7 +124,7 @@ func (s *Store) Seal(ctx context.Context, channel, letter string, notices []Noti
 		if _, err := x.get(ctx, `SELECT dropped FROM channels WHERE name = ?`+s.dialect.update, []any{channel}, &dropped); err != nil {
 			return err
 		}
-		if _, err := x.exec(ctx, `DELETE FROM channels WHERE name = ?`, channel); err != nil {
+		if _, err := x.exec(ctx, `UPDATE channels SET dropped = 0 WHERE name = ?`, channel); err != nil {
 			return err
 		}
 		_, err := x.exec(ctx, `INSERT INTO letters (id, channel, dropped, at, sent) VALUES (?, ?, ?, ?, 0)`, letter, channel, dropped, nanos(s.clock()))
@@ -161,32 +165,48 @@ func (s *Store) GiveUp(ctx context.Context, channel, letter string) error {
 	})
 }
 
-// KeepChannels forgets what is to be sent to channels that are not among those
-// named.
-func (s *Store) KeepChannels(ctx context.Context, names []string) error {
+// Quiet notes that a channel asked not to be sent anything until then.
+func (s *Store) Quiet(ctx context.Context, channel string, until time.Time) error {
 	return s.write(ctx, func(x *tx) error {
-		gone := map[string]bool{}
-		for _, query := range []string{`SELECT DISTINCT channel FROM outbox`, `SELECT DISTINCT channel FROM letters`, `SELECT name FROM channels`} {
-			err := x.query(ctx, query, nil, func(r row) error {
-				var name string
-				err := r.Scan(&name)
-				gone[name] = true
+		_, err := x.exec(ctx, `INSERT INTO channels (name, dropped, until) VALUES (?, 0, ?) ON CONFLICT (name) DO UPDATE SET until = excluded.until`, channel, nanos(until))
+		return err
+	})
+}
+
+// KeepTold forgets what is to be sent to channels that are not among those
+// named, and what is wrong with targets that are not.
+func (s *Store) KeepTold(ctx context.Context, channels, targets []string) error {
+	return s.write(ctx, func(x *tx) error {
+		for _, t := range []struct {
+			table, column string
+			keep          []string
+		}{{"outbox", "channel", channels}, {"letters", "channel", channels}, {"channels", "name", channels}, {"conditions", "target", targets}} {
+			if err := keep(ctx, x, t.table, t.column, t.keep); err != nil {
 				return err
-			})
-			if err != nil {
-				return err
-			}
-		}
-		for _, name := range names {
-			delete(gone, name)
-		}
-		for name := range gone {
-			for _, query := range []string{`DELETE FROM outbox WHERE channel = ?`, `DELETE FROM letters WHERE channel = ?`, `DELETE FROM channels WHERE name = ?`} {
-				if _, err := x.exec(ctx, query, name); err != nil {
-					return err
-				}
 			}
 		}
 		return nil
 	})
+}
+
+// keep deletes the rows of a table whose column is none of the texts.
+func keep(ctx context.Context, x *tx, table, column string, texts []string) error {
+	var gone []string
+	err := x.query(ctx, `SELECT DISTINCT `+column+` FROM `+table, nil, func(r row) error {
+		var text string
+		err := r.Scan(&text)
+		if !slices.Contains(texts, text) {
+			gone = append(gone, text)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, text := range gone {
+		if _, err := x.exec(ctx, `DELETE FROM `+table+` WHERE `+column+` = ?`, text); err != nil {
+			return err
+		}
+	}
+	return nil
 }

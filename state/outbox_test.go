@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"mlsync.dev/mlsync/asset"
 	"mlsync.dev/mlsync/state"
 )
@@ -174,11 +176,18 @@ func TestOutboxIsBounded(t *testing.T) {
 		if box.Dropped != 0 || len(box.Letters) != 1 || box.Letters[0].Dropped != 8 {
 			t.Errorf("%+v", box)
 		}
-		must(t, s.KeepChannels(ctx, []string{"ops"}))
-		if box, err = s.Outbox(ctx, "ops", time.Time{}); err != nil || len(box.Letters) != 1 {
+		until := time.Date(2026, 3, 1, 13, 0, 0, 0, time.UTC)
+		must(t, s.Quiet(ctx, "ops", until))
+		must(t, s.KeepTold(ctx, []string{"ops"}, []string{"test"}))
+		if box, err = s.Outbox(ctx, "ops", time.Time{}); err != nil || len(box.Letters) != 1 || !box.Until.Equal(until) {
 			t.Errorf("%+v %v", box, err)
 		}
-		must(t, s.KeepChannels(ctx, nil))
+		for name, want := range map[string]int{"dev": 0, "test": 1} {
+			if kept, err := s.Conditions(ctx, name); err != nil || len(kept) != want {
+				t.Errorf("%s: %+v %v", name, kept, err)
+			}
+		}
+		must(t, s.KeepTold(ctx, nil, nil))
 		if box, err = s.Outbox(ctx, "ops", time.Time{}); err != nil || len(box.Letters) != 0 {
 			t.Errorf("of a channel that is no more: %+v %v", box, err)
 		}
@@ -194,6 +203,30 @@ func TestAttackU20TextsOfConditions(t *testing.T) {
 		post(t, s, "dev", bad)
 		if got := loose(t, s); len(got) != 1 {
 			t.Errorf("%q", got)
+		}
+	})
+}
+
+// Passes of several processes that find the same tell it once.
+func TestTurnsAtOnce(t *testing.T) {
+	both(t, func(t *testing.T, url string) {
+		first := open(t, url, state.Options{})
+		stores := []*state.Store{first, open(t, url, state.Options{})}
+		for _, now := range [][]state.Condition{{drifted("a"), failed("X", "x")}, nil} {
+			var g errgroup.Group
+			for i := range 8 {
+				g.Go(func() error {
+					_, err := stores[i%2].Turn(t.Context(), "dev", state.Turn{
+						Now: now, Bound: 100, Known: func(state.Condition) bool { return true }, To: func(state.Condition, bool) []string { return []string{"ops"} },
+					})
+					return err
+				})
+			}
+			must(t, g.Wait())
+			if got := loose(t, first); len(got) != 2 {
+				t.Errorf("told %q", got)
+			}
+			seal(t, first, fmt.Sprint("l", len(now)))
 		}
 	})
 }

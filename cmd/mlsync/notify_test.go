@@ -196,6 +196,9 @@ func TestDeadChannel(t *testing.T) {
 		if err := p.deliver(); err != nil || len(p.wakes) != 1 || !p.wakes[0].Equal(time.Now().Add(time.Minute)) {
 			t.Errorf("%v, looked at again at %v", err, p.wakes)
 		}
+		if err := p.deliver(); err != nil || len(p.keys) != 7 {
+			t.Errorf("%v, %d tries: it was asked to wait", err, len(p.keys))
+		}
 		time.Sleep(limit.NotifyAge) // in the bubble's time
 		p.turn("prod", outage("C"))
 		p.down = nil

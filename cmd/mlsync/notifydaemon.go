@@ -31,11 +31,16 @@ const outboxPoll = "@every 1m"
 
 // registerChannels lets the queue bring messages to channels.
 func (d *daemon) registerChannels(ctx context.Context) error {
-	var names []string
+	var names, targets []string
 	for _, c := range d.cfg.Notify.Channels {
 		names = append(names, c.Name)
 	}
-	if err := d.store.KeepChannels(ctx, names); err != nil {
+	for i := range d.cfg.Targets {
+		if len(names) > 0 { // without channels nothing is kept up to date
+			targets = append(targets, d.cfg.Targets[i].Name)
+		}
+	}
+	if err := d.store.KeepTold(ctx, names, targets); err != nil {
 		return err
 	}
 	// Time for all messages that may be tried at a time.

@@ -38,6 +38,9 @@ func (o *outbox) deliver(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
+	if time.Now().Before(box.Until) {
+		return o.later(ctx, name, box.Until)
+	}
 	if sealed, err := o.seal(ctx, c, box); err != nil {
 		return err
 	} else if sealed {
@@ -118,7 +121,8 @@ func (o *outbox) sendAll(ctx context.Context, c *config.Channel, letters []state
 		var e *notify.SendError
 		if errors.As(err, &e) && e.Wait > 0 {
 			o.log.Warn("the channel asks to wait", "channel", c.Name, "wait", e.Wait.String(), "err", err)
-			return o.later(ctx, c.Name, time.Now().Add(e.Wait))
+			until := time.Now().Add(e.Wait)
+			return errors.Join(o.store.Quiet(ctx, c.Name, until), o.later(ctx, c.Name, until))
 		}
 		failed = errors.Join(failed, err)
 		if e == nil || !e.Final {

@@ -76,7 +76,8 @@ func notifyField(c *Config) field {
 		entries("channels", "Where messages go: slack, teams, webhook or smtp, or any name with a type.", map[string]any{"anyOf": channel},
 			func(d *decoder, name string, v *asset.Value) { readChannel(d, name, v, n) }),
 		{
-			"routes", "What channels are told; every channel everything if not given.", map[string]any{"type": "array", "items": route},
+			"routes", "What channels are told; every channel everything if not given.",
+			map[string]any{"type": "array", "items": route},
 			func(d *decoder, v *asset.Value) { readRoutes(d, v, n) },
 		},
 	})

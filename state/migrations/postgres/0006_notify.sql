@@ -44,5 +44,6 @@ CREATE INDEX letters_channel ON letters (channel, at);
 
 CREATE TABLE channels (
 	name    TEXT    NOT NULL PRIMARY KEY,
-	dropped BIGINT NOT NULL
+	dropped BIGINT NOT NULL,
+	until   BIGINT NOT NULL DEFAULT 0
 );

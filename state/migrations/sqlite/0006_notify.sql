@@ -44,5 +44,6 @@ CREATE INDEX letters_channel ON letters (channel, at);
 
 CREATE TABLE channels (
 	name    TEXT    NOT NULL PRIMARY KEY,
-	dropped INTEGER NOT NULL
+	dropped INTEGER NOT NULL,
+	until   INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
