@@ -2,6 +2,7 @@ package notify
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -44,7 +45,7 @@ const (
 )
 
 // codeReturned is the code of a step for traffic that was returned.
-const codeReturned = "rollout_returned"
+const codeReturned plan.Code = "rollout_returned"
 
 // Condition is one thing that is wrong with a target. What, Asset and Code are
 // its key; Text is for people and never compared.
@@ -96,6 +97,7 @@ func Conditions(p Pass) (now []Condition, known func(Condition) bool) {
 	if p.RolledBack != "" {
 		b.add(RolledBack, asset.ID{}, p.RolledBack, Warning, p.RolledBackWhy)
 	}
+	b.unread(p)
 	b.steps(p)
 	b.drift(p)
 	complete, full := p.Plan.Complete(), p.Plan.Options.Full
@@ -134,11 +136,25 @@ func (b *builder) steps(p Pass) {
 		b.add(Approval, s.Key.ID, s.Needs, Warning, "needs the approval "+s.Needs)
 	}
 	for _, s := range p.Plan.Blocked() {
-		if string(s.Code) == codeReturned {
-			b.add(Returned, s.Key.ID, string(s.Code), Error, s.Blocked)
-			continue
+		switch s.Code {
+		case codeReturned:
+			b.add(Returned, s.Key.ID, string(codeReturned), Error, s.Blocked)
+		case plan.Busy, plan.WaitsFor:
+			// It ends by itself, or with what it waits for, which is told.
+		default:
+			b.add(Blocked, s.Key.ID, cmp.Or(string(s.Code), Blocked), Warning, s.Blocked)
 		}
-		b.add(Blocked, s.Key.ID, cmp.Or(string(s.Code), Blocked), Warning, s.Blocked)
+	}
+}
+
+// unread are the kinds that could not be read: nothing is known of them.
+func (b *builder) unread(p Pass) {
+	var texts []string
+	for _, k := range slices.Sorted(maps.Keys(p.Plan.Observed.Partial)) {
+		texts = append(texts, string(k)+": "+p.Plan.Observed.Partial[k])
+	}
+	if len(texts) > 0 {
+		b.add(Failing, asset.ID{}, string(plan.NotRead), Error, "not read: "+strings.Join(texts, "; "))
 	}
 }
 

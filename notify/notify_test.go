@@ -44,7 +44,7 @@ func TestConditions(t *testing.T) {
 		"a good pass over everything": {notify.Pass{Run: ended, Plan: full()}, nil, []notify.Condition{whole, one, drifted, waiting}},
 		"a good pass over a commit":   {notify.Pass{Run: ended, Plan: &plan.Plan{}}, nil, []notify.Condition{whole, one, waiting}},
 		"not everything was read": {
-			notify.Pass{Run: ended, Plan: &plan.Plan{Options: plan.Options{Full: true}, Observed: plan.Observed{Partial: map[asset.Kind]string{"data": "403"}}}}, nil, []notify.Condition{whole, waiting},
+			notify.Pass{Run: ended, Plan: &plan.Plan{Options: plan.Options{Full: true}, Observed: plan.Observed{Partial: map[asset.Kind]string{"data": "403", "code": "404"}}}}, []string{"failing  not_read error: not read: code: 404; data: 403"}, []notify.Condition{whole, waiting},
 		},
 		"it failed":        {notify.Pass{Err: errors.New("no\nnetwork"), Code: "AuthorizationFailed"}, []string{"failing  AuthorizationFailed error: no network"}, []notify.Condition{whole}},
 		"without a code":   {notify.Pass{Err: errors.New("x")}, []string{"failing  error error: x"}, []notify.Condition{whole}},
@@ -79,6 +79,8 @@ func TestConditions(t *testing.T) {
 				{Key: plan.Key{ID: id("a")}, Action: plan.Replace, Needs: "replace:a"},
 				{Key: plan.Key{ID: id("b")}, Action: plan.Blocked, Code: "protected", Blocked: "it is protected"},
 				{Key: plan.Key{ID: id("c")}, Action: plan.Blocked, Code: "rollout_returned", Blocked: "errors"},
+				{Key: plan.Key{ID: id("d")}, Action: plan.Blocked, Code: plan.Busy, Blocked: "an operation goes on"},
+				{Key: plan.Key{ID: id("e")}, Action: plan.Blocked, Code: plan.WaitsFor, Blocked: "waits for b"},
 			}}},
 			[]string{"approval a replace:a warning: needs the approval replace:a", "blocked b protected warning: it is protected", "returned c rollout_returned error: errors"},
 			[]notify.Condition{whole, one, drifted, waiting},

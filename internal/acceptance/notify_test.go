@@ -184,3 +184,19 @@ func TestNotifyFailure(t *testing.T) {
 	}
 	until(t, "that is told", func() bool { return slices.Contains(r.titles(), "Failing in dev") })
 }
+
+// A kind that cannot be read is told once, and that it can be again.
+func TestNotifyUnread(t *testing.T) {
+	t.Parallel()
+	w, r := notifiedWorld(t)
+	repo := w.repository()
+	repo.push("a")
+	d := w.daemon("--repository", "file://"+repo.bare, "--data", t.TempDir())
+	d.synced()
+	w.fault("method=GET,path=*/data*,status=403,code=AuthorizationFailed,message=no,times=30")
+	until(t, "both are told", func() bool { return len(r.titles()) >= 2 })
+	d.looks(2)
+	if got, want := r.titles(), []string{"Failing in dev", "Well again in dev"}; !slices.Equal(got, want) {
+		t.Errorf("told %q", got)
+	}
+}
