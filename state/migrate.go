@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strconv"
+	"strings"
 
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
@@ -45,11 +47,15 @@ func (s *Store) migrationFiles() (fs.FS, error) {
 	return fs.Sub(migrations, "migrations/"+s.dialect.name)
 }
 
-// newestSchema is the version of the last migration: the files are numbered
-// from 0001 without gaps.
+// newestSchema is the version of the last migration, which its file begins
+// with.
 func (s *Store) newestSchema() (int64, error) {
 	files, err := fs.ReadDir(migrations, "migrations/"+s.dialect.name)
-	return int64(len(files)), err
+	if err != nil {
+		return 0, err
+	}
+	number, _, _ := strings.Cut(files[len(files)-1].Name(), "_")
+	return strconv.ParseInt(number, 10, 64)
 }
 
 // schema is the version of the journal; 0 for a new one.

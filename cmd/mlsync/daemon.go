@@ -155,7 +155,8 @@ func (d *daemon) setUp(ctx context.Context) error {
 	if d.store.Lost() {
 		d.log.Warn(lostJournal(d.store))
 	}
-	opts := queue.Options{Workers: max(2, min(8, len(cfg.Targets))), Logger: d.quiet()}
+	// Channels have workers of their own: one that is slow keeps no target.
+	opts := queue.Options{Workers: max(2, min(8, len(cfg.Targets))) + len(cfg.Notify.Channels), Logger: d.quiet()}
 	if d.shared = state.IsPostgres(where); d.shared {
 		d.queue, err = queue.OpenPostgres(ctx, where, opts)
 	} else {
@@ -167,7 +168,10 @@ func (d *daemon) setUp(ctx context.Context) error {
 	if d.hooks, err = d.openWebhooks(ctx); err != nil {
 		return err
 	}
-	return d.register()
+	if err := d.register(); err != nil {
+		return err
+	}
+	return d.registerChannels(ctx)
 }
 
 // quiet is the log of the queue: its failures, not its heartbeat.

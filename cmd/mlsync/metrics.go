@@ -14,7 +14,8 @@ import (
 )
 
 // metrics are the numbers of the daemon. Labels are bounded by the
-// configuration: targets, tasks, actions and states, never names of assets.
+// configuration: targets, channels, tasks, actions and states, never names of
+// assets.
 type metrics struct {
 	registry *prometheus.Registry
 	runs     *prometheus.CounterVec
@@ -30,6 +31,7 @@ type metrics struct {
 	requests *prometheus.CounterVec
 	fetches  *prometheus.CounterVec
 	hooks    *prometheus.CounterVec
+	told     *prometheus.CounterVec
 	ready    atomic.Bool
 }
 
@@ -47,10 +49,11 @@ func newMetrics() *metrics {
 		waiting:  prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "mlsync_release_waiting", Help: "1 if a new release waits before a gate, or is refused, at the last pass."}, []string{"target"}),
 		gate:     prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "mlsync_gates", Help: "Gates of the target, by how they stood at the last look."}, []string{"target", "state"}),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "mlsync_read_requests_total", Help: "Requests that plans took to read the workspace."}, []string{"target"}),
+		told:     prometheus.NewCounterVec(prometheus.CounterOpts{Name: "mlsync_notifications_total", Help: "Messages to channels that were sent or failed, and changes that were dropped."}, []string{"channel", "state"}),
 		fetches:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "mlsync_fetches_total", Help: "Looks at the repository, by how they ended."}, []string{"state"}),
 		hooks:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: "mlsync_webhook_deliveries_total", Help: "Deliveries of webhooks, by how they ended."}, []string{"provider", "state"}),
 	}
-	m.registry.MustRegister(m.runs, m.seconds, m.steps, m.drift, m.left, m.pending, m.synced, m.last, m.waiting, m.gate, m.requests, m.fetches, m.hooks,
+	m.registry.MustRegister(m.runs, m.seconds, m.steps, m.drift, m.left, m.pending, m.synced, m.last, m.waiting, m.gate, m.requests, m.fetches, m.hooks, m.told,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -61,6 +64,11 @@ func (m *metrics) fetched(err error) {
 		state = "failed"
 	}
 	m.fetches.WithLabelValues(state).Inc()
+}
+
+// notified notes what became of messages to a channel.
+func (m *metrics) notified(channel, state string, n int) {
+	m.told.WithLabelValues(channel, state).Add(float64(n))
 }
 
 // looked notes that the repository was read once.

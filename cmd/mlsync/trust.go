@@ -81,6 +81,9 @@ func reached(was, now *config.Config) string {
 	if !slices.EqualFunc(was.Webhooks, now.Webhooks, sameWebhook) {
 		return "webhooks"
 	}
+	if !reflect.DeepEqual(unplaced(was.Notify), unplaced(now.Notify)) {
+		return "notify"
+	}
 	for i := range now.Targets {
 		t := &now.Targets[i]
 		old := targetOf(was, t.Name)
@@ -107,6 +110,18 @@ func reached(was, now *config.Config) string {
 func sameWebhook(a, b config.Webhook) bool {
 	a.Pos, b.Pos = problem.Pos{}, problem.Pos{}
 	return reflect.DeepEqual(a, b)
+}
+
+// unplaced is n without the places in the file.
+func unplaced(n config.Notify) config.Notify {
+	n.Channels, n.Routes = slices.Clone(n.Channels), slices.Clone(n.Routes)
+	for i := range n.Channels {
+		n.Channels[i].Pos = problem.Pos{}
+	}
+	for i := range n.Routes {
+		n.Routes[i].Pos = problem.Pos{}
+	}
+	return n
 }
 
 // readBounded reads a file of at most so many bytes.

@@ -20,9 +20,11 @@ func TestAttackK3WhatACommitMayNotChange(t *testing.T) {
 		}
 		return cfg
 	}
+	const told = "notify: {channels: {hook: {type: webhook, url: 'https://hooks.example/a', key: '${{ secret.KEY }}'}}, routes: [{channels: hook, events: drift}]}\n"
 	was := read(base + providers)
 	for what, text := range map[string]string{
 		"webhooks":                     base + providers + "webhooks: {github: {secret_env: HOME}}\n",
+		"notify":                       base + providers + told,
 		"targets.dev.endpoint":         base + "    endpoint: https://evil.example\n" + providers,
 		"targets.dev.storage_endpoint": base + "    storage_endpoint: https://evil.example\n" + providers,
 		"targets.dev.authority":        base + "    authority: https://evil.example\n" + providers,
@@ -45,6 +47,14 @@ func TestAttackK3WhatACommitMayNotChange(t *testing.T) {
 	// A line more above moves places, and rules and variables are the authors'.
 	if err := pinned(was, read("# more\nrules: [{kind: job, jobs: off}]\n"+base+"    vars: {a: b}\n"+providers)); err != nil {
 		t.Error(err)
+	}
+	if err := pinned(read(base+told), read("# more\n"+base+"# and more\n"+told)); err != nil {
+		t.Error(err)
+	}
+	for _, text := range []string{strings.Replace(told, "/a'", "/b'", 1), strings.Replace(told, ".KEY", ".OTHER", 1), strings.Replace(told, "drift", "failing", 1), ""} {
+		if err := pinned(read(base+told), read(base+text)); err == nil || !strings.Contains(err.Error(), "the commit changes notify in") {
+			t.Errorf("%q: got %v", text, err)
+		}
 	}
 	if err := pinned(config.Default(), was); err != nil {
 		t.Errorf("the first configuration: %v", err)

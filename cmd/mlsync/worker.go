@@ -36,6 +36,9 @@ type worker struct {
 	// searched says that the workspace was searched for assets of a journal
 	// that was lost.
 	searched bool
+	// rolledBack is the release that was rolled back last, as the commit of the
+	// last pass says, and why.
+	rolledBack, rolledBackWhy string
 }
 
 // run does one pass over the target. An error lets the queue try again later.
@@ -55,12 +58,15 @@ func (w *worker) run(ctx context.Context, task string) error {
 	case errors.Is(err, state.ErrAborted), errors.Is(err, state.ErrHeld):
 		log.Warn("stopped", "err", err)
 		return nil // until there is something new to do
-	case err == nil && run.State == plan.Waiting:
-		log.Info("waiting", "release", run.Release.Name, "why", run.Err)
-		return nil // the next look is in the queue
 	case err != nil && ctx.Err() != nil:
 		log.Warn("interrupted", "err", err)
 		return err
+	}
+	w.notify(ctx, run, p, err)
+	switch {
+	case err == nil && run.State == plan.Waiting:
+		log.Info("waiting", "release", run.Release.Name, "why", run.Err)
+		return nil // the next look is in the queue
 	case err != nil:
 		log.Error("failed", "err", err)
 		return err
@@ -151,6 +157,7 @@ func (w *worker) try(ctx context.Context, task string) (plan.Run, *plan.Plan, er
 		return none, nil, err
 	}
 	now = released(now, t)
+	w.rolledBack, w.rolledBackWhy = rolledBack(now.FS, t)
 	keeper := w.keeper(cfg, t, j, now)
 	if task == taskGate {
 		if held, err := keeper.still(ctx, task); err != nil || held != nil {

@@ -25,6 +25,7 @@ type Config struct {
 	Secrets Secrets
 	Rules   []Rule // in the order of the file; the last that matches wins
 	Lineage Lineage
+	Notify  Notify
 	// Webhooks are the services that may tell of pushes, in the order of the file.
 	Webhooks []Webhook
 }
@@ -209,6 +210,7 @@ type Rule struct {
 func Default() *Config {
 	return &Config{
 		Repository: Repository{Poll: time.Minute},
+		Notify:     Notify{Window: 30 * time.Second},
 		Secrets: Secrets{
 			Providers: map[string]Provider{"env": {Type: "env", Prefix: envPrefix}},
 			Default:   "env",

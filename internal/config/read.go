@@ -66,6 +66,7 @@ func rootFields(c *Config, base *Target) []field {
 		}),
 		secretsField(c),
 		webhooksField(c),
+		notifyField(c),
 		object("lineage", "What a release notes of where its assets came from.", []field{
 			texts("metrics", "Globs of the metrics of the job that made a model: tags or properties of the job; none if not given.", &c.Lineage.Metrics, badGlob),
 		}),
@@ -212,6 +213,7 @@ func (d *decoder) finish(c *Config) {
 		s.Names[name] = n
 	}
 	d.dependencies(c)
+	d.routes(c)
 }
 
 // dependencies checks that depends_on names targets and runs in no circle.

@@ -108,6 +108,43 @@ func TestAttackN3Redirects(t *testing.T) {
 	}
 }
 
+// Where redirects are refused, what is sent goes to its address alone; and other
+// protocols reach no more than http does.
+func TestAttackN7WhatIsForOneAddress(t *testing.T) {
+	var reached atomic.Int32
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/there" {
+			reached.Add(1)
+			return
+		}
+		w.Header().Set("Retry-After", r.Header.Get("Echo"))
+		http.Redirect(w, r, "/there", http.StatusPermanentRedirect)
+	}))
+	defer s.Close()
+	c := egress.New(egress.Options{Allowed: []string{hostOf(s)}, Still: true})
+	if _, err := c.Do(t.Context(), egress.Request{Method: http.MethodPost, URL: s.URL, Body: []byte("{}")}); !errors.Is(err, egress.ErrRefused) || reached.Load() != 0 {
+		t.Errorf("a redirect: %v", err)
+	}
+	conn, err := c.Dial(t.Context(), hostOf(s))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = conn.Close()
+	for _, address := range []string{"127.0.0.1:1", "localhost:25", "[::1]:25", "169.254.169.254:25"} {
+		if _, err := c.Dial(t.Context(), address); !errors.Is(err, egress.ErrRefused) {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+	if c.Allows("10.0.0.1", "25") || !c.Allows("127.0.0.1", strings.TrimPrefix(hostOf(s), "127.0.0.1:")) {
+		t.Error("what is allowed is told wrong")
+	}
+	free := egress.New(egress.Options{Allowed: []string{hostOf(s)}})
+	got, err := free.Do(t.Context(), egress.Request{Method: http.MethodGet, URL: s.URL + "/there", Header: map[string]string{"Echo": "7"}})
+	if err != nil || got.Status != http.StatusOK {
+		t.Errorf("%+v %v", got, err)
+	}
+}
+
 // What the operator allows is asked, by host and port or by host.
 func TestAllowed(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

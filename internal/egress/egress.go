@@ -3,7 +3,7 @@
 // machine can reach: addresses within a network are refused after their names
 // are resolved, again after each redirect, unless the operator allows them.
 //
-// It sends no credentials, and knows nothing of the domain.
+// It adds no credentials, and knows nothing of the domain.
 package egress
 
 import (
@@ -32,6 +32,8 @@ type Options struct {
 	UserAgent string
 	// Lookup resolves a name; nil asks the machine.
 	Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
+	// Still refuses redirects: what is sent is meant for the address alone.
+	Still bool
 }
 
 // Client asks addresses. It keeps no connections and no cookies, and uses no
@@ -46,6 +48,7 @@ type Client struct {
 type Request struct {
 	Method, URL string
 	Body        []byte // JSON, nil for none
+	Header      map[string]string
 	Timeout     time.Duration
 }
 
@@ -53,6 +56,8 @@ type Request struct {
 type Answer struct {
 	Status int
 	Body   []byte
+	// RetryAfter is the header of that name, in seconds or as a date.
+	RetryAfter string
 }
 
 // ErrRefused is returned for addresses that may not be asked.
@@ -72,6 +77,9 @@ func New(o Options) *Client {
 			TLSHandshakeTimeout: 15 * time.Second, MaxResponseHeaderBytes: 64 << 10,
 		},
 		CheckRedirect: func(req *http.Request, via []*http.Request) error {
+			if o.Still {
+				return fmt.Errorf("%w: it redirects", ErrRefused)
+			}
 			if len(via) > limit.ProbeRedirects {
 				return fmt.Errorf("more than %d redirects", limit.ProbeRedirects)
 			}
@@ -104,6 +112,9 @@ func (c *Client) Do(ctx context.Context, r Request) (Answer, error) {
 	if r.Body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
+	for name, value := range r.Header {
+		req.Header.Set(name, value)
+	}
 	res, err := c.http.Do(req)
 	if err != nil {
 		return Answer{}, bare(err)
@@ -116,8 +127,18 @@ func (c *Client) Do(ctx context.Context, r Request) (Answer, error) {
 	case len(body) > limit.ProbeAnswer:
 		return Answer{}, fmt.Errorf("the answer has more than %d bytes", limit.ProbeAnswer)
 	}
-	return Answer{Status: res.StatusCode, Body: body}, nil
+	return Answer{Status: res.StatusCode, Body: body, RetryAfter: res.Header.Get("Retry-After")}, nil
 }
+
+// Dial connects to host:port for another protocol. The error wraps ErrRefused
+// if the address may not be asked.
+func (c *Client) Dial(ctx context.Context, address string) (net.Conn, error) {
+	return c.dial(ctx, "tcp", address)
+}
+
+// Allows reports whether the operator allows a host and port that is within a
+// network.
+func (c *Client) Allows(host, port string) bool { return c.allowed(host, port) }
 
 // bare drops the address from an error, which its user names.
 func bare(err error) error {

@@ -120,6 +120,18 @@ const (
 	WebhookKeys    = 6                // requests in a minute that go to an issuer for its keys
 )
 
+// Notifications.
+const (
+	NotifyText    = 500              // bytes of one text in a message, spelled out
+	NotifyLines   = 20               // things that one message for people lists
+	NotifyEvents  = 200              // events that one message of a signed webhook lists
+	NotifyQueue   = 1_000            // changes that wait for one channel; beyond it the oldest are dropped and counted
+	NotifyLetters = 20               // messages of one channel that were tried and are tried again
+	NotifyAge     = 24 * time.Hour   // time after which a message is given up and counted
+	NotifyWait    = time.Hour        // delay that a channel may ask for
+	NotifyTime    = 15 * time.Second // time of one attempt
+)
+
 // Saved plans and the journal.
 const (
 	PlanBytes   = 256 << 20  // bytes of a saved plan

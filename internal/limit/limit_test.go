@@ -40,6 +40,8 @@ var tests = map[string]string{
 	"WebhookBody": "TestAttackW2BodiesOfTenGigabytes", "WebhookHead": "TestAttackW4HugeHeaders", "WebhookRead": "TestAttackW1Slowloris", "WebhookRate": "TestAttackW5TenThousandASecond",
 	"WebhookAtOnce": "TestAttackW5TenThousandASecond", "WebhookConns": "TestAttackW1Slowloris", "WebhookSecret": "TestSecretIsMandatory", "WebhookSkew": "TestAttackW8Replays",
 	"WebhookMemory": "TestAttackW8Replays", "WebhookReplays": "TestAttackW8Replays", "WebhookKeys": "TestAttackW11KeysAreAskedForRarely",
+	"NotifyText": "TestAttackL50LongMessages", "NotifyLines": "TestAttackL50LongMessages", "NotifyEvents": "TestAttackL50LongMessages", "NotifyQueue": "TestAttackL52ChannelsThatAreDown",
+	"NotifyLetters": "TestAttackL52ChannelsThatAreDown", "NotifyAge": "TestAttackL52ChannelsThatAreDown", "NotifyWait": "TestAnswers", "NotifyTime": "TestAttackL51SilentChannels",
 	"PlanBytes": "TestAttackL23LargePlans", "ImportLine": "TestAttackL20HostileExports", "ImportLines": "TestAttackL20HostileExports",
 	"LineageNodes": "TestAttackL50LongLineages",
 }
