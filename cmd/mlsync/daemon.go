@@ -74,7 +74,7 @@ type daemon struct {
 
 func (a *app) runDaemon(ctx context.Context, f daemonFlags) (err error) {
 	d := &daemon{app: a, flags: f, workers: map[string]*worker{}, metrics: newMetrics()}
-	d.log = slog.New(slog.NewJSONHandler(a.streams.err, &slog.HandlerOptions{Level: slog.LevelInfo}))
+	d.log = jsonLog(a.streams.err, slog.LevelInfo)
 	if err := d.setUp(ctx); err != nil {
 		return err
 	}
@@ -138,13 +138,12 @@ func (d *daemon) setUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	d.metrics.registry.MustRegister(&upkeep{store: d.store, queue: d.queue, data: d.flags.data, log: d.log})
 	return d.register()
 }
 
 // quiet is the log of the queue: its failures, not its heartbeat.
-func (d *daemon) quiet() *slog.Logger {
-	return slog.New(slog.NewJSONHandler(d.streams.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
-}
+func (d *daemon) quiet() *slog.Logger { return jsonLog(d.streams.err, slog.LevelWarn) }
 
 // firstConfig reads the configuration out of the repository, for daemons that
 // are given only its address.
@@ -215,6 +214,7 @@ const (
 func (d *daemon) register() error {
 	for _, t := range d.targets() {
 		d.workers[t.Name] = &worker{daemon: d, name: t.Name}
+		d.metrics.expect(t.Name)
 	}
 	for _, task := range []string{taskSync, taskDrift, taskResync, taskRollout} {
 		err := d.queue.Register(task, func(ctx context.Context, args []byte) error { return d.work(ctx, task, string(args)) }, queue.TaskOptions{Timeout: d.deadline()})

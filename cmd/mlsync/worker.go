@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"mlsync.dev/mlsync/azureml"
 	"mlsync.dev/mlsync/internal/bridge"
 	"mlsync.dev/mlsync/internal/config"
 	"mlsync.dev/mlsync/plan"
@@ -127,7 +128,10 @@ func (w *worker) try(ctx context.Context, task string) (plan.Run, *plan.Plan, er
 	}
 	ctx, line, stop := withDeadline(ctx, t.Deadline)
 	defer stop()
-	p, j, err := w.open(ctx, cfg, t)
+	p, j, client, err := w.open(ctx, cfg, t)
+	if client != nil {
+		defer func() { d.metrics.spent(w.name, client.Counters()) }()
+	}
 	if err != nil {
 		return none, nil, err
 	}
@@ -225,24 +229,25 @@ func (d *daemon) skipped(ctx context.Context, t *config.Target, j *journal, comm
 // runsKept is how many runs the journal of a daemon tells of.
 const runsKept = 1000
 
-// open connects to the target's workspace.
-func (w *worker) open(ctx context.Context, cfg *config.Config, t *config.Target) (*reconcile.Pass, *journal, error) {
+// open connects to the target's workspace. The client is returned also with an
+// error, once there is one.
+func (w *worker) open(ctx context.Context, cfg *config.Config, t *config.Target) (*reconcile.Pass, *journal, *azureml.Client, error) {
 	d := w.daemon
 	client, err := d.connect(t, d.flags.endpoint, d.flags.storage)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	ws := client.Workspace(scopeOf(t))
 	if err := locate(ctx, ws, t); err != nil {
-		return nil, nil, err
+		return nil, nil, client, err
 	}
 	secrets, err := d.resolver(cfg, client)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, client, err
 	}
 	target, err := d.store.Target(ctx, t.Name, ws.Scope().WorkspaceID())
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, client, err
 	}
 	j := &journal{Target: target, store: d.store}
 	live := bridge.New(client, ws).From(d.origins(cfg, t, client, targetFlags{endpoint: d.flags.endpoint, storage: d.flags.storage}))
@@ -250,7 +255,7 @@ func (w *worker) open(ctx context.Context, cfg *config.Config, t *config.Target)
 	bounds := t.Drift.Corrections
 	p.Corrections = plan.Corrections{PerField: bounds.Field, PerRun: bounds.Run, PerHour: bounds.Hour}
 	p.Corrected = j.Reverts
-	return p, j, nil
+	return p, j, client, nil
 }
 
 // event logs what takes long.
