@@ -46,9 +46,17 @@ func TestMatchAction(t *testing.T) {
 		pattern, action string
 		want            bool
 	}{
-		{"*", "a/b/read", true}, {"a/b/read", "a/b/read", true}, {"a/b", "a/b/read", false}, {"*/read", "a/b/read", true},
-		{"*/read", "a/b/write", false}, {"a/*/read", "a/b/c/read", true}, {"a/*/read", "a/read", false}, {"a/*", "b/a/x", false},
-		{"a/*/b/*/c", "a/1/b/2/c", true}, {"a/*/b/*/c", "a/1/2/c", false}, {"", "a", false},
+		{"*", "a/b/read", true},
+		{"a/b/read", "a/b/read", true},
+		{"a/b", "a/b/read", false},
+		{"*/read", "a/b/read", true},
+		{"*/read", "a/b/write", false},
+		{"a/*/read", "a/b/c/read", true},
+		{"a/*/read", "a/read", false},
+		{"a/*", "b/a/x", false},
+		{"a/*/b/*/c", "a/1/b/2/c", true},
+		{"a/*/b/*/c", "a/1/2/c", false},
+		{"", "a", false},
 	} {
 		if got := matchAction(c.pattern, c.action); got != c.want {
 			t.Errorf("%q on %q: got %v", c.pattern, c.action, got)

@@ -17,6 +17,7 @@ import (
 
 	"mlsync.dev/mlsync/internal/config"
 	"mlsync.dev/mlsync/internal/queue"
+	"mlsync.dev/mlsync/internal/trace"
 	"mlsync.dev/mlsync/state"
 )
 
@@ -39,7 +40,8 @@ targets of its mlsync.yaml; look for drift and compare everything again on
 schedule. It can be killed at any time: the next start takes up where it was.
 
 GET /healthz says that it lives, /readyz that it has read the repository,
-/metrics is for Prometheus. Logs go to stderr, one JSON object a line.`,
+/metrics is for Prometheus. Logs go to stderr, one JSON object a line. With
+OTEL_EXPORTER_OTLP_ENDPOINT in the environment, each pass is sent as a trace.`,
 		Example: `  mlsync daemon --data /var/lib/mlsync
   mlsync daemon --repository https://github.com/contoso/ml-assets --branch main --data /var/lib/mlsync --listen :8080
   mlsync daemon -C ./ml-assets --data /tmp/mlsync   # watches the local folder`,
@@ -68,6 +70,7 @@ type daemon struct {
 	queue   *queue.Queue
 	source  source
 	metrics *metrics
+	tracer  *trace.Tracer // nil if nobody collects
 	log     *slog.Logger
 	workers map[string]*worker
 }
@@ -75,6 +78,9 @@ type daemon struct {
 func (a *app) runDaemon(ctx context.Context, f daemonFlags) (err error) {
 	d := &daemon{app: a, flags: f, workers: map[string]*worker{}, metrics: newMetrics()}
 	d.log = jsonLog(a.streams.err, slog.LevelInfo)
+	if d.tracer, err = trace.FromEnv(a.env, version, d.log, time.Now); err != nil {
+		return err
+	}
 	if err := d.setUp(ctx); err != nil {
 		return err
 	}
@@ -88,7 +94,14 @@ func (a *app) runDaemon(ctx context.Context, f daemonFlags) (err error) {
 		d.log.Info("listening", "address", listener.Addr().String())
 		g.Go(func() error { return d.serve(ctx, listener) })
 	}
-	g.Go(func() error { return d.queue.Run(ctx) })
+	tracing, untrace := context.WithCancel(context.WithoutCancel(ctx))
+	g.Go(func() error {
+		defer untrace() // when the last pass has ended
+		return d.queue.Run(ctx)
+	})
+	if d.tracer != nil {
+		g.Go(func() error { return d.tracer.Run(tracing) })
+	}
 	g.Go(func() error { return d.watch(ctx) })
 	d.log.Info("started", "version", version, "targets", len(d.workers))
 	err = g.Wait()
@@ -138,7 +151,7 @@ func (d *daemon) setUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.metrics.registry.MustRegister(&upkeep{store: d.store, queue: d.queue, data: d.flags.data, log: d.log})
+	d.metrics.registry.MustRegister(newUpkeep(d.store, d.queue, d.flags.data, d.log))
 	return d.register()
 }
 

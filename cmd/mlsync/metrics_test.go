@@ -49,7 +49,7 @@ func measured(t *testing.T, n int) map[string]*dto.MetricFamily {
 		t.Fatal(err)
 	}
 	m := newMetrics()
-	m.registry.MustRegister(&upkeep{store: store, queue: q, data: t.TempDir(), log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	m.registry.MustRegister(newUpkeep(store, q, t.TempDir(), slog.New(slog.NewTextHandler(io.Discard, nil))))
 	m.expect("dev")
 	m.fetched(nil)
 	m.gates("dev", gate.Decision{})

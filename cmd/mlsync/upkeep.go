@@ -19,6 +19,9 @@ type upkeep struct {
 	queue *queue.Queue
 	data  string // the folder of the daemon
 	log   *slog.Logger
+
+	buildInfo, journalUp, journalSize, journalOwns,
+	targetHeld, queueTasks, queueOldest, dataFree *prometheus.Desc
 }
 
 // upkeepTime bounds the look at the database of one scrape.
@@ -28,21 +31,24 @@ func gaugeOf(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc(name, help, labels, nil)
 }
 
-// The numbers of upkeep.
-var (
-	buildInfo   = gaugeOf("mlsync_build_info", "1, with the version of the program.", "version", "goversion")
-	journalUp   = gaugeOf("mlsync_journal_up", "1 if the journal answers.")
-	journalSize = gaugeOf("mlsync_journal_size_bytes", "Size of the journal: its file, or the whole PostgreSQL database.")
-	journalOwns = gaugeOf("mlsync_owned_assets", "Assets that mlsync manages, as the journal says.", "target")
-	targetHeld  = gaugeOf("mlsync_target_held", "1 while the target is on hold.", "target")
-	queueTasks  = gaugeOf("mlsync_queue_tasks", "Tasks in the queue that are not at their end, by state.", "task", "state")
-	queueOldest = gaugeOf("mlsync_queue_oldest_due_seconds", "How long the oldest task that is due has been waiting; of running ones, since it was due.", "task", "state")
-	dataFree    = gaugeOf("mlsync_data_free_bytes", "Room that is left on the disk of the data folder.")
-)
+// newUpkeep says what the numbers are called and mean.
+func newUpkeep(store *state.Store, q *queue.Queue, data string, log *slog.Logger) *upkeep {
+	return &upkeep{
+		store: store, queue: q, data: data, log: log,
+		buildInfo:   gaugeOf("mlsync_build_info", "1, with the version of the program.", "version", "goversion"),
+		journalUp:   gaugeOf("mlsync_journal_up", "1 if the journal answers."),
+		journalSize: gaugeOf("mlsync_journal_size_bytes", "Size of the journal: its file, or the whole PostgreSQL database."),
+		journalOwns: gaugeOf("mlsync_owned_assets", "Assets that mlsync manages, as the journal says.", "target"),
+		targetHeld:  gaugeOf("mlsync_target_held", "1 while the target is on hold.", "target"),
+		queueTasks:  gaugeOf("mlsync_queue_tasks", "Tasks in the queue that are not at their end, by state.", "task", "state"),
+		queueOldest: gaugeOf("mlsync_queue_oldest_due_seconds", "How long the oldest task that is due has been waiting; of running ones, since it was due.", "task", "state"),
+		dataFree:    gaugeOf("mlsync_data_free_bytes", "Room that is left on the disk of the data folder."),
+	}
+}
 
 // Describe is what prometheus.Collector asks for.
 func (u *upkeep) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{buildInfo, journalUp, journalSize, journalOwns, targetHeld, queueTasks, queueOldest, dataFree} {
+	for _, d := range []*prometheus.Desc{u.buildInfo, u.journalUp, u.journalSize, u.journalOwns, u.targetHeld, u.queueTasks, u.queueOldest, u.dataFree} {
 		out <- d
 	}
 }
@@ -54,27 +60,27 @@ func (u *upkeep) Collect(out chan<- prometheus.Metric) {
 	tell := func(d *prometheus.Desc, v float64, labels ...string) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
-	tell(buildInfo, 1, version, runtime.Version())
+	tell(u.buildInfo, 1, version, runtime.Version())
 	if free, err := freeBytes(u.data); err == nil {
-		tell(dataFree, float64(free))
+		tell(u.dataFree, float64(free))
 	}
 	targets, err := u.store.Targets(ctx)
 	if err != nil {
 		u.log.Warn("the journal was not read for the metrics", "err", err)
-		tell(journalUp, 0)
+		tell(u.journalUp, 0)
 		return
 	}
-	tell(journalUp, 1)
+	tell(u.journalUp, 1)
 	for _, t := range targets {
-		tell(journalOwns, float64(t.Owned), t.Name)
+		tell(u.journalOwns, float64(t.Owned), t.Name)
 		held := 0.0
 		if t.Hold != (state.Hold{}) {
 			held = 1
 		}
-		tell(targetHeld, held, t.Name)
+		tell(u.targetHeld, held, t.Name)
 	}
 	if n, err := u.store.Size(ctx); err == nil {
-		tell(journalSize, float64(n))
+		tell(u.journalSize, float64(n))
 	}
 	u.collectQueue(ctx, tell)
 }
@@ -86,9 +92,9 @@ func (u *upkeep) collectQueue(ctx context.Context, tell func(*prometheus.Desc, f
 		return
 	}
 	for _, s := range stats {
-		tell(queueTasks, float64(s.Count), s.Task, s.State)
+		tell(u.queueTasks, float64(s.Count), s.Task, s.State)
 		if s.Oldest > -time.Second { // due, as far as the clocks of both agree
-			tell(queueOldest, max(0, s.Oldest.Seconds()), s.Task, s.State)
+			tell(u.queueOldest, max(0, s.Oldest.Seconds()), s.Task, s.State)
 		}
 	}
 }

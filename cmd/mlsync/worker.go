@@ -14,6 +14,7 @@ import (
 	"mlsync.dev/mlsync/azureml"
 	"mlsync.dev/mlsync/internal/bridge"
 	"mlsync.dev/mlsync/internal/config"
+	"mlsync.dev/mlsync/internal/trace"
 	"mlsync.dev/mlsync/plan"
 	"mlsync.dev/mlsync/policy"
 	"mlsync.dev/mlsync/reconcile"
@@ -34,6 +35,7 @@ type worker struct {
 	// searched says that the workspace was searched for assets of a journal
 	// that was lost.
 	searched bool
+	trace    *passTrace // of the pass that runs
 }
 
 // run does one pass over the target. An error lets the queue try again later.
@@ -42,10 +44,15 @@ func (w *worker) run(ctx context.Context, task string) error {
 	defer w.mu.Unlock()
 	d := w.daemon
 	started := time.Now()
+	ctx, w.trace = d.begin(ctx, w.name, task)
 	run, p, err := w.pass(ctx, task)
+	w.trace.end(run, p, err)
 	w.overtaken = errors.Is(err, reconcile.ErrOvertaken)
 	d.metrics.ran(w.name, task, run, p, err, time.Since(started))
 	log := d.log.With("target", w.name, "task", task, "commit", run.Commit, "run", run.ID, "took", time.Since(started).Round(time.Millisecond).String())
+	if w.trace != nil {
+		log = log.With("trace", w.trace.root.TraceID())
+	}
 	switch {
 	case w.overtaken:
 		log.Info("overtaken by a newer commit")
@@ -112,7 +119,9 @@ func (w *worker) try(ctx context.Context, task string) (plan.Run, *plan.Plan, er
 	d := w.daemon
 	t := targetOf(d.cfg, w.name)
 	newer := w.newer.watch()
-	commit, err := d.source.fetch(ctx, d.refOf(t))
+	looking, span := trace.Start(ctx, "fetch")
+	commit, err := d.source.fetch(looking, d.refOf(t))
+	span.End(err)
 	if err != nil {
 		return plan.Run{}, nil, err
 	}
@@ -136,7 +145,9 @@ func (w *worker) try(ctx context.Context, task string) (plan.Run, *plan.Plan, er
 		return none, nil, err
 	}
 	p.Newer, p.Finish = newer, w.overtaken
+	_, span = trace.Start(ctx, "lock")
 	ctx, unlock, err := lockTarget(ctx, j.Target, d.holder())
+	span.End(err)
 	if err != nil {
 		return none, nil, err
 	}
@@ -159,8 +170,8 @@ func (w *worker) try(ctx context.Context, task string) (plan.Run, *plan.Plan, er
 			return *held, nil, errors.Join(because(ctx, err), w.next(ctx, j, *held))
 		}
 	}
-	run, made, err := w.do(ctx, &reconcile.Work{
-		Pass: p, Book: j, Commit: now, Task: task, Ready: func(p *plan.Plan) { line.forPlan(p, t) },
+	run, made, err := w.do(w.trace.work(ctx), &reconcile.Work{
+		Pass: p, Book: j, Commit: now, Task: task, Ready: func(p *plan.Plan) { line.forPlan(p, t); w.trace.ready(ctx, p) },
 		Hold: func(ctx context.Context, p *plan.Plan) (*plan.Run, error) { return keeper.hold(ctx, p, task) },
 	}, j, t)
 	err = errors.Join(because(ctx, err), w.next(ctx, j, run))
@@ -260,6 +271,7 @@ func (w *worker) open(ctx context.Context, cfg *config.Config, t *config.Target)
 
 // event logs what takes long.
 func (w *worker) event(e reconcile.Event) {
+	w.trace.event(e)
 	switch e.Kind {
 	case reconcile.StepDone:
 		w.daemon.log.Info("step done", "target", w.name, "asset", e.Step.Key.String(), "action", string(e.Step.Action), "took", e.Outcome.Took.Round(time.Millisecond).String())

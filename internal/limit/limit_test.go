@@ -37,6 +37,7 @@ var tests = map[string]string{
 	"ForgeAnswer": "TestAttackL41LongLists", "ForgePages": "TestAttackL41LongLists", "ForgeMessage": "TestAttackL40AnswersOfTenGigabytes", "ForgeLink": "TestRefusesWhatIsTooLong",
 	"ForgeTries": "TestAttackL43SlowServices", "ForgeWait": "TestAttackL43SlowServices", "ForgeBackoff": "TestAttackL43SlowServices", "ForgeRequest": "TestAttackL43SlowServices",
 	"ProbeAnswer": "TestAttackN4AnswersWithoutEnd", "ProbeRedirects": "TestAttackN3Redirects", "ProbeTime": "TestAttackN5TimeIsBounded",
+	"Traces": "TestAttackLDeadCollector", "TraceSpans": "TestAttackLManySpans", "TraceTries": "TestAttackLDeadCollector",
 	"PlanBytes": "TestAttackL23LargePlans", "ImportLine": "TestAttackL20HostileExports", "ImportLines": "TestAttackL20HostileExports",
 	"LineageNodes": "TestAttackL50LongLineages",
 }

@@ -32,18 +32,16 @@ func (q *Queue) Stats(ctx context.Context) ([]Stat, error) {
 	return out, nil
 }
 
-// statsQuery counts tasks; %s is the age of the oldest in seconds, which the
+// The queries that count tasks. The age of the oldest in seconds is what the
 // databases write differently.
-const statsQuery = `SELECT args ->> 'name' AS task, state, count(*), %s FROM river_job
-	WHERE state IN ('available', 'running', 'retryable', 'scheduled', 'pending') GROUP BY 1, 2 ORDER BY 1, 2`
-
-// The query in the words of each database.
-var (
-	sqliteStats   = fmt.Sprintf(statsQuery, `(julianday('now') - julianday(min(scheduled_at))) * 86400.0`)
-	postgresStats = fmt.Sprintf(statsQuery, `extract(epoch FROM now() - min(scheduled_at))::float8`)
+const (
+	countTasks    = `SELECT args ->> 'name' AS task, state, count(*), `
+	unfinished    = ` FROM river_job WHERE state IN ('available', 'running', 'retryable', 'scheduled', 'pending') GROUP BY 1, 2 ORDER BY 1, 2`
+	sqliteStats   = countTasks + `(julianday('now') - julianday(min(scheduled_at))) * 86400.0` + unfinished
+	postgresStats = countTasks + `extract(epoch FROM now() - min(scheduled_at))::float8` + unfinished
 )
 
-// scanStat reads a row of statsQuery.
+// scanStat reads a row of them.
 func scanStat(scan func(...any) error) (Stat, error) {
 	var s Stat
 	var age float64

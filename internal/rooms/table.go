@@ -15,7 +15,7 @@ func Table() map[string]Room {
 		"internal/pgtest":  {},
 		"internal/chaos":   {},
 		"internal/redact":  {},
-		"internal/trace":   {Imports: []string{"internal/limit"}},
+		"internal/trace":   {Imports: []string{"internal/limit", "internal/redact"}},
 		// Tests of the whole program; no code.
 		"internal/rooms": {},
 		"examples":       {},
