@@ -9,7 +9,7 @@ SEEDS ?= 100
 FIRST ?= 1
 export CGO_ENABLED ?= 0
 
-.PHONY: help demo demo-promotion build test test-clients race lint bench chaos sweep fuzz sim sim-nightly sim-mutants golden docs image release-check deps clean
+.PHONY: help demo demo-promotion deploy-check build test test-clients race lint bench chaos sweep fuzz sim sim-nightly sim-mutants golden docs image release-check deps clean
 
 help: ## Show the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -79,6 +79,9 @@ sim-mutants: ## Show that the simulation catches every deliberate bug of interna
 
 image: ## Build the container image.
 	docker build --build-arg VERSION=$(VERSION) -t mlsync:$(VERSION) .
+
+deploy-check: ## Check deploy/ with the tools of each format, installed into .cache/deploy. LENIENT=1 goes on without those that cannot be had.
+	@./scripts/deploy-check.sh
 
 release-check: build ## The binary is static, small, stripped and says its version.
 	@./scripts/release-check.sh ./bin/mlsync

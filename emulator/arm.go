@@ -146,6 +146,12 @@ func (c *call) groupProvider(seg []string) answer {
 	if bad := c.knownGroup(seg[1], seg[3]); bad != nil {
 		return bad.answer(c)
 	}
+	if len(seg) == 11 && strings.EqualFold(strings.Join(seg[8:], "/"), "providers/Microsoft.Authorization/permissions") {
+		return c.listPermissions()
+	}
+	if bad := c.forbidden(seg); bad != nil {
+		return bad.answer(c)
+	}
 	if len(seg) == 7 {
 		return c.listScopes(kind, seg[1], seg[3])
 	}

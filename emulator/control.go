@@ -20,6 +20,8 @@ import (
 //	GET    /__scoring    how many requests each deployment got behind its scoring URI
 //	POST   /__scoring    what a deployment answers
 //	DELETE /__scoring    forget both
+//	POST   /__permissions  what identities may do: [{"actions": […], "notActions": […]}]
+//	DELETE /__permissions  everything
 func (s *Server) control(w http.ResponseWriter, r *http.Request) {
 	switch r.Method + " " + strings.TrimSuffix(r.URL.Path, "/") {
 	case "GET /__requests":
@@ -53,6 +55,8 @@ func (s *Server) control(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNoContent)
 	case "GET /__scoring", "POST /__scoring", "DELETE /__scoring":
 		s.controlScoring(w, r)
+	case "POST /__permissions", "DELETE /__permissions":
+		s.controlPermissions(w, r)
 	default:
 		writeJSON(w, http.StatusNotFound, map[string]any{"error": "no such route: " + r.Method + " " + r.URL.Path})
 	}

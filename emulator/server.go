@@ -23,6 +23,8 @@ type Server struct {
 	requests *requestLog
 	throttle *throttle
 	scoring  *scoring
+	// permissions are what everybody may do, guarded by mu; none is everything.
+	permissions []Permission
 
 	http     *http.Server
 	listener net.Listener

@@ -127,6 +127,7 @@ func TestBadImportsChangeNothing(t *testing.T) {
 		"no header":       {rest, "line 1: this is not an export of a journal", state.ImportOptions{}},
 		"another format":  {strings.Replace(text, "journal/1", "journal/2", 1), "mlsync.journal/1", state.ImportOptions{}},
 		"a torn end":      {text[:len(text)-20], fmt.Sprintf("line %d: unexpected EOF", strings.Count(text, "\n")), state.ImportOptions{}},
+		"only a header":   {head, "empty or torn", state.ImportOptions{}},
 		"torn at a line":  {text[:strings.LastIndex(strings.TrimSpace(text), "\n")+1], "empty or torn", state.ImportOptions{}},
 		"a lost line":     {head + rest[strings.Index(rest, "\n")+1:], `target "dev" comes after`, state.ImportOptions{}},
 		"a bad step":      {head + `{"target":{"name":"x","workspace":"y","generation":1}}` + "\n" + `{"step":{"target":"x","run":"x-1","asset":"","action":"create","started":1}}`, "is not an asset id", state.ImportOptions{}},

@@ -63,7 +63,7 @@ func (s *Store) Import(ctx context.Context, r io.Reader, opts ImportOptions) err
 			}
 			return err
 		}
-		if n == 0 || im.end != n-1 {
+		if im.end == 0 || im.end != n-1 { // the end counts the header, so it is never 0
 			return errors.New("it is empty or torn: the last line is not its end")
 		}
 		return nil

@@ -19,6 +19,7 @@ import (
 	"mlsync.dev/mlsync/internal/config"
 	"mlsync.dev/mlsync/internal/gitrepo"
 	"mlsync.dev/mlsync/internal/queue"
+	"mlsync.dev/mlsync/internal/trace"
 	"mlsync.dev/mlsync/internal/webhook"
 	"mlsync.dev/mlsync/state"
 )
@@ -45,7 +46,8 @@ schedule. It can be killed at any time: the next start takes up where it was.
 
 GET /healthz says that it lives, /readyz that it has read the repository,
 /metrics is for Prometheus. POST /webhook/PROVIDER lets services tell of pushes,
-if their secrets are configured. Logs go to stderr, one JSON object a line.`,
+if their secrets are configured. Logs go to stderr, one JSON object a line. With
+OTEL_EXPORTER_OTLP_ENDPOINT in the environment, each pass is sent as a trace.`,
 		Example: `  mlsync daemon --data /var/lib/mlsync
   mlsync daemon --repository https://github.com/contoso/ml-assets --branch main --data /var/lib/mlsync --listen :8080
   mlsync daemon --data /var/lib/mlsync --webhook github=WEBHOOK_SECRET --webhook-listen :9090
@@ -77,6 +79,7 @@ type daemon struct {
 	queue   *queue.Queue
 	source  source
 	metrics *metrics
+	tracer  *trace.Tracer // nil if nobody collects
 	log     *slog.Logger
 	workers map[string]*worker
 	// refs are those that targets follow, byRef which targets.
@@ -93,7 +96,10 @@ type daemon struct {
 
 func (a *app) runDaemon(ctx context.Context, f daemonFlags) (err error) {
 	d := &daemon{app: a, flags: f, workers: map[string]*worker{}, metrics: newMetrics(), wakes: newWakes()}
-	d.log = slog.New(slog.NewJSONHandler(a.streams.err, &slog.HandlerOptions{Level: slog.LevelInfo}))
+	d.log = jsonLog(a.streams.err, slog.LevelInfo)
+	if d.tracer, err = trace.FromEnv(a.env, version, d.log, time.Now); err != nil {
+		return err
+	}
 	if err := d.setUp(ctx); err != nil {
 		return err
 	}
@@ -114,7 +120,14 @@ func (a *app) runDaemon(ctx context.Context, f daemonFlags) (err error) {
 		g.Go(func() error { return d.serve(ctx, listener, at.handler()) })
 	}
 	g.Go(func() error { return d.answer(ctx) })
-	g.Go(func() error { return d.queue.Run(ctx) })
+	tracing, untrace := context.WithCancel(context.WithoutCancel(ctx))
+	g.Go(func() error {
+		defer untrace() // when the last pass has ended
+		return d.queue.Run(ctx)
+	})
+	if d.tracer != nil {
+		g.Go(func() error { return d.tracer.Run(tracing) })
+	}
 	g.Go(func() error { return d.watch(ctx) })
 	d.log.Info("started", "version", version, "targets", len(d.workers))
 	err = g.Wait()
@@ -165,6 +178,7 @@ func (d *daemon) setUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	d.metrics.registry.MustRegister(newUpkeep(d.store, d.queue, d.flags.data, d.log))
 	if d.hooks, err = d.openWebhooks(ctx); err != nil {
 		return err
 	}
@@ -175,9 +189,7 @@ func (d *daemon) setUp(ctx context.Context) error {
 }
 
 // quiet is the log of the queue: its failures, not its heartbeat.
-func (d *daemon) quiet() *slog.Logger {
-	return slog.New(slog.NewJSONHandler(d.streams.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
-}
+func (d *daemon) quiet() *slog.Logger { return jsonLog(d.streams.err, slog.LevelWarn) }
 
 // firstConfig reads the configuration out of the repository, for daemons that
 // are given only its address.
@@ -252,6 +264,7 @@ func (d *daemon) register() error {
 	d.follow()
 	for _, t := range d.targets() {
 		d.workers[t.Name] = &worker{daemon: d, name: t.Name}
+		d.metrics.expect(t.Name)
 	}
 	for _, task := range []string{taskSync, taskDrift, taskResync, taskRollout} {
 		err := d.queue.Register(task, func(ctx context.Context, args []byte) error { return d.work(ctx, task, string(args)) }, queue.TaskOptions{Timeout: d.deadline()})

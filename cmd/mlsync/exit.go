@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"mlsync.dev/mlsync/internal/problem"
+	"mlsync.dev/mlsync/internal/redact"
 	"mlsync.dev/mlsync/reconcile"
 	"mlsync.dev/mlsync/state"
 )
@@ -86,5 +87,5 @@ func (a *app) printError(err error) {
 		return
 	}
 	text := strings.TrimPrefix(err.Error(), "mlsync: ")
-	fmt.Fprintf(a.streams.err, "mlsync: %s\n", text)
+	fmt.Fprintf(a.streams.err, "mlsync: %s\n", redact.Text(text))
 }

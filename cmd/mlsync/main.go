@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	_ "time/tzdata" // windows of gates have time zones, also where the machine has no table of them
 )
 
 // version is set by the linker.

@@ -42,7 +42,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("XDG_STATE_HOME", filepath.Join(e.WorkDir, ".state"))
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"emulator": startEmulator, "writes": listWrites, "scoring": setScoring, "left": leaveFile, "stamps": showStamps, "fault": addFault},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"emulator": startEmulator, "writes": listWrites, "scoring": setScoring, "left": leaveFile, "stamps": showStamps, "fault": addFault, "permissions": setPermissions},
 	})
 }
 
@@ -104,6 +104,17 @@ func setScoring(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(res.Body.Close())
 	if res.StatusCode != http.StatusNoContent {
 		ts.Fatalf("scoring %s: %s", args[0], res.Status)
+	}
+}
+
+// setPermissions is permissions JSON in a script: what identities may do from
+// now on.
+func setPermissions(ts *testscript.TestScript, _ bool, args []string) {
+	res, err := http.Post(ts.Getenv("EMULATOR")+"/__permissions", "application/json", strings.NewReader(args[0]))
+	ts.Check(err)
+	ts.Check(res.Body.Close())
+	if res.StatusCode != http.StatusNoContent {
+		ts.Fatalf("permissions %s: %s", args[0], res.Status)
 	}
 }
 

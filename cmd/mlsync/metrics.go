@@ -1,14 +1,13 @@
 package main
 
 import (
-	"net/http"
 	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"mlsync.dev/mlsync/azureml"
 	"mlsync.dev/mlsync/gate"
 	"mlsync.dev/mlsync/plan"
 )
@@ -32,6 +31,11 @@ type metrics struct {
 	fetches  *prometheus.CounterVec
 	hooks    *prometheus.CounterVec
 	told     *prometheus.CounterVec
+	read     prometheus.Gauge
+	calls    *prometheus.CounterVec
+	retries  *prometheus.CounterVec
+	throttle *prometheus.CounterVec
+	moved    *prometheus.CounterVec
 	ready    atomic.Bool
 }
 
@@ -39,7 +43,7 @@ func newMetrics() *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
 		runs:     prometheus.NewCounterVec(prometheus.CounterOpts{Name: "mlsync_runs_total", Help: "Passes over a target, by how they ended."}, []string{"target", "task", "state"}),
-		seconds:  prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "mlsync_run_seconds", Help: "How long passes take.", Buckets: []float64{.1, .5, 1, 5, 15, 60, 300, 900, 1800}}, []string{"target", "task"}),
+		seconds:  prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "mlsync_run_duration_seconds", Help: "How long passes take.", Buckets: []float64{.1, .5, 1, 5, 15, 60, 300, 900, 1800}}, []string{"target", "task"}),
 		steps:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: "mlsync_steps_total", Help: "Steps carried out, by action and how they ended."}, []string{"target", "action", "state"}),
 		drift:    prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "mlsync_drift_assets", Help: "Assets that were changed behind git's back, at the last look."}, []string{"target"}),
 		left:     prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "mlsync_drift_left_assets", Help: "Drifted assets that are left at the last look: they come back again and again, or the budget of corrections is used up."}, []string{"target"}),
@@ -53,15 +57,37 @@ func newMetrics() *metrics {
 		fetches:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "mlsync_fetches_total", Help: "Looks at the repository, by how they ended."}, []string{"state"}),
 		hooks:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: "mlsync_webhook_deliveries_total", Help: "Deliveries of webhooks, by how they ended."}, []string{"provider", "state"}),
 	}
+	m.newRequests()
 	m.registry.MustRegister(m.runs, m.seconds, m.steps, m.drift, m.left, m.pending, m.synced, m.last, m.waiting, m.gate, m.requests, m.fetches, m.hooks, m.told,
+		m.read, m.calls, m.retries, m.throttle, m.moved,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
+}
+
+// newRequests makes the numbers of what is asked of others.
+func (m *metrics) newRequests() {
+	m.read = prometheus.NewGauge(prometheus.GaugeOpts{Name: "mlsync_last_fetch_timestamp_seconds", Help: "When the repository answered last."})
+	m.calls = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "mlsync_arm_requests_total", Help: "Requests to Resource Manager (read, write, delete) and to storage (blob), repeated ones included; added when a pass ends."}, []string{"target", "class"})
+	m.retries = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "mlsync_arm_retries_total", Help: "Requests that were sent again."}, []string{"target"})
+	m.throttle = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "mlsync_arm_throttled_total", Help: "Requests that were sent again because the service asked to wait."}, []string{"target"})
+	m.moved = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "mlsync_content_bytes_total", Help: "Bytes of content that were uploaded, downloaded, or copied within storage."}, []string{"target", "way"})
+}
+
+// expect makes the series of a target, so that an alert sees also one that
+// never had a pass.
+func (m *metrics) expect(target string) {
+	m.synced.WithLabelValues(target).Set(0)
+	m.last.WithLabelValues(target).Set(0)
+	m.drift.WithLabelValues(target).Set(0)
+	m.throttle.WithLabelValues(target).Add(0)
 }
 
 func (m *metrics) fetched(err error) {
 	state := "ok"
 	if err != nil {
 		state = "failed"
+	} else {
+		m.read.SetToCurrentTime()
 	}
 	m.fetches.WithLabelValues(state).Inc()
 }
@@ -69,6 +95,18 @@ func (m *metrics) fetched(err error) {
 // notified notes what became of messages to a channel.
 func (m *metrics) notified(channel, state string, n int) {
 	m.told.WithLabelValues(channel, state).Add(float64(n))
+}
+
+// spent adds what a pass asked of the service.
+func (m *metrics) spent(target string, c azureml.Counters) {
+	for class, n := range map[string]int64{"read": c.Reads, "write": c.Writes, "delete": c.Deletes, "blob": c.Blobs} {
+		m.calls.WithLabelValues(target, class).Add(float64(n))
+	}
+	m.retries.WithLabelValues(target).Add(float64(c.Retries))
+	m.throttle.WithLabelValues(target).Add(float64(c.Throttled))
+	for way, n := range map[string]int64{"up": c.Uploaded, "down": c.Downloaded, "copy": c.Copied} {
+		m.moved.WithLabelValues(target, way).Add(float64(n))
+	}
 }
 
 // looked notes that the repository was read once.
@@ -119,26 +157,4 @@ func (m *metrics) gates(target string, d gate.Decision) {
 	for s, n := range count {
 		m.gate.WithLabelValues(target, string(s)).Set(n)
 	}
-}
-
-// handler answers health checks and metrics.
-func (d *daemon) handler() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		if err := d.store.Ping(r.Context()); err != nil {
-			http.Error(w, "the journal does not answer", http.StatusServiceUnavailable)
-			return
-		}
-		if !d.metrics.ready.Load() {
-			http.Error(w, "the repository has not been read yet", http.StatusServiceUnavailable)
-			return
-		}
-		_, _ = w.Write([]byte("ready\n"))
-	})
-	if d.flags.webhookListen == "" {
-		mux.Handle("POST /webhook/{provider}", d.webhooks())
-	}
-	mux.Handle("GET /metrics", promhttp.HandlerFor(d.metrics.registry, promhttp.HandlerOpts{}))
-	return mux
 }

@@ -57,7 +57,7 @@ func (a *app) commands() []*cobra.Command {
 		a.searchCommand(), a.inventoryCommand(),
 		a.adoptCommand(), a.disownCommand(), a.rolloutCommand(), a.approveCommand(), a.abortCommand(), a.holdCommand(), a.unholdCommand(), a.stateCommand(), a.exportCommand(),
 		a.releaseCommand(), a.promoteCommand(), a.gatesCommand(), a.rollbackCommand(), a.lineageCommand(),
-		a.daemonCommand(), a.webhookCommand(), a.notifyCommand(),
+		a.daemonCommand(), a.webhookCommand(), a.notifyCommand(), a.doctorCommand(),
 		a.checkCommand(), a.fmtCommand(), a.policyCommand(), a.initCommand(), a.renderCommand(), a.schemaCommand(),
 		a.kindsCommand(), a.completionCommand(),
 		a.emulatorCommand(), a.demoCommand(),

@@ -180,7 +180,15 @@ func (f *folder) close() error { return f.tree.Close() }
 
 // refOf is the ref that a target follows; that of the repository for nil.
 func (d *daemon) refOf(t *config.Target) gitrepo.Ref {
-	text := d.cfg.Repository.Branch
+	ref, err := refFor(d.cfg, t)
+	if err != nil {
+		d.log.Error("ref", "err", err)
+	}
+	return ref
+}
+
+func refFor(cfg *config.Config, t *config.Target) (gitrepo.Ref, error) {
+	text := cfg.Repository.Branch
 	if t != nil {
 		switch {
 		case t.Branch != "":
@@ -191,11 +199,7 @@ func (d *daemon) refOf(t *config.Target) gitrepo.Ref {
 			text = "semver:" + t.Semver
 		}
 	}
-	ref, err := gitrepo.ParseRef(text)
-	if err != nil {
-		d.log.Error("ref", "ref", text, "err", err)
-	}
-	return ref
+	return gitrepo.ParseRef(text)
 }
 
 // configAt is the configuration of a commit, with the flags laid over it; that

@@ -24,7 +24,7 @@ func (a *app) stateCommand() *cobra.Command {
 outcomes, who owns an asset and what was applied last. It can be lost: the
 assets carry stamps by which they are found again.`,
 	}
-	c.AddCommand(a.stateExportCommand(), a.stateImportCommand(), a.stateRebuildCommand())
+	c.AddCommand(a.stateBackupCommand(), a.stateRestoreCommand(), a.stateExportCommand(), a.stateImportCommand(), a.stateRebuildCommand())
 	return c
 }
 

@@ -11,8 +11,10 @@ import (
 	"sync"
 	"time"
 
+	"mlsync.dev/mlsync/azureml"
 	"mlsync.dev/mlsync/internal/bridge"
 	"mlsync.dev/mlsync/internal/config"
+	"mlsync.dev/mlsync/internal/trace"
 	"mlsync.dev/mlsync/plan"
 	"mlsync.dev/mlsync/policy"
 	"mlsync.dev/mlsync/reconcile"
@@ -39,6 +41,7 @@ type worker struct {
 	// rolledBack is the release that was rolled back last, as the commit of the
 	// last pass says, and why.
 	rolledBack, rolledBackWhy string
+	trace                     *passTrace // of the pass that runs
 }
 
 // run does one pass over the target. An error lets the queue try again later.
@@ -47,10 +50,15 @@ func (w *worker) run(ctx context.Context, task string) error {
 	defer w.mu.Unlock()
 	d := w.daemon
 	started := time.Now()
+	ctx, w.trace = d.begin(ctx, w.name, task)
 	run, p, err := w.pass(ctx, task)
+	w.trace.end(run, p, err)
 	w.overtaken = errors.Is(err, reconcile.ErrOvertaken)
 	d.metrics.ran(w.name, task, run, p, err, time.Since(started))
 	log := d.log.With("target", w.name, "task", task, "commit", run.Commit, "run", run.ID, "took", time.Since(started).Round(time.Millisecond).String())
+	if w.trace != nil {
+		log = log.With("trace", w.trace.root.TraceID())
+	}
 	switch {
 	case w.overtaken:
 		log.Info("overtaken by a newer commit")
@@ -120,7 +128,9 @@ func (w *worker) try(ctx context.Context, task string) (plan.Run, *plan.Plan, er
 	d := w.daemon
 	t := targetOf(d.cfg, w.name)
 	newer := w.newer.watch()
-	commit, err := d.source.fetch(ctx, d.refOf(t))
+	looking, span := trace.Start(ctx, "fetch")
+	commit, err := d.source.fetch(looking, d.refOf(t))
+	span.End(err)
 	if err != nil {
 		return plan.Run{}, nil, err
 	}
@@ -136,12 +146,17 @@ func (w *worker) try(ctx context.Context, task string) (plan.Run, *plan.Plan, er
 	}
 	ctx, line, stop := withDeadline(ctx, t.Deadline)
 	defer stop()
-	p, j, err := w.open(ctx, cfg, t)
+	p, j, client, err := w.open(ctx, cfg, t)
+	if client != nil {
+		defer func() { d.metrics.spent(w.name, client.Counters()) }()
+	}
 	if err != nil {
 		return none, nil, err
 	}
 	p.Newer, p.Finish = newer, w.overtaken
+	_, span = trace.Start(ctx, "lock")
 	ctx, unlock, err := lockTarget(ctx, j.Target, d.holder())
+	span.End(err)
 	if err != nil {
 		return none, nil, err
 	}
@@ -165,8 +180,8 @@ func (w *worker) try(ctx context.Context, task string) (plan.Run, *plan.Plan, er
 			return *held, nil, errors.Join(because(ctx, err), w.next(ctx, j, *held))
 		}
 	}
-	run, made, err := w.do(ctx, &reconcile.Work{
-		Pass: p, Book: j, Commit: now, Task: task, Ready: func(p *plan.Plan) { line.forPlan(p, t) },
+	run, made, err := w.do(w.trace.work(ctx), &reconcile.Work{
+		Pass: p, Book: j, Commit: now, Task: task, Ready: func(p *plan.Plan) { line.forPlan(p, t); w.trace.ready(ctx, p) },
 		Hold: func(ctx context.Context, p *plan.Plan) (*plan.Run, error) { return keeper.hold(ctx, p, task) },
 	}, j, t)
 	err = errors.Join(because(ctx, err), w.next(ctx, j, run))
@@ -235,24 +250,25 @@ func (d *daemon) skipped(ctx context.Context, t *config.Target, j *journal, comm
 // runsKept is how many runs the journal of a daemon tells of.
 const runsKept = 1000
 
-// open connects to the target's workspace.
-func (w *worker) open(ctx context.Context, cfg *config.Config, t *config.Target) (*reconcile.Pass, *journal, error) {
+// open connects to the target's workspace. The client is returned also with an
+// error, once there is one.
+func (w *worker) open(ctx context.Context, cfg *config.Config, t *config.Target) (*reconcile.Pass, *journal, *azureml.Client, error) {
 	d := w.daemon
 	client, err := d.connect(t, d.flags.endpoint, d.flags.storage)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	ws := client.Workspace(scopeOf(t))
 	if err := locate(ctx, ws, t); err != nil {
-		return nil, nil, err
+		return nil, nil, client, err
 	}
 	secrets, err := d.resolver(cfg, client)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, client, err
 	}
 	target, err := d.store.Target(ctx, t.Name, ws.Scope().WorkspaceID())
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, client, err
 	}
 	j := &journal{Target: target, store: d.store}
 	live := bridge.New(client, ws).From(d.origins(cfg, t, client, targetFlags{endpoint: d.flags.endpoint, storage: d.flags.storage}))
@@ -260,11 +276,12 @@ func (w *worker) open(ctx context.Context, cfg *config.Config, t *config.Target)
 	bounds := t.Drift.Corrections
 	p.Corrections = plan.Corrections{PerField: bounds.Field, PerRun: bounds.Run, PerHour: bounds.Hour}
 	p.Corrected = j.Reverts
-	return p, j, nil
+	return p, j, client, nil
 }
 
 // event logs what takes long.
 func (w *worker) event(e reconcile.Event) {
+	w.trace.event(e)
 	switch e.Kind {
 	case reconcile.StepDone:
 		w.daemon.log.Info("step done", "target", w.name, "asset", e.Step.Key.String(), "action", string(e.Step.Action), "took", e.Outcome.Took.Round(time.Millisecond).String())

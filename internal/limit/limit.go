@@ -50,6 +50,13 @@ const (
 	IgnoreLine   = 4096      // bytes of one pattern
 )
 
+// Traces that are sent to a collector.
+const (
+	Traces     = 64     // traces that wait to be sent; further ones are lost
+	TraceSpans = 10_000 // spans of one trace beside its root
+	TraceTries = 3      // attempts to send one
+)
+
 // Secrets.
 const (
 	SecretFile   = 4 << 20 // bytes of a file with secrets, before and after decryption

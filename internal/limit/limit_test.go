@@ -42,6 +42,7 @@ var tests = map[string]string{
 	"WebhookMemory": "TestAttackW8Replays", "WebhookReplays": "TestAttackW8Replays", "WebhookKeys": "TestAttackW11KeysAreAskedForRarely",
 	"NotifyText": "TestAttackL50LongMessages", "NotifyLines": "TestAttackL50LongMessages", "NotifyEvents": "TestAttackL50LongMessages", "NotifyQueue": "TestAttackL52ChannelsThatAreDown",
 	"NotifyLetters": "TestAttackL52ChannelsThatAreDown", "NotifyAge": "TestAttackL52ChannelsThatAreDown", "NotifyWait": "TestAnswers", "NotifyTime": "TestAttackL51SilentChannels",
+	"Traces": "TestAttackLDeadCollector", "TraceSpans": "TestAttackLManySpans", "TraceTries": "TestAttackLDeadCollector",
 	"PlanBytes": "TestAttackL23LargePlans", "ImportLine": "TestAttackL20HostileExports", "ImportLines": "TestAttackL20HostileExports",
 	"LineageNodes": "TestAttackL50LongLineages",
 }

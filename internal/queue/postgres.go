@@ -28,6 +28,13 @@ func OpenPostgres(ctx context.Context, url string, opts Options) (*Queue, error)
 		}
 		return transaction[pgx.Tx]{tx: tx, commit: tx.Commit, rollback: func() error { return tx.Rollback(context.WithoutCancel(ctx)) }}, nil
 	}
+	b.count = func(ctx context.Context) ([]Stat, error) {
+		rows, err := pool.Query(ctx, postgresStats)
+		if err != nil {
+			return nil, err
+		}
+		return pgx.CollectRows(rows, func(r pgx.CollectableRow) (Stat, error) { return scanStat(r.Scan) })
+	}
 	b.life = &session{pool: pool, logger: q.opts.Logger}
 	if err := b.open(ctx, q.opts.Logger); err != nil {
 		pool.Close()

@@ -62,6 +62,7 @@ type periodic struct {
 type engine interface {
 	enqueue(ctx context.Context, t task, attempts int, at time.Time) error
 	run(ctx context.Context, q *Queue) error
+	stats(ctx context.Context) ([]Stat, error)
 	close() error
 }
 

@@ -29,6 +29,7 @@ type base[T any] struct {
 	driver riverdriver.Driver[T]
 	insert *river.Client[T]
 	begin  func(context.Context) (transaction[T], error)
+	count  func(context.Context) ([]Stat, error)
 	life   life
 	shut   func() error
 }
@@ -58,6 +59,8 @@ func (b *base[T]) open(ctx context.Context, logger *slog.Logger) error {
 }
 
 func (b *base[T]) close() error { return b.shut() }
+
+func (b *base[T]) stats(ctx context.Context) ([]Stat, error) { return b.count(ctx) }
 
 // uniqueStates are the states in which a task keeps out others of its name
 // and key: all that are not final.

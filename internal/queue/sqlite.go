@@ -21,12 +21,29 @@ func OpenSQLite(ctx context.Context, db *sql.DB, opts Options) (*Queue, error) {
 		}
 		return transaction[*sql.Tx]{tx: tx, commit: func(context.Context) error { return tx.Commit() }, rollback: tx.Rollback}, nil
 	}
+	b.count = func(ctx context.Context) ([]Stat, error) { return countSQLite(ctx, db) }
 	b.life = onlyProcess{db}
 	if err := b.open(ctx, q.opts.Logger); err != nil {
 		return nil, fmt.Errorf("open the queue: %w", err)
 	}
 	q.engine = b
 	return q, nil
+}
+
+func countSQLite(ctx context.Context, db *sql.DB) (out []Stat, err error) {
+	rows, err := db.QueryContext(ctx, sqliteStats)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		s, err := scanStat(rows.Scan)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, s)
+	}
+	return out, rows.Err()
 }
 
 // onlyProcess is the life of a process that has the database to itself:

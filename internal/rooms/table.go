@@ -15,6 +15,8 @@ func Table() map[string]Room {
 		"internal/queue":   {},
 		"internal/pgtest":  {},
 		"internal/chaos":   {},
+		"internal/redact":  {},
+		"internal/trace":   {Imports: []string{"internal/limit", "internal/redact"}},
 		// Tests of the whole program; no code.
 		"internal/rooms": {},
 		"examples":       {},
