@@ -268,7 +268,8 @@ func changed(want *resolve.Want, owned map[asset.ID]plan.Owned, live Live, full 
 }
 
 // leanedOn are the versions that only the journal knows and that assets name
-// which are going to be written: somebody may have deleted them.
+// which are going to be made and serve: somebody may have deleted them. Of what
+// is there already, of versions and of runs, a failure has everything read.
 func leanedOn(scope kind.Scope, want *resolve.Want, owned map[asset.ID]plan.Owned, live Live) []asset.ID {
 	var out []asset.ID
 	if len(owned) == 0 {
@@ -276,7 +277,8 @@ func leanedOn(scope kind.Scope, want *resolve.Want, owned map[asset.ID]plan.Owne
 	}
 	for _, id := range want.Order {
 		a := want.Set.Get(id)
-		if o, known := owned[id]; known && o.Digest == resolve.Digest(a) && live.Status(id) != resolve.Absent {
+		_, known := owned[id]
+		if t := kind.Of(id.Kind); t.Versioned || t.Once || known && live.Status(id) != resolve.Absent {
 			continue
 		}
 		for _, to := range plan.References(scope, a) {

@@ -117,7 +117,7 @@ func TestAbortStopsARunThatWaits(t *testing.T) {
 		}
 		w.mlsync("plan")
 	})
-	w.want(exitDone, "release")
+	w.want(exitDone, "unhold")
 	stop := clock.run(10*time.Minute, 50*time.Millisecond)
 	defer stop()
 	w.apply()
@@ -159,7 +159,7 @@ func TestAbortAlwaysWorks(t *testing.T) {
 		d.await("new commit", 2)
 		d.await("stopped", 2)
 	})
-	w.want(exitDone, "release")
+	w.want(exitDone, "unhold")
 	w.write("data/c.yml", dataFile("c"))
 	repo.push("c")
 	w.has("data/c/versions/1")
