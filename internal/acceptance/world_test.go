@@ -185,7 +185,7 @@ func (w *world) command(ctx context.Context, args ...string) *exec.Cmd {
 func (w *world) mlsync(args ...string) result {
 	w.t.Helper()
 	switch args[0] {
-	case "plan", "apply", "drift", "status", "rollout", "history", "why", "adopt", "disown", "approve", "state", "abort", "hold", "release":
+	case "plan", "apply", "drift", "status", "rollout", "history", "why", "adopt", "disown", "approve", "state", "abort", "hold", "unhold":
 		args = append(args, "--state", w.journal)
 	}
 	return w.raw(args...)
