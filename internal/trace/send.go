@@ -138,7 +138,13 @@ func (t *Tracer) Run(ctx context.Context) error {
 	for {
 		select {
 		case done := <-t.ended:
-			t.send(ctx, done)
+			if ctx.Err() == nil {
+				t.send(ctx, done)
+				continue
+			}
+			// Both had come: it is among what is left.
+			t.flush(context.WithoutCancel(ctx), done)
+			return nil
 		case <-ctx.Done():
 			t.flush(context.WithoutCancel(ctx))
 			return nil
@@ -149,9 +155,12 @@ func (t *Tracer) Run(ctx context.Context) error {
 // lastWords bounds what is sent when the program ends.
 const lastWords = 3 * time.Second
 
-func (t *Tracer) flush(ctx context.Context) {
+func (t *Tracer) flush(ctx context.Context, first ...*trace) {
 	ctx, stop := context.WithTimeout(ctx, lastWords)
 	defer stop()
+	for _, done := range first {
+		t.send(ctx, done)
+	}
 	for {
 		select {
 		case done := <-t.ended:
