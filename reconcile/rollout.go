@@ -277,7 +277,13 @@ func (x *execution) onTheWay(s *plan.Step, live *asset.Asset) error {
 func (x *execution) moved(ctx context.Context) error {
 	var out []plan.RolloutRecord
 	for _, r := range x.prep.rolling {
-		if r.rollout.Stage != plan.Moving || x.ends[plan.Key{ID: r.facts.ID, Part: plan.Late}].State != plan.Done {
+		over := r.record.State == plan.Finished
+		if r.rollout.Stage != plan.Moving && !over || x.ends[plan.Key{ID: r.facts.ID, Part: plan.Late}].State != plan.Done {
+			continue
+		}
+		if over {
+			r.record.Shares, r.record.Before, r.record.Since = r.facts.Want, nil, x.Now()
+			out = append(out, r.record)
 			continue
 		}
 		r.record.Shares, r.record.Mirror, r.record.Since, r.record.Pause = r.rollout.Next, r.rollout.Mirror, x.Now(), true
