@@ -34,12 +34,6 @@ func (m *maker) look(id asset.ID) reading {
 	if why := m.Live.Unknown[id]; why != "" {
 		return unread{why}
 	}
-	if p := parentOf(id); !p.IsZero() {
-		if _, gone := m.look(p).(notThere); gone {
-			// It was read before somebody took away what it was in.
-			return notThere{}
-		}
-	}
 	if a := m.Live.Assets.Get(id); a != nil {
 		return seen{a, true}
 	}

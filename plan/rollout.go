@@ -44,7 +44,7 @@ type RolloutRecord struct {
 	// Wanted is a digest of what git wants the traffic to go to.
 	Wanted string
 	State  RolloutState
-	// Before is what traffic was before the rollout.
+	// Before is what traffic was before the rollout; none once it is over.
 	Before Shares
 	// Shares and Mirror are the live traffic at the step that is on, Since is
 	// since when.
@@ -164,33 +164,61 @@ type RolloutFacts struct {
 // resume is the record as it stands now that the live traffic was read.
 func (f *RolloutFacts) resume() RolloutRecord {
 	old := f.Record
+	switch {
+	case old == nil:
+		return f.begin()
+	case f.arrived():
+		return *old
+	case f.Live.Sum() != 100 && old.Before.Within(f.Sound) == nil:
+		return f.finished() // nothing has traffic, and nothing can have it again
+	case old.Wanted != f.Wanted:
+		return f.begin()
+	case old.State == Finished && (f.Live.Equal(f.Want) || f.Live.Equal(old.Shares)):
+		return f.finished()
+	case old.State == Finished:
+		return f.begin() // somebody was faster
+	case old.State == Running && (!f.Live.Equal(old.Shares) || !f.LiveMirror.Equal(old.Mirror)):
+		return old.on(f, true)
+	}
+	return *old
+}
+
+// begin is the record of a rollout that sets out from the live traffic. If the
+// one before was not over, it would be returned to where that one set out.
+func (f *RolloutFacts) begin() RolloutRecord {
+	old := f.Record
 	next := RolloutRecord{ID: f.ID, Wanted: f.Wanted, State: Running, Before: f.Live}.on(f, false)
-	switch open := old != nil && old.State != Finished; {
-	case open && f.Want.Equal(old.Before) && old.Wanted != f.Wanted:
-		return f.finished() // git has taken it back
-	case open && f.Live.Sum() != 100 && old.Before.Within(f.Sound) == nil:
-		return f.finished() // it was made anew
-	case open && old.Wanted != f.Wanted:
-		next.Before = old.Before
-		next.Pause = !f.Live.Equal(old.Before)
-		return next
-	case open && old.State == Reverted, f.arrived():
-		return *old
-	case open:
-		if !f.Live.Equal(old.Shares) || !f.LiveMirror.Equal(old.Mirror) {
-			return old.on(f, true)
+	switch {
+	case old != nil && len(old.Before) > 0:
+		switch back := f.Want.Equal(old.Before); {
+		case back && old.Why != guessed:
+			return f.finished() // git has taken it back
+		case back:
+			next.Pause = true
+		default:
+			next.Before, next.Pause, next.Why = old.Before, !f.Live.Equal(old.Before), guess(old.Why)
 		}
-		return *old
-	case f.Live.Sum() != 100, f.Live.Equal(f.Want), old != nil && old.Wanted == f.Wanted && f.Live.Equal(old.Shares):
+	case f.Live.Sum() != 100, f.Live.Equal(f.Want):
 		return f.finished()
 	case old == nil || !f.Live.Equal(old.Shares):
 		// The journal was lost, perhaps: something may be under way.
 		if f.Live.toward(f.Want, f.Live.Rising(f.Want)) > 0 || f.LiveMirror.Sum() > 0 {
 			next.Pause = true
-			next.Before = Back(f.Live, f.Want)
+			next.Before, next.Why = Back(f.Live, f.Want), guessed
 		}
 	}
 	return next
+}
+
+// guessed is why a rollout knows not for certain what traffic was before.
+const guessed = "the journal did not know it, so that what traffic was before is told from what is live"
+
+// guess is why, if that is what it says.
+func guess(why string) string {
+	if why != guessed {
+		return ""
+	}
+	return why
 }
 
 // arrived reports whether traffic was seen to be what git wants: then it is
@@ -204,7 +232,11 @@ func (f *RolloutFacts) arrived() bool {
 // shares in it are the live ones until they are.
 func (f *RolloutFacts) finished() RolloutRecord {
 	r := RolloutRecord{ID: f.ID, Wanted: f.Wanted, State: Finished, Shares: f.Live, Since: f.Now}
-	if old := f.Record; old != nil && old.State == Finished && old.Shares.Equal(f.Live) {
+	old := f.Record
+	if old != nil && !f.Live.Equal(f.Want) {
+		r.Before = old.Before
+	}
+	if old != nil && old.State == Finished && old.Shares.Equal(f.Live) {
 		r.Since = old.Since
 	}
 	return r
@@ -248,7 +280,7 @@ func (f *RolloutFacts) Decide(unmade string, v Verdict) (Rollout, RolloutRecord)
 			r = r.on(f, r.Pause) // its time begins when what is new works
 		}
 		if f.forth(&out, r, unmade, v); out.Stage == Kept {
-			r.State, r.Why = Finished, v.Evidence
+			r.State, r.Why, r.Before = Finished, v.Evidence, nil
 			return f.end(r), r
 		}
 	}

@@ -49,6 +49,7 @@ func TestDecide(t *testing.T) {
 		{name: "returned and not sent yet", record: returned, live: part, stage: Returning, next: "blue 100", state: Reverted},
 		{name: "returned, and git wants another", record: returned, live: blue, change: func(f *RolloutFacts) { f.Wanted = "x" }, stage: Moving, next: "blue 90, green 10", state: Running},
 		{name: "git takes it back", record: running(part, time.Minute, true), live: part, change: func(f *RolloutFacts) { f.Wanted, f.Want = "x", blue }, stage: Kept, next: "blue 100", state: Finished},
+		{name: "taken back and not done, and git wants it again", record: &RolloutRecord{Wanted: "v", State: Finished, Before: blue, Shares: part, Since: now}, live: part, stage: Pausing, next: "blue 90, green 10", state: Running},
 		{name: "the next one after one that is over", record: over("v", blue, time.Hour), live: blue, stage: Moving, next: "blue 90, green 10", state: Running},
 		{name: "drift", record: over("w", green, time.Hour), live: blue, stage: Kept, next: "green 100", state: Finished},
 		{name: "first traffic", live: Shares{}, stage: Kept, next: "green 100", state: Finished},

@@ -43,7 +43,6 @@ func (m *maker) compare(s *Step, t *kind.Table, rule Rule) {
 	case unread:
 		s.Action, s.Code, s.Blocked = Unknown, NotRead, r.why
 	case notThere:
-		s.Live = nil
 		m.absent(s, t, rule)
 	case seen:
 		m.present(s, t, rule)

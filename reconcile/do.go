@@ -101,7 +101,10 @@ func (x *execution) fresh(ctx context.Context, s *plan.Step) (*asset.Asset, erro
 	if live == nil {
 		return nil, fmt.Errorf("%s is gone: %w", s.Key.ID, errMoved)
 	}
-	return live, x.unmoved(s, live)
+	if err := x.unmoved(s, live); err != nil {
+		return nil, err
+	}
+	return live, x.onTheWay(s, live)
 }
 
 // look reads an asset once more before it is taken away: whoever took it over

@@ -312,6 +312,14 @@ func ids(assets []*asset.Asset) map[asset.ID]bool {
 // seen is the live side as the plan takes it.
 func seen(live Live, want *resolve.Want, owned map[asset.ID]plan.Owned, full bool) plan.Live {
 	out := plan.Live{Assets: live.Set(), Listed: map[asset.Kind]bool{}, Unknown: map[asset.ID]string{}, Absent: map[asset.ID]bool{}, Known: map[asset.ID]bool{}, Versions: map[asset.ID][]string{}, Archived: map[asset.ID]bool{}, Broken: map[asset.ID]bool{}}
+	for _, a := range out.Assets.All() {
+		// A list that was read before somebody took away what all of it was in
+		// shows what is not there any more.
+		if t := kind.Of(a.ID.Kind); t.Parent != "" && live.Status(asset.ID{Kind: t.Parent, Name: a.ID.Parent}) == resolve.Absent {
+			out.Assets.Remove(a.ID)
+			out.Absent[a.ID] = true
+		}
+	}
 	failed := live.Failures()
 	for _, t := range kind.All() {
 		out.Listed[t.Kind] = failed[t.Kind] == ""

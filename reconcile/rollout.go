@@ -259,11 +259,31 @@ func (x *execution) noteRollouts(ctx context.Context) error {
 	return x.Journal.Roll(ctx, x.run.Generation, out...)
 }
 
+// onTheWay is an error if somebody changed the traffic of a rollout since the
+// plan was made: the step it says is none from where the traffic is now.
+func (x *execution) onTheWay(s *plan.Step, live *asset.Asset) error {
+	for _, r := range x.prep.rolling {
+		if s.Key != (plan.Key{ID: r.facts.ID, Part: plan.Late}) || !r.rollout.Unfinished() {
+			continue
+		}
+		if now, _ := plan.TrafficOf(live); !now.Equal(r.facts.Live) {
+			return fmt.Errorf("the traffic of %s is %s and was %s: %w", s.Key.ID, now, r.facts.Live, errMoved)
+		}
+	}
+	return nil
+}
+
 // moved notes the steps that were made: their pauses begin now.
 func (x *execution) moved(ctx context.Context) error {
 	var out []plan.RolloutRecord
 	for _, r := range x.prep.rolling {
-		if r.rollout.Stage != plan.Moving || x.ends[plan.Key{ID: r.facts.ID, Part: plan.Late}].State != plan.Done {
+		over := r.record.State == plan.Finished
+		if r.rollout.Stage != plan.Moving && !over || x.ends[plan.Key{ID: r.facts.ID, Part: plan.Late}].State != plan.Done {
+			continue
+		}
+		if over {
+			r.record.Shares, r.record.Before, r.record.Since = r.facts.Want, nil, x.Now()
+			out = append(out, r.record)
 			continue
 		}
 		r.record.Shares, r.record.Mirror, r.record.Since, r.record.Pause = r.rollout.Next, r.rollout.Mirror, x.Now(), true

@@ -105,18 +105,19 @@ func (w *world) undecided(path string) bool {
 		return share(seg[3]) > 0 && w.holdsOthers(endpoint)
 	}
 	for name := range shares {
-		if name != seg[3] && share(name) > 0 && forest.has(endpoint+"/deployments/"+name) {
+		other := endpoint + "/deployments/" + name
+		if name != seg[3] && share(name) > 0 && (forest.has(other) || stamped(w.peek(other)) != ours) {
 			return share(seg[3]) > 0
 		}
 	}
 	return false
 }
 
-// stuck reports whether traffic is to go to what somebody else owns: it waits,
-// and so does what has it.
+// stuck reports whether traffic is to go to what somebody else owns, or to what
+// needs that: it waits, and so does what has it.
 func (w *world) stuck(endpoint string, traffic map[string]int) bool {
-	for name := range traffic {
-		if owner := stamped(w.peek(endpoint + "/deployments/" + name)); owner != "" && owner != ours {
+	for _, i := range w.facts.head.forest {
+		if path := i.path(); traffic[i.Name] > 0 && path == endpoint+"/deployments/"+i.Name && w.facts.excused(w, w.facts.head.forest, i) {
 			return true
 		}
 	}

@@ -50,7 +50,7 @@ func (s *schedule) turn(rng *rand.Rand) []event {
 		return event{Do: "pass", Arg: pickOf(rng, "sync", "sync", "resync"), Seed: rng.Uint64(), Replica: rng.IntN(s.Replicas), Steps: all}
 	}
 	late := event{Do: "wait", N: pickInt(rng, 30, s.Way.Pause+1, s.Way.Pause+1), Seed: rng.Uint64()}
-	switch rng.IntN(8) {
+	switch rng.IntN(9) {
 	case 0, 1, 2:
 		return []event{{Do: "commit", Arg: "swap", Seed: rng.Uint64()}, pass(), late, pass(), {Do: "wait", N: s.Way.Pause + 1, Seed: rng.Uint64()}, pass()}
 	case 3:
@@ -58,9 +58,11 @@ func (s *schedule) turn(rng *rand.Rand) []event {
 	case 4:
 		return []event{{Do: "checks", Arg: "pass", Seed: rng.Uint64()}, pass()}
 	case 5:
-		return []event{{Do: "crash", N: rng.IntN(60), Arg: pickOf(rng, "before", "after"), Seed: rng.Uint64()}, pass(), late, pass()}
+		return []event{{Do: "crash", N: 20 + rng.IntN(40), Arg: pickOf(rng, "before", "after"), Seed: rng.Uint64()}, pass(), pass(), late, pass()}
 	case 6:
 		return []event{{Do: "edit", Arg: "traffic", Seed: rng.Uint64()}, pass()}
+	case 7:
+		return []event{{Do: "commit", Arg: "swap", Seed: rng.Uint64()}, pass(), {Do: "journal", Arg: "lost", Seed: rng.Uint64()}, pass(), late, pass()}
 	default:
 		return []event{{Do: "retry", Seed: rng.Uint64()}, late, pass()}
 	}

@@ -58,6 +58,13 @@ func total(shares map[string]int) int {
 	return sum
 }
 
+// without are the shares of the names that others have none of.
+func without(shares, others map[string]int) map[string]int {
+	out := maps.Clone(shares)
+	maps.DeleteFunc(out, func(name string, _ int) bool { return others[name] > 0 })
+	return out
+}
+
 // gained is how much of what is wanted of the growing deployments is there.
 func gained(start, live, shares, goal map[string]int) int {
 	sum := 0
@@ -142,6 +149,14 @@ func (f *facts) learnMove(r *record) {
 		return
 	}
 	way := f.route(r.asset)
+	if way.blurred {
+		told := without(live, goal) // what can be told from what is live
+		sum := total(told)
+		for name, n := range told {
+			told[name] = (n*100 + sum - 1) / sum
+		}
+		way.olds = append(way.olds, told)
+	}
 	if back := way.was && maps.Equal(next, way.goal); !maps.Equal(goal, way.goal) && !back {
 		arrived := way.goal == nil || maps.Equal(live, way.goal) || total(live) == 0 || way.blurred
 		if arrived || way.start == nil {
@@ -212,6 +227,9 @@ func (f *facts) badStep(r *record, way *way) string {
 	}
 	if is.hands && f.tooFar(r, way, live, next, gained(live, live, live, goal) == 0) == "" {
 		return "" // somebody brought it there
+	}
+	if is.blurred && len(without(goal, live)) == 0 && maps.Equal(next, goal) {
+		return "" // all of it had traffic before, for all that can be told
 	}
 	if is.blurred { // all that can be known without the journal
 		return f.tooFar(r, way, live, next, false)
