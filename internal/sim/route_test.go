@@ -216,7 +216,7 @@ func (f *facts) badStep(r *record, way *way) string {
 	if !same && (is.goal == nil || maps.Equal(live, is.goal)) || start == nil {
 		start = live
 	}
-	if same && is.was || maps.Equal(next, start) || maps.Equal(goal, start) || is.was && maps.Equal(next, is.goal) {
+	if same && is.was || maps.Equal(next, start) || maps.Equal(next, is.start) || maps.Equal(goal, start) || is.was && maps.Equal(next, is.goal) {
 		return "" // drift is corrected, and traffic is returned, at once
 	}
 	why := ""
