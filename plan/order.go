@@ -64,7 +64,7 @@ func (m *maker) requireWanted(s *Step) {
 	for _, l := range lateOf(s.Want) {
 		for name := range l.names() {
 			for _, a := range m.wantInside[id] {
-				if a.ID.Name == name {
+				if a.ID.Name == name && !m.gives(id, a.ID) {
 					m.need(s, Key{ID: a.ID})
 				}
 			}
@@ -77,6 +77,14 @@ func (m *maker) miss(s *Step, id asset.ID) {
 	if why := m.away[id]; why != "" && s.Action != Blocked {
 		s.stop(WaitsFor, "it needs "+id.String()+": "+why)
 	}
+}
+
+// gives reports whether a contained asset about which nothing is done gives
+// traffic away in a rollout: that does not wait for it.
+func (m *maker) gives(box, id asset.ID) bool {
+	r := m.Rollouts[box]
+	on := m.steps[Key{ID: id}]
+	return r.Unfinished() && r.Next[id.Name] <= r.Live[id.Name] && r.Live[id.Name] > 0 && on != nil && on.Action == Blocked
 }
 
 // requireTop makes all else wait for the workspace, if that is to be made.

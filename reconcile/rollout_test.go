@@ -381,3 +381,20 @@ func TestRolloutIsOverForDrift(t *testing.T) {
 		t.Errorf("drift %v", p.Drift)
 	}
 }
+
+// A deployment that gives its traffic away need not be as git says first.
+func TestRolloutDoesNotWaitForWhatGives(t *testing.T) {
+	r := newRoute(t, usual)
+	r.wants("{green: 100}", "blue", "green")
+	_, _, due := r.work()
+	doc := r.live("onlineEndpoints/chat/deployments/blue")
+	doc["tags"] = map[string]string{"mlsync-owner": "somebody"}
+	r.put("onlineEndpoints/chat/deployments/blue", doc)
+	for range 3 {
+		r.sleep(due.Sub(r.clock.Now()))
+		if _, _, next := r.work(); !next.IsZero() {
+			due = next
+		}
+	}
+	r.want("traffic", r.traffic(), "green 100")
+}
