@@ -196,7 +196,8 @@ func (f *RolloutFacts) begin() RolloutRecord {
 		case back:
 			next.Pause = true
 		default:
-			next.Before, next.Pause, next.Why = old.Before, !f.Live.Equal(old.Before), guess(old.Why)
+			next.Before, next.Why = old.Before, guess(old.Why)
+			next.Pause = !f.Live.Equal(old.Before) || old.State == Running && old.Pause
 		}
 	case f.Live.Sum() != 100, f.Live.Equal(f.Want):
 		return f.finished()
