@@ -157,6 +157,9 @@ type RolloutFacts struct {
 	// Sound reports whether a contained asset is there and works, Failed
 	// whether it is there and does not. What was not read is neither.
 	Sound, Failed func(name string) bool
+	// Barred are those about which nothing can be done, such as what somebody
+	// else owns: they get no traffic that they have not.
+	Barred map[string]bool
 	// Gone are the contained assets that git no longer has.
 	Gone []string
 }
@@ -169,7 +172,7 @@ func (f *RolloutFacts) resume() RolloutRecord {
 		return f.begin()
 	case f.arrived():
 		return *old
-	case f.Live.Sum() != 100 && old.Before.Within(f.Sound) == nil:
+	case f.Live.Sum() != 100 && old.Before.Within(f.free) == nil:
 		return f.finished() // nothing has traffic, and nothing can have it again
 	case old.Wanted != f.Wanted:
 		return f.begin()
@@ -221,6 +224,9 @@ func guess(why string) string {
 	}
 	return why
 }
+
+// free reports whether a contained asset can get traffic.
+func (f *RolloutFacts) free(name string) bool { return f.Sound(name) && !f.Barred[name] }
 
 // arrived reports whether traffic was seen to be what git wants: then it is
 // changed back at once if somebody changes it.
@@ -370,7 +376,7 @@ func (f *RolloutFacts) forth(out *Rollout, r RolloutRecord, unmade string, v Ver
 	switch {
 	case f.Live.Sum() != 100:
 		out.Stage, out.At, out.Why = Moving, f.Now.Add(f.Rule.Pause), "its traffic was taken off: it is again what it was before, and the rollout begins anew"
-		out.Next, out.Mirror = r.Before.Within(f.Sound), Shares{}
+		out.Next, out.Mirror = r.Before.Within(f.free), Shares{}
 		return
 	case unmade != "":
 		out.Stage, out.Why = Preparing, unmade

@@ -167,6 +167,12 @@ func (p *Pass) goal(prep *Prepared, a *asset.Asset, want plan.Shares) string {
 func (p *Pass) decide(ctx context.Context, held *plan.Plan, live Live, list []*rolling) error {
 	for _, r := range list {
 		f := &r.facts
+		f.Barred = map[string]bool{}
+		for _, s := range held.Steps {
+			if isWithin(s.Key.ID, f.ID) && s.Action == plan.Blocked {
+				f.Barred[s.Key.ID.Name] = true
+			}
+		}
 		names := f.New()
 		unmade := ""
 		for _, name := range names {

@@ -174,6 +174,7 @@ func (f *facts) learnMove(r *record) {
 	if total(live) == 0 {
 		way.start = next // what was taken off comes back
 	}
+	way.blurred = way.blurred || way.hands // it may have set out from what it read before
 	way.changed, way.hands = r.at, false
 	if maps.Equal(next, goal) && !way.was {
 		way.was, way.reached = true, r.at
