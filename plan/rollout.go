@@ -191,39 +191,25 @@ func (f *RolloutFacts) resume() RolloutRecord {
 func (f *RolloutFacts) begin() RolloutRecord {
 	old := f.Record
 	next := RolloutRecord{ID: f.ID, Wanted: f.Wanted, State: Running, Before: f.Live}.on(f, false)
-	switch {
-	case old != nil && len(old.Before) > 0:
-		switch back := f.Want.Equal(old.Before); {
-		case back && old.Why != guessed:
-			return f.finished() // git has taken it back
-		case back:
-			next.Pause = true
-		default:
-			next.Before, next.Why = old.Before, guess(old.Why)
-			next.Pause = !f.Live.Equal(old.Before) || old.State == Running && old.Pause
-		}
+	switch lost := old == nil || old.Why == guessed || len(old.Before) == 0 && !f.Live.Equal(old.Shares); {
+	case !lost && len(old.Before) > 0 && f.Want.Equal(old.Before):
+		return f.finished() // git has taken it back
+	case !lost && len(old.Before) > 0:
+		next.Before = old.Before
+		next.Pause = !f.Live.Equal(old.Before)
 	case f.Live.Sum() != 100, f.Live.Equal(f.Want):
 		return f.finished()
-	case old == nil || !f.Live.Equal(old.Shares):
-		// The journal was lost, perhaps: something may be under way.
-		if f.Live.toward(f.Want, f.Live.Rising(f.Want)) > 0 || f.LiveMirror.Sum() > 0 {
-			next.Pause = true
-			next.Before, next.Why = Back(f.Live, f.Want), guessed
-		}
+	case lost && (f.Live.toward(f.Want, f.Live.Rising(f.Want)) > 0 || f.LiveMirror.Sum() > 0):
+		// Something may be under way.
+		next.Pause = true
+		next.Before, next.Why = Back(f.Live, f.Want), guessed
 	}
+	next.Pause = next.Pause || old != nil && old.State == Running && old.Pause
 	return next
 }
 
 // guessed is why a rollout knows not for certain what traffic was before.
 const guessed = "the journal did not know it, so that what traffic was before is told from what is live"
-
-// guess is why, if that is what it says.
-func guess(why string) string {
-	if why != guessed {
-		return ""
-	}
-	return why
-}
 
 // free reports whether a contained asset can get traffic.
 func (f *RolloutFacts) free(name string) bool { return f.Sound(name) && !f.Barred[name] }
