@@ -64,7 +64,7 @@ func (m *maker) requireWanted(s *Step) {
 	for _, l := range lateOf(s.Want) {
 		for name := range l.names() {
 			for _, a := range m.wantInside[id] {
-				if a.ID.Name == name && !m.gives(id, a.ID) {
+				if a.ID.Name == name {
 					m.need(s, Key{ID: a.ID})
 				}
 			}
@@ -79,12 +79,11 @@ func (m *maker) miss(s *Step, id asset.ID) {
 	}
 }
 
-// gives reports whether a contained asset about which nothing is done gives
-// traffic away in a rollout: that does not wait for it.
-func (m *maker) gives(box, id asset.ID) bool {
-	r := m.Rollouts[box]
-	on := m.steps[Key{ID: id}]
-	return r.Unfinished() && r.Next[id.Name] <= r.Live[id.Name] && r.Live[id.Name] > 0 && on != nil && on.Action == Blocked
+// gives reports whether a step of a rollout only takes traffic from a contained
+// asset: it does not wait for one to which nothing will be done.
+func (m *maker) gives(s *Step, id asset.ID) bool {
+	r := m.Rollouts[s.Key.ID]
+	return s.Key.Part == Late && parentOf(id) == s.Key.ID && r.Unfinished() && r.Next[id.Name] <= r.Live[id.Name] && r.Live[id.Name] > 0
 }
 
 // requireTop makes all else wait for the workspace, if that is to be made.
@@ -224,6 +223,9 @@ func (m *maker) block(order []*Step) {
 		if s.Needs != "" && !m.allowed(s.Needs) {
 			continue // it is refused already, and names the approval that it needs
 		}
+		s.Requires = slices.DeleteFunc(s.Requires, func(need Key) bool {
+			return m.gives(s, need.ID) && m.stands(m.steps[need]) != ""
+		})
 		for _, need := range s.Requires {
 			if why := m.stands(m.steps[need]); why != "" {
 				s.stop(WaitsFor, "it waits for "+need.String()+", which "+why)
