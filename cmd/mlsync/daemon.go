@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -70,9 +68,11 @@ OTEL_EXPORTER_OTLP_ENDPOINT in the environment, each pass is sent as a trace.`,
 	return c
 }
 
-// daemon is one running daemon.
+// daemon is what runs for one project.
 type daemon struct {
 	*app
+	// name is the project's, defaultProject without a file of projects.
+	name    string
 	flags   daemonFlags
 	cfg     *config.Config
 	store   *state.Store
@@ -94,45 +94,13 @@ type daemon struct {
 	hooks *webhook.Server
 }
 
-func (a *app) runDaemon(ctx context.Context, f daemonFlags) (err error) {
-	d := &daemon{app: a, flags: f, workers: map[string]*worker{}, metrics: newMetrics(), wakes: newWakes()}
-	d.log = jsonLog(a.streams.err, slog.LevelInfo)
-	if d.tracer, err = trace.FromEnv(a.env, version, d.log, time.Now); err != nil {
-		return err
-	}
-	if err := d.setUp(ctx); err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, d.close()) }()
+// run works until ctx ends, and returns when the last pass has ended.
+func (d *daemon) run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	for _, at := range []struct {
-		address, message string
-		handler          func() http.Handler
-	}{{f.listen, "listening", d.handler}, {f.webhookListen, "listening for webhooks", d.webhooks}} {
-		if at.address == "" {
-			continue
-		}
-		listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", at.address)
-		if err != nil {
-			return err
-		}
-		d.log.Info(at.message, "address", listener.Addr().String())
-		g.Go(func() error { return d.serve(ctx, listener, at.handler()) })
-	}
 	g.Go(func() error { return d.answer(ctx) })
-	tracing, untrace := context.WithCancel(context.WithoutCancel(ctx))
-	g.Go(func() error {
-		defer untrace() // when the last pass has ended
-		return d.queue.Run(ctx)
-	})
-	if d.tracer != nil {
-		g.Go(func() error { return d.tracer.Run(tracing) })
-	}
+	g.Go(func() error { return d.queue.Run(ctx) })
 	g.Go(func() error { return d.watch(ctx) })
-	d.log.Info("started", "version", version, "targets", len(d.workers))
-	err = g.Wait()
-	d.log.Info("stopped")
-	return err
+	return g.Wait()
 }
 
 // setUp opens everything that the daemon needs. Nothing is asked of Azure yet.
@@ -178,7 +146,7 @@ func (d *daemon) setUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.metrics.registry.MustRegister(newUpkeep(d.store, d.queue, d.flags.data, d.log))
+	d.metrics.register.MustRegister(newUpkeep(d.store, d.queue, d.flags.data, d.log))
 	if d.hooks, err = d.openWebhooks(ctx); err != nil {
 		return err
 	}
@@ -328,19 +296,4 @@ func (d *daemon) close() error {
 		err = errors.Join(err, d.source.close())
 	}
 	return err
-}
-
-// serve answers on the listener until ctx is cancelled.
-func (d *daemon) serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
-	server := webhook.HTTP(handler)
-	stop := context.AfterFunc(ctx, func() {
-		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-		defer cancel()
-		_ = server.Shutdown(end)
-	})
-	defer stop()
-	if err := server.Serve(webhook.Listen(listener)); !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return nil
 }

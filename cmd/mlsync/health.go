@@ -7,23 +7,33 @@ import (
 )
 
 // handler answers health checks and metrics.
-func (d *daemon) handler() http.Handler {
+func (p *process) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		if err := d.store.Ping(r.Context()); err != nil {
-			http.Error(w, "the journal does not answer", http.StatusServiceUnavailable)
-			return
-		}
-		if !d.metrics.ready.Load() {
-			http.Error(w, "the repository has not been read yet", http.StatusServiceUnavailable)
-			return
+		for _, d := range p.daemons {
+			if err := d.store.Ping(r.Context()); err != nil {
+				http.Error(w, "the journal does not answer"+p.of(d), http.StatusServiceUnavailable)
+				return
+			}
+			if !d.metrics.ready.Load() {
+				http.Error(w, "the repository has not been read yet"+p.of(d), http.StatusServiceUnavailable)
+				return
+			}
 		}
 		_, _ = w.Write([]byte("ready\n"))
 	})
-	if d.flags.webhookListen == "" {
-		mux.Handle("POST /webhook/{provider}", d.webhooks())
+	if p.flags.webhookListen == "" {
+		p.routeWebhooks(mux)
 	}
-	mux.Handle("GET /metrics", promhttp.HandlerFor(d.metrics.registry, promhttp.HandlerOpts{}))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{}))
 	return mux
+}
+
+// of names the project, if there are several.
+func (p *process) of(d *daemon) string {
+	if len(p.daemons) == 1 {
+		return ""
+	}
+	return " (project " + d.name + ")"
 }

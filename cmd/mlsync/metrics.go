@@ -16,7 +16,7 @@ import (
 // configuration: targets, channels, tasks, actions and states, never names of
 // assets.
 type metrics struct {
-	registry *prometheus.Registry
+	register prometheus.Registerer
 	runs     *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
 	steps    *prometheus.CounterVec
@@ -39,9 +39,17 @@ type metrics struct {
 	ready    atomic.Bool
 }
 
-func newMetrics() *metrics {
+// newRegistry has the numbers of the process.
+func newRegistry() *prometheus.Registry {
+	r := prometheus.NewRegistry()
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return r
+}
+
+// newMetrics makes the numbers of one daemon.
+func newMetrics(register prometheus.Registerer) *metrics {
 	m := &metrics{
-		registry: prometheus.NewRegistry(),
+		register: register,
 		runs:     prometheus.NewCounterVec(prometheus.CounterOpts{Name: "mlsync_runs_total", Help: "Passes over a target, by how they ended."}, []string{"target", "task", "state"}),
 		seconds:  prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "mlsync_run_duration_seconds", Help: "How long passes take.", Buckets: []float64{.1, .5, 1, 5, 15, 60, 300, 900, 1800}}, []string{"target", "task"}),
 		steps:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: "mlsync_steps_total", Help: "Steps carried out, by action and how they ended."}, []string{"target", "action", "state"}),
@@ -58,9 +66,8 @@ func newMetrics() *metrics {
 		hooks:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: "mlsync_webhook_deliveries_total", Help: "Deliveries of webhooks, by how they ended."}, []string{"provider", "state"}),
 	}
 	m.newRequests()
-	m.registry.MustRegister(m.runs, m.seconds, m.steps, m.drift, m.left, m.pending, m.synced, m.last, m.waiting, m.gate, m.requests, m.fetches, m.hooks, m.told,
-		m.read, m.calls, m.retries, m.throttle, m.moved,
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.register.MustRegister(m.runs, m.seconds, m.steps, m.drift, m.left, m.pending, m.synced, m.last, m.waiting, m.gate, m.requests, m.fetches, m.hooks, m.told,
+		m.read, m.calls, m.retries, m.throttle, m.moved)
 	return m
 }
 

@@ -48,8 +48,9 @@ func measured(t *testing.T, n int) map[string]*dto.MetricFamily {
 	if err := q.Enqueue(ctx, taskSync, "dev", nil, time.Time{}); err != nil {
 		t.Fatal(err)
 	}
-	m := newMetrics()
-	m.registry.MustRegister(newUpkeep(store, q, t.TempDir(), slog.New(slog.NewTextHandler(io.Discard, nil))))
+	registry := newRegistry()
+	m := newMetrics(registry)
+	registry.MustRegister(newUpkeep(store, q, t.TempDir(), slog.New(slog.NewTextHandler(io.Discard, nil))))
 	m.expect("dev")
 	m.fetched(nil)
 	m.gates("dev", gate.Decision{})
@@ -61,7 +62,7 @@ func measured(t *testing.T, n int) map[string]*dto.MetricFamily {
 		p.Drift = append(p.Drift, plan.Drift{ID: id})
 	}
 	m.ran("dev", taskSync, run, p, nil, time.Second)
-	got, err := m.registry.Gather()
+	got, err := registry.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -132,16 +132,6 @@ func (o outward) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// webhooks answers to deliveries.
-func (d *daemon) webhooks() http.Handler {
-	if d.hooks == nil {
-		return http.NotFoundHandler()
-	}
-	mux := http.NewServeMux()
-	mux.Handle("POST /webhook/{provider}", d.hooks)
-	return mux
-}
-
 // serviceOf says which service the operator says the repository is of.
 func serviceOf(cfg *config.Config) forge.Provider {
 	if p := cfg.Repository.Forge.Provider; p != "auto" {
