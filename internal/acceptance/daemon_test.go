@@ -202,7 +202,7 @@ func serveGit(t *testing.T, repo *repository) (url, ca string) {
 	t.Helper()
 	programs := repo.git(repo.bare, "--exec-path")
 	backend := &cgi.Handler{Path: filepath.Join(programs, "git-http-backend"), Stderr: t.Output(), Env: []string{
-		"GIT_PROJECT_ROOT=" + filepath.Dir(repo.bare), "GIT_HTTP_EXPORT_ALL=1", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null",
+		"GIT_PROJECT_ROOT=" + filepath.Dir(filepath.Dir(repo.bare)), "GIT_HTTP_EXPORT_ALL=1", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null",
 	}}
 	s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if name, token, _ := r.BasicAuth(); name != gitUser || token != gitToken {
@@ -215,7 +215,7 @@ func serveGit(t *testing.T, repo *repository) (url, ca string) {
 	t.Cleanup(s.Close)
 	ca = filepath.Join(t.TempDir(), "ca.pem")
 	writeFile(t, ca, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})))
-	return s.URL + "/" + filepath.Base(repo.bare), ca
+	return s.URL + "/" + filepath.Base(filepath.Dir(repo.bare)) + "/" + filepath.Base(repo.bare), ca
 }
 
 // The repository may be behind ssh, with a key and known_hosts.
