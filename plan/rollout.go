@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"mlsync.dev/mlsync/asset"
@@ -347,7 +348,11 @@ func (f *RolloutFacts) end(r RolloutRecord) Rollout {
 // back lets traffic go back to what it was.
 func (f *RolloutFacts) back(out *Rollout, r RolloutRecord) {
 	out.Stage, out.Why, out.Mirror = Returned, r.Why, Shares{}
-	if before := r.Before.Within(f.Sound); before != nil {
+	to := r.Before
+	if f.Live.Sum() == 100 && slices.ContainsFunc(to.Rising(f.Want), func(name string) bool { return to[name] > f.Live[name] }) {
+		to = f.Live // an earlier rollout took traffic from what has failed now
+	}
+	if before := to.Within(f.Sound); before != nil {
 		out.Next = before
 	} else {
 		out.Why += "; it stays where it is, as nothing of what it was before works"
