@@ -163,6 +163,9 @@ func (f *facts) learnMove(r *record) {
 			way.start = live
 		}
 		way.olds = append(way.olds, live)
+		if way.was {
+			way.olds = append(way.olds, way.goal) // it may have set out before somebody moved it
+		}
 		way.goal, way.was, way.blurred, way.older = goal, false, false, false
 	}
 	if maps.Equal(live, next) {
@@ -220,8 +223,12 @@ func (f *facts) badStep(r *record, way *way) string {
 	if same && is.was || maps.Equal(next, start) || maps.Equal(next, is.start) || maps.Equal(goal, start) || is.was && maps.Equal(next, is.goal) {
 		return "" // drift is corrected, and traffic is returned, at once
 	}
+	froms := append([]map[string]int{start}, is.olds...)
+	if !same && is.was {
+		froms = append(froms, is.goal) // somebody moved it after the rollout had set out
+	}
 	why := ""
-	for _, from := range append([]map[string]int{start}, is.olds...) {
+	for _, from := range froms {
 		if why = f.tooFar(r, way, from, next, maps.Equal(live, from)); why == "" {
 			return "" // it set out from there
 		}
