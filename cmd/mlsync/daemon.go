@@ -117,6 +117,9 @@ func (d *daemon) setUp(ctx context.Context) error {
 	}
 	d.cfg = cfg
 	d.override(cfg)
+	if _, err := refFor(cfg, nil); err != nil {
+		return err
+	}
 	if d.source, err = d.openSource(cfg); err != nil {
 		return err
 	}

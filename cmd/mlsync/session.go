@@ -105,6 +105,9 @@ func parseConfig(data []byte, file string) (*config.Config, problem.List) {
 	cfg, more := config.Read(docs[0], kindNames()...)
 	bad.Append(more)
 	for _, t := range cfg.Targets {
+		if _, err := refFor(cfg, &t); err != nil && bad.Err() == nil {
+			bad.Hintf(t.Pos, "config", "name a branch, a tag, a glob of tags or a range of versions that git can have", "targets.%s: %v", t.Name, err)
+		}
 		for _, k := range t.Manage {
 			if own := kind.Of(asset.Kind(k)); own != nil && !own.OptIn {
 				bad.Hintf(t.Pos, "config", "remove it", "targets.%s.manage: %s is managed anyway", t.Name, own.Plural)

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"mlsync.dev/mlsync/internal/config"
@@ -178,7 +179,8 @@ func (f *folder) wait(ctx context.Context) error {
 
 func (f *folder) close() error { return f.tree.Close() }
 
-// refOf is the ref that a target follows; that of the repository for nil.
+// refOf is the ref that a target follows; that of the repository for nil. It
+// was checked when the configuration was read.
 func (d *daemon) refOf(t *config.Target) gitrepo.Ref {
 	ref, err := refFor(d.cfg, t)
 	if err != nil {
@@ -195,6 +197,9 @@ func refFor(cfg *config.Config, t *config.Target) (gitrepo.Ref, error) {
 			text = t.Branch
 		case t.Tag != "":
 			text = "refs/tags/" + t.Tag
+			if strings.ContainsAny(t.Tag, "*?[") {
+				text = "tags:" + t.Tag
+			}
 		case t.Semver != "":
 			text = "semver:" + t.Semver
 		}

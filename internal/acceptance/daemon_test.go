@@ -124,6 +124,36 @@ func TestDaemonAppliesTheNewestCommit(t *testing.T) {
 	}
 }
 
+// A target may follow the tags of a glob: the highest is applied, and not what
+// the branch has beyond it.
+func TestDaemonFollowsTags(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	repo := w.repository()
+	w.config("", "repository:", "  url: file://"+repo.bare)
+	w.edit("mlsync.yaml", "    workspace:", "    tag: v*\n    workspace:")
+	version := func(v string) {
+		name := strings.ReplaceAll(v, ".", "-")
+		w.write("data/"+name+".yml", dataFile(name))
+		repo.push(v)
+		repo.git(w.dir, "tag", v)
+		repo.git(w.dir, "push", "-q", "origin", v)
+	}
+	version("v1.9")
+	w.write("data/later.yml", dataFile("later"))
+	head := repo.push("not released")
+	d := w.daemon("--data", t.TempDir(), "--poll", "50ms")
+	d.synced()
+	w.has("data/v1-9/versions/1")
+	version("v1.10")
+	w.has("data/v1-10/versions/1")
+	for _, line := range d.lines("new commit") {
+		if line["commit"] == head {
+			t.Error("a commit was applied that no tag names")
+		}
+	}
+}
+
 // A local folder is watched: a changed file is applied without a commit.
 func TestDaemonWatchesAFolder(t *testing.T) {
 	t.Parallel()

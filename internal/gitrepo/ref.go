@@ -2,6 +2,7 @@ package gitrepo
 
 import (
 	"fmt"
+	"path"
 	"strings"
 	"unicode"
 
@@ -13,7 +14,7 @@ import (
 )
 
 // Ref names one commit of a remote, now and in future: a branch, a tag, the
-// highest tag of a range of versions, or a fixed commit. The zero value is the
+// highest tag of a range of versions or of a glob, or a fixed commit. The zero value is the
 // remote's default branch. Make one with ParseRef.
 type Ref struct {
 	text   string
@@ -21,6 +22,7 @@ type Ref struct {
 	short  string                 // x: a branch if there is one, else a tag
 	commit Hash
 	semver *versionRange
+	tags   string // a glob
 }
 
 // ParseRef reads a ref:
@@ -30,6 +32,7 @@ type Ref struct {
 //	refs/heads/main       only the branch
 //	refs/tags/v1.2        only the tag
 //	semver:>=1.2 <2       the tag of the highest version in the range
+//	tags:v*               the highest tag whose name matches the glob
 //	40 hexadecimal digits the commit
 //
 // The error wraps ErrInvalid.
@@ -44,6 +47,9 @@ func ParseRef(s string) (Ref, error) {
 			return Ref{}, fmt.Errorf("ref %q: %w", clean(s), err)
 		}
 		ref.semver = &r
+	case strings.HasPrefix(s, "tags:"):
+		ref.tags = strings.TrimPrefix(s, "tags:")
+		return ref, checkTagGlob(ref.tags)
 	case plumbing.IsHash(s) && strings.ToLower(s) == s:
 		ref.commit = Hash(s)
 	case strings.HasPrefix(s, "refs/heads/") || strings.HasPrefix(s, "refs/tags/"):
@@ -76,12 +82,23 @@ func (r Ref) Touches(name string) bool {
 		return false
 	case r.semver != nil:
 		return isTag
+	case r.tags != "":
+		ok, _ := path.Match(r.tags, strings.TrimPrefix(name, "refs/tags/"))
+		return isTag && ok
 	case r.full != "":
 		return string(r.full) == name
 	case r.short != "":
 		return isBranch && branch == r.short || name == "refs/tags/"+r.short
 	}
 	return isBranch
+}
+
+// checkTagGlob accepts globs that can match the name of a tag.
+func checkTagGlob(glob string) error {
+	if _, err := path.Match(glob, ""); err != nil {
+		return invalid(fmt.Sprintf("glob %q", clean(glob)), "a [ has no ]")
+	}
+	return checkRefName(strings.NewReplacer("*", "x", "?", "x", "[", "", "]", "", "^", "").Replace(glob))
 }
 
 // checkRefName follows git check-ref-format and adds that no part may begin
@@ -121,6 +138,8 @@ func (r Ref) resolve(adv *packp.AdvRefs) (name plumbing.ReferenceName, hash plum
 		return "", plumbing.NewHash(string(r.commit)), nil
 	case r.semver != nil:
 		return r.semver.highest(adv)
+	case r.tags != "":
+		return highestTag(r.tags, adv)
 	case r.full != "":
 		name = r.full
 	case r.short != "":

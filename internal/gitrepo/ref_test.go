@@ -14,7 +14,7 @@ func TestParseRefRefuses(t *testing.T) {
 	for _, in := range []string{
 		"-x", "--upload-pack=x", "a/-x", "refs/heads/-x", "refs/heads/", "refs/notes/x", "refs/x", "a b", "a\nb", "a\x00b", "a\x7fb", "a..b", "a//b", "/a", "a/",
 		".a", "a/.b", "a.lock", "a/b.lock/c", "a.", "a~1", "a^", "a:b", "a?", "a*", "a[b", "a\\b", "a@{1}", "@", "a\xff",
-		"semver:", "semver:one", "semver:>=1 ||", "semver:>==1", "semver:1.x.3", strings.Repeat("x", 2000),
+		"semver:", "semver:one", "semver:>=1 ||", "semver:>==1", "semver:1.x.3", "tags:", "tags:[v", "tags:-*", "tags:a b", "tags:../*", strings.Repeat("x", 2000),
 	} {
 		if _, err := ParseRef(in); !errors.Is(err, ErrInvalid) {
 			t.Errorf("%q: got %v, want it refused", in, err)
@@ -33,7 +33,7 @@ func adv(refs ...string) *packp.AdvRefs {
 func TestResolve(t *testing.T) {
 	remote := adv("refs/heads/main", "refs/heads/both", "refs/tags/both", "refs/tags/only", "refs/tags/v1.0.0", "refs/tags/v1.2.0",
 		"refs/tags/1.2.0", "refs/tags/v1.10.0", "refs/tags/v2.0.0-rc.1", "refs/tags/v2.0.0-rc.10", "refs/tags/v0.3.1", "refs/tags/v0.4.0",
-		"refs/tags/v9", "refs/tags/release", "refs/heads/v8.0.0", "refs/tags/v1.10.0-beta+5")
+		"refs/tags/v9", "refs/tags/release", "refs/tags/prod-2026-9", "refs/tags/prod-2026-10", "refs/tags/team/1", "refs/heads/v8.0.0", "refs/tags/v1.10.0-beta+5")
 	for _, tc := range []struct{ in, want string }{
 		{"main", "refs/heads/main"},
 		{"both", "refs/heads/both"},
@@ -57,6 +57,13 @@ func TestResolve(t *testing.T) {
 		{"semver:<2", "refs/tags/v1.10.0"},
 		{"semver:0.4.0 || 0.3.x", "refs/tags/v0.4.0"},
 		{"semver:3.x", ""},
+		{"tags:v*", "refs/tags/v9"},
+		{"tags:v[12].*", "refs/tags/v2.0.0-rc.10"},
+		{"tags:1.*", "refs/tags/1.2.0"},
+		{"tags:prod-*", "refs/tags/prod-2026-10"},
+		{"tags:*e*", "refs/tags/v1.10.0-beta+5"},
+		{"tags:team/?", "refs/tags/team/1"},
+		{"tags:m*", ""},
 	} {
 		name, hash, err := ref(t, tc.in).resolve(remote)
 		switch {

@@ -2,7 +2,9 @@ package gitrepo
 
 import (
 	"cmp"
+	"path"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -221,4 +223,52 @@ func (r versionRange) highest(adv *packp.AdvRefs) (plumbing.ReferenceName, plumb
 		return "", plumbing.ZeroHash, faultOf(ErrNotFound, "no tag is a version in "+r.text)
 	}
 	return plumbing.ReferenceName(best), adv.References[best], nil
+}
+
+// highestTag finds the highest of the tags whose names match a glob: versions in
+// their order, pre-releases included, and above all other names; these by their
+// letters, with numbers in them as numbers.
+func highestTag(glob string, adv *packp.AdvRefs) (plumbing.ReferenceName, plumbing.Hash, error) {
+	best := ""
+	for name := range adv.References {
+		tag, ok := strings.CutPrefix(name, "refs/tags/")
+		if !ok || checkRefName(tag) != nil {
+			continue
+		}
+		if ok, _ := path.Match(glob, tag); ok && (best == "" || compareTags(tag, best) > 0) {
+			best = tag
+		}
+	}
+	if best == "" {
+		return "", plumbing.ZeroHash, faultOf(ErrNotFound, "no tag matches "+clean(glob))
+	}
+	name := plumbing.NewTagReferenceName(best)
+	return name, adv.References[name.String()], nil
+}
+
+// compareTags orders tags; two that are one version are ordered by name.
+func compareTags(a, b string) int {
+	v, _, isA := parseVersion(a)
+	w, _, isB := parseVersion(b)
+	switch {
+	case isA && isB:
+		return cmp.Or(v.compare(w), strings.Compare(a, b))
+	case isA:
+		return 1
+	case isB:
+		return -1
+	}
+	return cmp.Or(slices.CompareFunc(runs.FindAllString(a, -1), runs.FindAllString(b, -1), compareRuns), strings.Compare(a, b))
+}
+
+// runs splits a name into its numbers and what is between them.
+var runs = regexp.MustCompile(`\d+|\D+`)
+
+func compareRuns(a, b string) int {
+	x, errX := strconv.ParseUint(a, 10, 64)
+	y, errY := strconv.ParseUint(b, 10, 64)
+	if errX == nil && errY == nil {
+		return cmp.Compare(x, y)
+	}
+	return strings.Compare(a, b)
 }
