@@ -37,6 +37,7 @@ type checkup struct {
 	flags      targetFlags
 	data       string
 	repository string
+	outside    string // where services reach the daemon
 	cfg        *config.Config
 	commits    map[string]reconcile.Commit // by ref, of the remote repository
 	mirror     *mirror
@@ -47,24 +48,28 @@ type checkup struct {
 func (a *app) doctorCommand() *cobra.Command {
 	d := &checkup{app: a, commits: map[string]reconcile.Commit{}}
 	c := &cobra.Command{
-		Use: "doctor", Short: "Check what mlsync needs: git, Azure, permissions, clock, journal, secrets, disk", GroupID: "run", Args: cobra.NoArgs,
+		Use: "doctor", Short: "Check what mlsync needs: git, Azure, permissions, clock, journal, secrets, webhooks, disk", GroupID: "run", Args: cobra.NoArgs,
 		Long: `Check everything that a run or the daemon needs, and say what to do about what is
 wrong: the configuration, access to the repository, the journal, the room on the
 disk, and for each target that Azure and the storage of the workspace are
 reached, that the clock is right, that the identity may do what the files of the
 target need, and that each secret is found. Nothing is written to a workspace or
-to git, and no secret is shown.
+to git, and no secret is shown. With --webhook-url, an empty delivery without a
+proof is sent to each webhook that is configured: it must be refused, by mlsync
+and by nothing in front of it.
 
 Run it where mlsync runs, as the same user and with the same flags as the daemon.
 
 Exit codes: 0 if nothing failed, 1 otherwise. Warnings do not count.`,
 		Example: `  mlsync doctor
   mlsync doctor --target prod --json
-  mlsync doctor --repository https://github.com/contoso/ml-assets --data /var/lib/mlsync`,
+  mlsync doctor --repository https://github.com/contoso/ml-assets --data /var/lib/mlsync
+  mlsync doctor --webhook-url https://mlsync.contoso.com`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return d.run(cmd.Context()) },
 	}
 	d.flags.reach(c)
 	c.Flags().StringVar(&d.data, "data", "", "folder of the daemon, with its journal")
+	c.Flags().StringVar(&d.outside, "webhook-url", "", "address of the daemon for the services that tell of pushes, without /webhook")
 	c.Flags().StringVar(&d.repository, "repository", "", "git repository of the daemon (over the configuration)")
 	return c
 }
@@ -74,6 +79,7 @@ func (d *checkup) run(ctx context.Context) error {
 	if d.configuration(ctx) {
 		d.journal(ctx)
 		d.disk()
+		d.webhooks(ctx)
 		for i := range d.cfg.Targets {
 			if t := d.cfg.Targets[i]; d.app.flags.target == "" || t.Name == d.app.flags.target {
 				d.lay(&t, d.flags)

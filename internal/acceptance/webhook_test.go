@@ -209,3 +209,42 @@ func TestWebhookInTheMiddleOfARun(t *testing.T) {
 		})
 	}
 }
+
+// doctor says whether services reach the daemon's webhooks.
+func TestDoctorLooksAtWebhooks(t *testing.T) {
+	t.Parallel()
+	h := newHooked(t)
+	h.write("data/a.yml", dataFile("a"))
+	h.repo.push("a")
+	if r := h.raw("doctor", "--endpoint", h.service); !strings.Contains(r.out, "1 webhook configured; --webhook-url looks") {
+		t.Error(r)
+	}
+	d := h.daemon(h.args...)
+	d.synced()
+	outside := "http://" + d.lines("listening")[0]["address"].(string)
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "log in", http.StatusUnauthorized) }))
+	t.Cleanup(other.Close)
+	for _, tc := range []struct{ at, result, says string }{
+		{outside, "ok", "/webhook/hmac is reached from here, and refuses what has no proof"},
+		{outside + "/", "ok", "is reached from here"},
+		{outside + "/elsewhere", "failed", "404"},
+		{other.URL, "failed", "401, and not from mlsync"},
+		{"http://mlsync.contoso.com", "failed", "secrets would go over http"},
+		{"mlsync.contoso.com", "failed", "is no address"},
+		{"http://127.0.0.1:1", "failed", "connection refused"},
+	} {
+		r := h.raw("doctor", "--endpoint", h.service, "--webhook-url", tc.at)
+		found := ""
+		for line := range strings.Lines(r.out) {
+			if strings.Contains(line, "webhook hmac") {
+				found = line
+			}
+		}
+		if !strings.HasPrefix(found, tc.result+" ") || !strings.Contains(found, tc.says) || tc.result == "failed" && r.code != exitError {
+			t.Errorf("%s: want %s and %q: %s", tc.at, tc.result, tc.says, r)
+		}
+		if strings.Contains(r.out+r.err, hookSecret) {
+			t.Errorf("%s: the secret is shown", tc.at)
+		}
+	}
+}
