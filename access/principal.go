@@ -29,8 +29,9 @@ type Grant struct {
 
 // Principal is who a request is of. The zero value may do nothing.
 type Principal struct {
-	// Subject is stable and unique: "user:" or "service:" and the id that the
-	// issuer gives, or "token:" and the id of the token. Audit rows name it.
+	// Subject is stable and unique: "user:" or "service:", the name of the issuer,
+	// a slash and the id that it gives, or "token:" and the id of the token. Audit
+	// rows name it.
 	Subject string
 	// Name is for people to read; nothing is decided by it.
 	Name string

@@ -127,6 +127,16 @@ const (
 	WebhookKeys    = 6                // requests in a minute that go to an issuer for its keys
 )
 
+// Tokens that ask for access.
+const (
+	AccessToken    = 16 << 10             // bytes of a token
+	AccessSkew     = time.Minute          // time by which the clocks of an issuer and of this machine may differ
+	AccessKeys     = time.Hour            // time after which the keys of an issuer are read again
+	AccessKeysOld  = 24 * time.Hour       // time for which keys are used while the issuer does not answer
+	AccessKeysWait = 10 * time.Second     // time between two questions to an issuer
+	AccessLife     = 365 * 24 * time.Hour // longest life of a token of mlsync; token_life in the projects file makes it shorter
+)
+
 // Notifications.
 const (
 	NotifyText    = 500              // bytes of one text in a message, spelled out

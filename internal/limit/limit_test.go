@@ -40,6 +40,8 @@ var tests = map[string]string{
 	"WebhookBody": "TestAttackW2BodiesOfTenGigabytes", "WebhookHead": "TestAttackW4HugeHeaders", "WebhookRead": "TestAttackW1Slowloris", "WebhookRate": "TestAttackW5TenThousandASecond",
 	"WebhookAtOnce": "TestAttackW5TenThousandASecond", "WebhookConns": "TestAttackW1Slowloris", "WebhookSecret": "TestSecretIsMandatory", "WebhookSkew": "TestAttackW8Replays",
 	"WebhookMemory": "TestAttackW8Replays", "WebhookReplays": "TestAttackW8Replays", "WebhookKeys": "TestAttackW11KeysAreAskedForRarely",
+	"AccessToken": "TestAttackZ03Tokens", "AccessSkew": "TestAttackZ04Clocks", "AccessKeys": "TestAttackZ06Keys", "AccessKeysOld": "TestAttackZ06Keys", "AccessKeysWait": "TestAttackZ06Keys",
+	"AccessLife": "TestProjectsBroken",
 	"NotifyText": "TestAttackL50LongMessages", "NotifyLines": "TestAttackL50LongMessages", "NotifyEvents": "TestAttackL50LongMessages", "NotifyQueue": "TestAttackL52ChannelsThatAreDown",
 	"NotifyLetters": "TestAttackL52ChannelsThatAreDown", "NotifyAge": "TestAttackL52ChannelsThatAreDown", "NotifyWait": "TestAnswers", "NotifyTime": "TestAttackL51SilentChannels",
 	"Traces": "TestAttackLDeadCollector", "TraceSpans": "TestAttackLManySpans", "TraceTries": "TestAttackLDeadCollector",
