@@ -3,6 +3,7 @@ package state
 import (
 	"context"
 	"math"
+	"strings"
 	"time"
 
 	"mlsync.dev/mlsync/asset"
@@ -38,8 +39,23 @@ func (s *Store) note(ctx context.Context, x *tx, target string, events ...Event)
 		if err != nil {
 			return err
 		}
+		if e.Author == "" {
+			continue // nobody did it
+		}
+		if err := s.audit(ctx, x, Audit{Action: e.What, Actor: e.Author, Target: target, Asset: idText(e.Asset), Detail: authored(ctx, e)}); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// authored is the text of an event, with the name that was given where that of
+// the actor is another.
+func authored(ctx context.Context, e Event) string {
+	if actor := actorOf(ctx); actor.Subject != "" && actor.Subject != e.Author {
+		return strings.TrimSpace(e.Text + " (as " + e.Author + ")")
+	}
+	return e.Text
 }
 
 // Events are the events of the target, "" for those of none, newest first:

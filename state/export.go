@@ -34,6 +34,8 @@ type record struct {
 	Gate     *gateJSON     `json:"gate,omitempty"`
 	Rollout  *rolloutJSON  `json:"rollout,omitempty"`
 	Event    *eventJSON    `json:"event,omitempty"`
+	Token    *Token        `json:"token,omitempty"`
+	Audit    *Audit        `json:"audit,omitempty"`
 	// End is the last line; it tells a whole export from a torn one.
 	End *endJSON `json:"end,omitempty"`
 }
@@ -274,5 +276,13 @@ var exported = []struct {
 		var n eventJSON
 		err := r.Scan(&n.Target, &n.At, &n.What, &n.Author, &n.Asset, &n.Text)
 		return record{Event: &n}, err
+	}},
+	{tokenColumns + `ORDER BY created, id`, func(r row) (record, error) {
+		t, err := scanToken(r)
+		return record{Token: &t}, err
+	}},
+	{auditColumns + `ORDER BY seq`, func(r row) (record, error) {
+		a, err := scanAudit(r)
+		return record{Audit: &a}, err
 	}},
 }

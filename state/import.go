@@ -27,7 +27,7 @@ type ImportOptions struct {
 }
 
 // Import fills an empty journal from an export, all or nothing. It fails with
-// ErrNotEmpty if the journal has targets, and with ErrOtherInstallation if
+// ErrNotEmpty if the journal has targets, tokens or an audit, and with ErrOtherInstallation if
 // the export is of another installation and TakeOver is not set. Generations
 // move on, so that processes that still use the old journal are fenced off
 // when they come to this one.
@@ -81,6 +81,7 @@ type importer struct {
 	targets      map[string]int64 // ids by name
 	installation string
 	key          []byte
+	audit        AuditChain
 	end          int // what the end says: the number of lines before it
 }
 
@@ -99,7 +100,7 @@ func (im *importer) begin(ctx context.Context, x *tx, line []byte, takeOver bool
 		return fmt.Errorf("%w: the export is of %s and this is %s", ErrOtherInstallation, h.Installation, im.s.installation)
 	}
 	var n int
-	if _, err := x.get(ctx, `SELECT count(*) FROM targets`, nil, &n); err != nil {
+	if _, err := x.get(ctx, `SELECT (SELECT count(*) FROM targets) + (SELECT count(*) FROM audit) + (SELECT count(*) FROM tokens)`, nil, &n); err != nil {
 		return err
 	}
 	if n > 0 {
@@ -143,6 +144,13 @@ func (im *importer) line(ctx context.Context, x *tx, line []byte) error {
 		return im.gate(ctx, x, r.Gate)
 	case r.Rollout != nil:
 		return im.rollout(ctx, x, r.Rollout)
+	case r.Token != nil:
+		return putToken(ctx, x, *r.Token)
+	case r.Audit != nil:
+		if err := im.audit.Next(*r.Audit); err != nil {
+			return err
+		}
+		return putAudit(ctx, x, *r.Audit)
 	case r.End != nil:
 		im.end = r.End.Lines
 		return nil

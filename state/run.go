@@ -40,6 +40,9 @@ func (t *Target) Begin(ctx context.Context, run plan.Run) (plan.Run, error) {
 		if _, err := x.exec(ctx, `UPDATE targets SET generation = ? WHERE id = ?`, run.Generation, t.id); err != nil {
 			return err
 		}
+		if err := t.auditInterrupted(ctx, x); err != nil {
+			return err
+		}
 		_, err = x.exec(ctx, `UPDATE runs SET ended = ?, state = ?, err = ? WHERE target_id = ? AND ended = 0`,
 			nanos(now), string(plan.Failed), "interrupted: the process ended before the run did", t.id)
 		if err != nil {
@@ -74,7 +77,10 @@ func (t *Target) EndRun(ctx context.Context, run plan.Run) error {
 		if err == nil && n == 0 {
 			err = fmt.Errorf("run %s: %w", runID(t.name, run.Generation), ErrNotFound)
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return t.auditRun(ctx, x, runID(t.name, run.Generation), string(run.State), run.Err)
 	})
 	if err != nil {
 		return err

@@ -36,6 +36,7 @@ func canaries() map[string][2]string {
 		"github":            {"remote said ghp_" + strings.Repeat("A1", 18), "A1A1"},
 		"github, fine":      {"remote said github_pat_" + strings.Repeat("A1", 18), "A1A1"},
 		"gitlab":            {"remote said glpat-" + strings.Repeat("A1", 10), "A1A1"},
+		"mlsync":            {"token mlsync_vision.k3v9x2m1q8ab_" + strings.Repeat("0f", 32) + " was refused", "0f0f"},
 		"slack":             {"post xoxb-123456789012-abcdef: 404", "123456789012"},
 		"slack, address":    {"post https://hooks.slack.com/services/T000/B000/hunter2: 404", "hunter2"},
 		"aws":               {"key AKIAIOSFODNN7EXAMPLE refused", "IOSFODNN7"},

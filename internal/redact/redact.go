@@ -33,6 +33,7 @@ var shapes = []shape{
 	{[]string{"q~"}, regexp.MustCompile(`\b[A-Za-z0-9_.~-]{3}\dQ~[A-Za-z0-9_.~-]{31,34}`), Mask},
 	{[]string{"gh", "github_pat_"}, regexp.MustCompile(`\b(gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,})`), Mask},
 	{[]string{"glpat-", "gldt-", "glptt-"}, regexp.MustCompile(`\bgl(pat|dt|ptt)-[A-Za-z0-9_.-]{16,}`), Mask},
+	{[]string{"mlsync_"}, regexp.MustCompile(`\b(mlsync_[a-z0-9-]+\.[a-z0-9]+)_[0-9A-Fa-f]{16,}`), "${1}_" + Mask},
 	{[]string{"xox"}, regexp.MustCompile(`\bxox[abeprs]-[A-Za-z0-9-]{10,}`), Mask},
 	{[]string{"hooks."}, regexp.MustCompile(`(\bhooks\.slack\.com/services/)[A-Za-z0-9/]+`), "${1}" + Mask},
 	{[]string{"akia", "asia"}, regexp.MustCompile(`\b(AKIA|ASIA)[A-Z0-9]{16}\b`), Mask},

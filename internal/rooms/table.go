@@ -48,7 +48,7 @@ func Table() map[string]Room {
 		"internal/bridge": {Imports: []string{"asset", "azureml", "kind", "reconcile", "resolve"}},
 
 		"azureml": {Imports: []string{"asset", "kind", "internal/content", "internal/limit"}},
-		"state":   {Imports: []string{"asset", "plan", "internal/limit"}},
+		"state":   {Imports: []string{"asset", "plan", "internal/limit", "internal/redact"}},
 		"access":  {Imports: []string{"internal/limit"}},
 		"web":     {Imports: []string{"access", "asset", "diff", "plan"}},
 		"notify":  {Imports: []string{"asset", "diff", "plan", "internal/egress", "internal/limit"}},
