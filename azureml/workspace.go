@@ -18,6 +18,11 @@ import (
 // concurrent use.
 type Workspace struct {
 	client *Client
+	*site
+}
+
+// site is what is known of a workspace, whoever asks.
+type site struct {
 	hidden names
 	// renamed are assets whose version the service chose, by the id that was
 	// asked for.
@@ -58,7 +63,13 @@ func (n *names) remove(id asset.ID) {
 }
 
 // Workspace returns the workspace of the scope. No request is sent yet.
-func (c *Client) Workspace(s kind.Scope) *Workspace { return &Workspace{client: c, scope: s} }
+func (c *Client) Workspace(s kind.Scope) *Workspace {
+	return &Workspace{client: c, site: &site{scope: s}}
+}
+
+// As is the same workspace, which another client asks: all that is known of it is
+// known to both.
+func (w *Workspace) As(c *Client) *Workspace { return &Workspace{client: c, site: w.site} }
 
 // Renamed says under which resource id the service keeps an asset whose
 // version it chose. Put notes it by itself.

@@ -128,9 +128,17 @@ func (a *app) runDisown(ctx context.Context, f targetFlags, args []string) (err 
 	if err != nil {
 		return err
 	}
+	ws := s.ws
+	if s.writer != nil {
+		client, err := s.writer()
+		if err != nil {
+			return err
+		}
+		ws = ws.As(client)
+	}
 	var failed error
 	for _, id := range ids {
-		if err := s.ws.Unstamp(ctx, id); err != nil {
+		if err := ws.Unstamp(ctx, id); err != nil {
 			failed = errors.Join(failed, fmt.Errorf("%s: %w", id, err))
 			continue
 		}

@@ -199,9 +199,7 @@ func (d *daemon) override(cfg *config.Config) {
 		if d.flags.storage != "" {
 			t.StorageEndpoint = d.flags.storage
 		}
-		if d.flags.identity != "" {
-			t.Identity.Type = d.flags.identity
-		}
+		identified(t, d.flags.identity)
 	}
 }
 

@@ -176,6 +176,14 @@ func (d *checkup) target(ctx context.Context, t *config.Target) {
 		host, err := ws.ReachStorage(ctx)
 		d.note("storage", t.Name, host+" answers", err, "let this machine reach "+host+" on port 443, or give it a private endpoint; content is uploaded there")
 	}
+	if open := d.writerOf(t, d.flags.endpoint, d.flags.storage).open(); open != nil {
+		writer, err := open()
+		if err != nil {
+			d.note("azure", t.Name, "", err, "look at identity of the target")
+			return
+		}
+		ws = ws.As(writer) // who must be able to do more than to read
+	}
 	d.permissions(ctx, t, ws, tr)
 }
 
@@ -218,7 +226,7 @@ func reachCure(err error, t *config.Target) string {
 		"environment":       "set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET or AZURE_CLIENT_CERTIFICATE_PATH",
 		"managed_identity":  "give the machine a managed identity, and its client id to identity.client_id if it has several",
 		"workload_identity": "see that the service account is federated with the identity and that AZURE_FEDERATED_TOKEN_FILE is there",
-	}[t.Identity.Type]
+	}[readerOf(t).Type]
 	if login == "" {
 		login = "log in (az login), or set identity of the target"
 	}

@@ -283,7 +283,7 @@ func (k *gatekeeper) Invoke(ctx context.Context, c gate.Call) (gate.Answer, erro
 		t.Endpoint = cmp.Or(k.given.endpoint, t.Endpoint)
 		t.StorageEndpoint = cmp.Or(k.given.storage, t.StorageEndpoint)
 		t.CAFile = cmp.Or(k.given.caFile, t.CAFile)
-		t.Identity.Type = cmp.Or(k.given.identity, t.Identity.Type)
+		identified(&t, k.given.identity)
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()

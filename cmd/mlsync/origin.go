@@ -33,10 +33,7 @@ func (a *app) origins(cfg *config.Config, t *config.Target, client *azureml.Clie
 		from.Endpoint = cmp.Or(f.endpoint, from.Endpoint)
 		from.StorageEndpoint = cmp.Or(f.storage, from.StorageEndpoint)
 		from.CAFile = cmp.Or(f.caFile, from.CAFile)
-		if from.ReadIdentity.Type != "" {
-			from.Identity = from.ReadIdentity
-		}
-		from.Identity.Type = cmp.Or(f.identity, from.Identity.Type)
+		identified(from, f.identity)
 		c, err := a.connect(from, f.endpoint, f.storage)
 		if err != nil {
 			return nil, fmt.Errorf("target %s: %w", from.Name, err)

@@ -39,7 +39,7 @@ type link struct {
 }
 
 func linkOf(t *config.Target) link {
-	return link{t.Cloud, t.Endpoint, t.StorageEndpoint, t.Authority, t.CAFile, t.Identity}
+	return link{t.Cloud, t.Endpoint, t.StorageEndpoint, t.Authority, t.CAFile, readerOf(t)}
 }
 
 // links are the clients made so far.

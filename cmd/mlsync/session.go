@@ -77,6 +77,7 @@ type session struct {
 	store   *state.Store
 	journal *journal
 	secrets *secret.Resolver
+	writer  bridge.Writer // nil if who reads writes as well
 	source  bridge.Source // of content that comes from other workspaces
 	log     *slog.Logger
 	given   targetFlags
@@ -188,6 +189,7 @@ func (s *session) begin(ctx context.Context, f targetFlags) error {
 	s.dir, s.log = cmp.Or(s.flags.dir, "."), s.logger()
 	s.ws = s.client.Workspace(scopeOf(s.target))
 	s.source, s.given = s.origins(s.cfg, s.target, s.client, f), f
+	s.writer = s.writerOf(s.target, f.endpoint, f.storage).open()
 	if err := locate(ctx, s.ws, s.target); err != nil {
 		return err
 	}
@@ -309,23 +311,28 @@ func (a *app) lay(t *config.Target, f targetFlags) {
 	t.Endpoint = cmp.Or(f.endpoint, t.Endpoint)
 	t.StorageEndpoint = cmp.Or(f.storage, t.StorageEndpoint)
 	t.CAFile = cmp.Or(f.caFile, t.CAFile)
-	t.Identity.Type = cmp.Or(f.identity, t.Identity.Type)
+	identified(t, f.identity)
 }
 
 func scopeOf(t *config.Target) kind.Scope {
 	return kind.Scope{Subscription: t.Subscription, ResourceGroup: t.ResourceGroup, Workspace: t.Workspace, Registry: t.Registry}
 }
 
-// connect makes the client of a target; given are addresses that come from the
+// connect makes the client of who reads a target; given are addresses that come from the
 // command line and not from the repository. An emulator on this machine that
 // speaks plain http takes any token, so none is asked of Azure for it.
 func (a *app) connect(t *config.Target, given ...string) (*azureml.Client, error) {
+	return a.connectAs(t, readerOf(t), given...)
+}
+
+// connectAs is connect for one of the identities of a target.
+func (a *app) connectAs(t *config.Target, who config.Identity, given ...string) (*azureml.Client, error) {
 	if err := a.trusted(t, given); err != nil {
 		return nil, err
 	}
 	o := azureml.Options{
 		Cloud: cloudName(t.Cloud), Endpoint: t.Endpoint, StorageEndpoint: t.StorageEndpoint, AuthorityHost: t.Authority,
-		CAFile: t.CAFile, Credential: strings.ReplaceAll(t.Identity.Type, "_", "-"), ClientID: t.Identity.ClientID, TenantID: t.Identity.TenantID,
+		CAFile: t.CAFile, Credential: strings.ReplaceAll(who.Type, "_", "-"), ClientID: who.ClientID, TenantID: who.TenantID,
 		UserAgent: "mlsync/" + version, Trusted: a.trustedHosts(), Logger: a.logger(), InFlight: max(readsInFlight, t.Concurrency),
 	}
 	if local(t.Endpoint) {
@@ -421,7 +428,7 @@ const dirtyLimit = 20_000
 
 // pass is the pass over the session's target.
 func (s *session) pass(emit func(reconcile.Event)) *reconcile.Pass {
-	return newPass(s.cfg, s.target, bridge.New(s.client, s.ws).From(s.source), s.ws, s.journal, s.secrets.Get, s.log, emit)
+	return newPass(s.cfg, s.target, bridge.New(s.client, s.ws).From(s.source).WrittenBy(s.writer), s.ws, s.journal, s.secrets.Get, s.log, emit)
 }
 
 func newPass(cfg *config.Config, t *config.Target, live *bridge.Workspace, ws *azureml.Workspace, j *journal,

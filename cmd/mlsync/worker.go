@@ -42,6 +42,7 @@ type worker struct {
 	// last pass says, and why.
 	rolledBack, rolledBackWhy string
 	trace                     *passTrace // of the pass that runs
+	writer                    *writer    // of the pass that runs
 }
 
 // run does one pass over the target. An error lets the queue try again later.
@@ -148,7 +149,7 @@ func (w *worker) try(ctx context.Context, task string) (plan.Run, *plan.Plan, er
 	defer stop()
 	p, j, client, err := w.open(ctx, cfg, t)
 	if client != nil {
-		defer func() { d.metrics.spent(w.name, client.Counters()) }()
+		defer func() { d.metrics.spent(w.name, client.Counters()); d.metrics.spent(w.name, w.writer.spent()) }()
 	}
 	if err != nil {
 		return none, nil, err
@@ -254,6 +255,7 @@ const runsKept = 1000
 // error, once there is one.
 func (w *worker) open(ctx context.Context, cfg *config.Config, t *config.Target) (*reconcile.Pass, *journal, *azureml.Client, error) {
 	d := w.daemon
+	w.writer = nil
 	client, err := d.connect(t, d.flags.endpoint, d.flags.storage)
 	if err != nil {
 		return nil, nil, nil, err
@@ -271,7 +273,8 @@ func (w *worker) open(ctx context.Context, cfg *config.Config, t *config.Target)
 		return nil, nil, client, err
 	}
 	j := &journal{Target: target, store: d.store}
-	live := bridge.New(client, ws).From(d.origins(cfg, t, client, targetFlags{endpoint: d.flags.endpoint, storage: d.flags.storage}))
+	w.writer = d.writerOf(t, d.flags.endpoint, d.flags.storage)
+	live := bridge.New(client, ws).WrittenBy(w.writer.open()).From(d.origins(cfg, t, client, targetFlags{endpoint: d.flags.endpoint, storage: d.flags.storage}))
 	p := newPass(cfg, t, live, ws, j, secrets.Get, d.log, func(e reconcile.Event) { w.event(e) })
 	bounds := t.Drift.Corrections
 	p.Corrections = plan.Corrections{PerField: bounds.Field, PerRun: bounds.Run, PerHour: bounds.Hour}

@@ -20,7 +20,12 @@ type Workspace struct {
 	client *azureml.Client
 	ws     *azureml.Workspace
 	source Source
+	writer Writer // nil if who reads writes as well
 }
+
+// Writer makes the client of who may write. It is asked before each write, and
+// not for plans.
+type Writer func() (*azureml.Client, error)
 
 // Source opens the storage of another workspace or registry, or refuses it:
 // who names it is the author of a file.
@@ -37,6 +42,24 @@ func New(client *azureml.Client, ws *azureml.Workspace) *Workspace {
 func (w *Workspace) From(source Source) *Workspace {
 	w.source = source
 	return w
+}
+
+// WrittenBy lets somebody else write than reads; nil changes nothing.
+func (w *Workspace) WrittenBy(writer Writer) *Workspace {
+	w.writer = writer
+	return w
+}
+
+// writing is the workspace for who may write to it.
+func (w *Workspace) writing() (*azureml.Workspace, error) {
+	if w.writer == nil {
+		return w.ws, nil
+	}
+	client, err := w.writer()
+	if err != nil {
+		return nil, fmt.Errorf("the identity that writes: %w", err)
+	}
+	return w.ws.As(client), nil
 }
 
 // Scope is where the workspace is.
@@ -72,7 +95,11 @@ func (w *Workspace) Put(ctx context.Context, in reconcile.Write) (*asset.Asset, 
 		}
 		out.Moved = append(out.Moved, m)
 	}
-	got, err := w.ws.Put(ctx, out)
+	ws, err := w.writing()
+	if err != nil {
+		return nil, err
+	}
+	got, err := ws.Put(ctx, out)
 	var unknown *azureml.Unknown
 	var failed *azureml.OperationFailed
 	if errors.As(err, &unknown) || errors.As(err, &failed) {
@@ -113,13 +140,20 @@ func (w *Workspace) Renamed(id asset.ID, arm string) { w.ws.Renamed(id, arm) }
 
 // Delete deletes an asset; note is told of a long-running operation.
 func (w *Workspace) Delete(ctx context.Context, a *asset.Asset, note func([]byte) error, status func(string)) error {
-	return w.ws.Delete(ctx, a, started(note), status)
+	ws, err := w.writing()
+	if err != nil {
+		return err
+	}
+	return ws.Delete(ctx, a, started(note), status)
 }
 
 // Archive hides an asset; see reconcile.ErrStays.
 func (w *Workspace) Archive(ctx context.Context, id asset.ID, with ...asset.ID) error {
-	err := w.ws.Archive(ctx, id, with...)
-	if errors.Is(err, azureml.ErrByName) {
+	ws, err := w.writing()
+	if err != nil {
+		return err
+	}
+	if err = ws.Archive(ctx, id, with...); errors.Is(err, azureml.ErrByName) {
 		err = fmt.Errorf("%w: %w", reconcile.ErrStays, err)
 	}
 	return err
@@ -131,7 +165,11 @@ func (w *Workspace) Resume(ctx context.Context, operation []byte, status func(st
 	if err := json.Unmarshal(operation, &op); err != nil {
 		return err
 	}
-	return w.ws.Resume(ctx, op, status)
+	ws, err := w.writing() // an operation is shown to who began it
+	if err != nil {
+		return err
+	}
+	return ws.Resume(ctx, op, status)
 }
 
 // Settle waits until nothing is being done to an asset.
