@@ -32,12 +32,16 @@ type Tokens interface {
 	Token(ctx context.Context, id string) (Saved, error)
 	// Used notes that a token was used.
 	Used(ctx context.Context, id string, at time.Time) error
-	// Has notes what who made tokens has at the issuer now.
+	// Has notes what who made tokens has at the issuer now. ErrLater asks to be
+	// told again when the owner comes next.
 	Has(ctx context.Context, owner string, entries []string) error
 }
 
 // ErrNoToken says that there is no token with an id.
 var ErrNoToken = errors.New("there is no such token")
+
+// ErrLater says that not all could be noted yet.
+var ErrLater = errors.New("it is to be noted again")
 
 // Gatekeeper is the Door of tokens.
 type Gatekeeper struct {
@@ -139,7 +143,10 @@ func (g *Gatekeeper) tell(ctx context.Context, owner string, has []Entry) error 
 	if ok && old == sum {
 		return nil
 	}
-	if err := g.o.Tokens.Has(ctx, owner, texts); err != nil {
+	switch err := g.o.Tokens.Has(ctx, owner, texts); {
+	case errors.Is(err, ErrLater):
+		return nil
+	case err != nil:
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	g.mu.Lock()

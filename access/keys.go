@@ -48,7 +48,7 @@ func (e *errKeys) Unwrap() error { return e.why }
 // verify returns the payload of a token that one of the keys has signed. An
 // *errKeys says that nobody knows.
 func (k *keys) verify(ctx context.Context, token string) ([]byte, error) {
-	signed, err := jose.ParseSigned(token, algorithms())
+	signed, err := jose.ParseSignedCompact(token, algorithms())
 	if err != nil || len(signed.Signatures) != 1 {
 		return nil, errors.New("it is not signed as it should be")
 	}

@@ -18,7 +18,8 @@ import (
 // Actor is who acts, and from where.
 type Actor struct {
 	// Subject is who is known to act, such as user:entra/…; "" if nobody knows.
-	Subject string
+	// Name is then the name that was given, for what has no author of its own.
+	Subject, Name string
 	// Via is cli, api, webhook or daemon; From an address or a machine.
 	Via, From string
 	// Project is the one that it is about.
@@ -90,7 +91,7 @@ func (s *Store) Audited(ctx context.Context, rows ...Audit) error {
 // end of the transaction, so that each sees the row before.
 func (s *Store) audit(ctx context.Context, x *tx, a Audit) error {
 	actor := actorOf(ctx)
-	a.Actor = cmp.Or(actor.Subject, a.Actor, "unknown")
+	a.Actor = cmp.Or(actor.Subject, a.Actor, actor.Name, "unknown")
 	a.Via, a.From, a.Project = cmp.Or(actor.Via, a.Via), cmp.Or(actor.From, a.From), cmp.Or(actor.Project, a.Project)
 	a.Outcome = cmp.Or(a.Outcome, "done")
 	for _, text := range []*string{&a.Actor, &a.Via, &a.From, &a.Action, &a.Project, &a.Target, &a.Asset, &a.Outcome, &a.Detail} {

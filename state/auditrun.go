@@ -1,6 +1,7 @@
 package state
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -48,7 +49,7 @@ func (t *Target) auditRun(ctx context.Context, x *tx, id, outcome, why string) e
 	if detail = append(detail, counts...); why != "" {
 		detail = append(detail, why)
 	}
-	return t.s.audit(ctx, x, Audit{Action: "run", Actor: "mlsync", Target: t.name, Outcome: outcome, Detail: strings.Join(detail, ", ")})
+	return t.s.audit(ctx, x, Audit{Action: "run", Actor: cmp.Or(actorOf(ctx).Name, "mlsync"), Target: t.name, Outcome: outcome, Detail: strings.Join(detail, ", ")})
 }
 
 // auditInterrupted appends the runs whose process ended before they did. Who

@@ -3,6 +3,8 @@ package state
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/url"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -26,4 +28,32 @@ func (s *Store) connectPostgres(ctx context.Context) error {
 	s.writer = newHandle(db, s.dialect)
 	s.reader = s.writer
 	return nil
+}
+
+// Schema makes a schema in the PostgreSQL database at url, if it is not there,
+// and returns the url of a journal that is in it alone. The name holds letters,
+// digits and underscores.
+func Schema(ctx context.Context, at, name string) (string, error) {
+	u, err := url.Parse(at)
+	if err != nil || !IsPostgres(at) {
+		return "", errors.New("a schema is made in a database postgres://… (the URL is not shown, as it may hold a password)")
+	}
+	conn, err := pgx.Connect(ctx, at)
+	if err != nil {
+		return "", fmt.Errorf("make the schema %s: %w", name, err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }() // it was only asked
+	var there bool
+	if err := conn.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $1)`, name).Scan(&there); err != nil {
+		return "", fmt.Errorf("make the schema %s: %w", name, err)
+	}
+	if !there { // who may not make schemas can be given one
+		if _, err := conn.Exec(ctx, `CREATE SCHEMA IF NOT EXISTS `+pgx.Identifier{name}.Sanitize()); err != nil {
+			return "", fmt.Errorf("make the schema %s: %w", name, err)
+		}
+	}
+	q := u.Query()
+	q.Set("search_path", name)
+	u.RawQuery = q.Encode()
+	return u.String(), nil
 }

@@ -8,7 +8,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -31,6 +33,7 @@ type daemonFlags struct {
 	endpoint, storage, identity string
 	drift                       string
 	only                        []string
+	projects                    string
 	poll                        time.Duration
 }
 
@@ -41,6 +44,8 @@ func (a *app) daemonCommand() *cobra.Command {
 		Long: `Watch a git repository, or a local folder, and apply every new commit to the
 targets of its mlsync.yaml; look for drift and compare everything again on
 schedule. It can be killed at any time: the next start takes up where it was.
+With --projects it does so for several repositories, each with its own journal
+and within what the file lets it do.
 
 GET /healthz says that it lives, /readyz that it has read the repository,
 /metrics is for Prometheus. POST /webhook/PROVIDER lets services tell of pushes,
@@ -49,6 +54,7 @@ OTEL_EXPORTER_OTLP_ENDPOINT in the environment, each pass is sent as a trace.`,
 		Example: `  mlsync daemon --data /var/lib/mlsync
   mlsync daemon --repository https://github.com/contoso/ml-assets --branch main --data /var/lib/mlsync --listen :8080
   mlsync daemon --data /var/lib/mlsync --webhook github=WEBHOOK_SECRET --webhook-listen :9090
+  mlsync daemon --projects /etc/mlsync/projects.yaml --data /var/lib/mlsync
   mlsync daemon -C ./ml-assets --data /tmp/mlsync   # watches the local folder`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.runDaemon(cmd.Context(), f) },
 	}
@@ -65,14 +71,23 @@ OTEL_EXPORTER_OTLP_ENDPOINT in the environment, each pass is sent as a trace.`,
 	c.Flags().StringVar(&f.endpoint, "endpoint", "", "management API of all targets, for an emulator")
 	c.Flags().StringVar(&f.storage, "storage-endpoint", "", "blob storage of all targets, for an emulator")
 	c.Flags().StringVar(&f.identity, "identity", "", "identity of all targets (over the configuration)")
+	c.Flags().StringVar(&f.projects, "projects", "", "file of projects: what each repository may do, and who may do what (mlsync schema projects)")
+	for _, own := range ownFlags { // one repository, which the file names
+		c.MarkFlagsMutuallyExclusive("projects", own)
+	}
 	return c
 }
+
+// ownFlags are the flags of a daemon of one repository: with projects, their file
+// says it.
+var ownFlags = []string{"repository", "branch", "identity", "targets", "webhook"}
 
 // daemon is what runs for one project.
 type daemon struct {
 	*app
 	// name is the project's, defaultProject without a file of projects.
 	name    string
+	project *project // nil without a file of projects
 	flags   daemonFlags
 	cfg     *config.Config
 	store   *state.Store
@@ -92,10 +107,15 @@ type daemon struct {
 	wakes   *wakes
 	// hooks takes deliveries; nil if there are none.
 	hooks *webhook.Server
+	// up says that all of the above is there: others may look at it from then on.
+	up atomic.Bool
 }
 
 // run works until ctx ends, and returns when the last pass has ended.
 func (d *daemon) run(ctx context.Context) error {
+	if !d.rise(ctx) {
+		return nil
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return d.answer(ctx) })
 	g.Go(func() error { return d.queue.Run(ctx) })
@@ -103,16 +123,51 @@ func (d *daemon) run(ctx context.Context) error {
 	return g.Wait()
 }
 
+// riseAgain is how long a project waits that could not be set up.
+const riseAgain = 30 * time.Second
+
+// rise sets a project up, again and again: one whose repository does not answer,
+// or asks for what it may not have, keeps no other. False is that ctx has ended.
+func (d *daemon) rise(ctx context.Context) bool {
+	for !d.up.Load() {
+		err := d.setUp(ctx)
+		if err == nil {
+			d.log.Info("project started", "targets", len(d.workers))
+			break
+		}
+		if err = errors.Join(err, d.close()); ctx.Err() != nil {
+			return false
+		}
+		d.log.Error("project not started", "err", err)
+		timer := time.NewTimer(riseAgain)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return false
+		case <-timer.C:
+		}
+	}
+	return ctx.Err() == nil
+}
+
+// ownConfiguration is what the daemon is told before it has read a commit.
+func (d *daemon) ownConfiguration() (*config.Config, error) {
+	if d.project != nil {
+		cfg := config.Default()
+		cfg.Repository = d.project.Repository
+		return cfg, d.project.bind(cfg)
+	}
+	cfg, bad, err := d.readConfig()
+	return cfg, errors.Join(err, bad.Err())
+}
+
 // setUp opens everything that the daemon needs. Nothing is asked of Azure yet.
 func (d *daemon) setUp(ctx context.Context) error {
 	if err := os.MkdirAll(d.flags.data, 0o700); err != nil {
 		return err
 	}
-	cfg, bad, err := d.readConfig()
+	cfg, err := d.ownConfiguration()
 	if err != nil {
-		return err
-	}
-	if err := bad.Err(); err != nil {
 		return err
 	}
 	d.cfg = cfg
@@ -129,9 +184,9 @@ func (d *daemon) setUp(ctx context.Context) error {
 		}
 		d.cfg = cfg
 	}
-	where := d.flags.database
-	if where == "" {
-		where = filepath.Join(d.flags.data, "mlsync.db")
+	where, err := d.journalPlace(ctx)
+	if err != nil {
+		return err
 	}
 	if d.store, err = state.Open(ctx, where, journalOptions(where, cfg.Installation())); err != nil {
 		return d.keepDamaged(err, where)
@@ -149,15 +204,34 @@ func (d *daemon) setUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.metrics.register.MustRegister(newUpkeep(d.store, d.queue, d.flags.data, d.log))
 	if d.hooks, err = d.openWebhooks(ctx); err != nil {
 		return err
 	}
 	if err := d.register(); err != nil {
 		return err
 	}
-	return d.registerChannels(ctx)
+	if err := d.registerChannels(ctx); err != nil {
+		return err
+	}
+	d.metrics.register.MustRegister(newUpkeep(d.store, d.queue, d.flags.data, d.log)) // last: it is registered once
+	d.up.Store(true)
+	return nil
 }
+
+// journalPlace is where the journal is. In PostgreSQL each project has a schema
+// of its own.
+func (d *daemon) journalPlace(ctx context.Context) (string, error) {
+	switch {
+	case d.flags.database == "":
+		return filepath.Join(d.flags.data, "mlsync.db"), nil
+	case d.project != nil:
+		return state.Schema(ctx, d.flags.database, schemaName(d.name))
+	}
+	return d.flags.database, nil
+}
+
+// schemaName is the name of the PostgreSQL schema of a project.
+func schemaName(project string) string { return "mlsync_" + strings.ReplaceAll(project, "-", "_") }
 
 // quiet is the log of the queue: its failures, not its heartbeat.
 func (d *daemon) quiet() *slog.Logger { return jsonLog(d.streams.err, slog.LevelWarn) }
@@ -296,5 +370,6 @@ func (d *daemon) close() error {
 	if d.source != nil {
 		err = errors.Join(err, d.source.close())
 	}
+	d.queue, d.store, d.source = nil, nil, nil
 	return err
 }

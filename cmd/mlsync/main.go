@@ -30,6 +30,6 @@ func runWith(args []string, std streams, env func(string) (string, bool)) int {
 	root.SetIn(std.in)
 	root.SetOut(std.out)
 	root.SetErr(std.err)
-	err := root.ExecuteContext(ctx)
+	err := root.ExecuteContext(app.acting(ctx))
 	return app.exit(ctx, err)
 }

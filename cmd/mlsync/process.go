@@ -6,13 +6,17 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
+	"mlsync.dev/mlsync/access"
 	"mlsync.dev/mlsync/internal/trace"
 	"mlsync.dev/mlsync/internal/webhook"
+	"mlsync.dev/mlsync/state"
 )
 
 // defaultProject is the name of the project of a daemon that is given no file of
@@ -28,6 +32,10 @@ type process struct {
 	tracer   *trace.Tracer // nil if nobody collects
 	registry *prometheus.Registry
 	daemons  []*daemon // in the order of the file
+	// door finds out who a request is of; nil if no access is configured.
+	door access.Door
+	// members are those of the file as it is now.
+	members atomic.Pointer[[]access.Member]
 }
 
 func (a *app) runDaemon(ctx context.Context, f daemonFlags) (err error) {
@@ -45,9 +53,35 @@ func (a *app) runDaemon(ctx context.Context, f daemonFlags) (err error) {
 
 // setUp opens the projects.
 func (p *process) setUp(ctx context.Context) error {
-	d := &daemon{app: p.app, name: defaultProject, flags: p.flags, log: p.log, tracer: p.tracer, metrics: newMetrics(p.registry), workers: map[string]*worker{}, wakes: newWakes()}
-	p.daemons = append(p.daemons, d)
+	if p.flags.projects != "" {
+		return p.setUpProjects()
+	}
+	d := p.daemon(defaultProject, p.registry)
 	return d.setUp(ctx)
+}
+
+// daemon adds what runs for one project.
+func (p *process) daemon(name string, register prometheus.Registerer) *daemon {
+	d := &daemon{app: p.app, name: name, flags: p.flags, log: p.log, tracer: p.tracer, metrics: newMetrics(register), workers: map[string]*worker{}, wakes: newWakes()}
+	p.daemons = append(p.daemons, d)
+	return d
+}
+
+// setUpProjects prepares the projects of the file. Each is opened when it runs.
+func (p *process) setUpProjects() error {
+	list, err := p.readProjects(p.flags.projects)
+	if err != nil {
+		return err
+	}
+	if p.flags.database != "" && !state.IsPostgres(p.flags.database) {
+		return errors.New("--database: with --projects it is postgres://…; without it each project has a file in its folder below --data")
+	}
+	for i := range list.Projects {
+		q := &list.Projects[i]
+		d := p.daemon(q.Name, prometheus.WrapRegistererWith(prometheus.Labels{"project": q.Name}, p.registry))
+		d.project, d.flags.data, d.log = &project{q}, filepath.Join(p.flags.data, q.Name), p.log.With("project", q.Name)
+	}
+	return p.guard(list)
 }
 
 // run answers and works until ctx ends.
@@ -68,20 +102,25 @@ func (p *process) run(ctx context.Context) error {
 		g.Go(func() error { return serve(ctx, listener, at.handler()) })
 	}
 	targets := 0
+	for _, d := range p.daemons {
+		targets += len(d.workers) // none yet of those that are opened when they run
+	}
 	tracing, untrace := context.WithCancel(context.WithoutCancel(ctx))
 	work, ctx := errgroup.WithContext(ctx)
 	for _, d := range p.daemons {
 		work.Go(func() error { return d.run(ctx) })
-		targets += len(d.workers)
 	}
 	g.Go(func() error {
 		defer untrace() // when the last pass has ended
 		return work.Wait()
 	})
+	if p.flags.projects != "" {
+		g.Go(func() error { return p.follow(ctx) })
+	}
 	if p.tracer != nil {
 		g.Go(func() error { return p.tracer.Run(tracing) })
 	}
-	p.log.Info("started", "version", version, "targets", targets)
+	p.log.Info("started", "version", version, "projects", len(p.daemons), "targets", targets)
 	err := g.Wait()
 	p.log.Info("stopped")
 	return err
@@ -104,8 +143,18 @@ func (p *process) webhooks() http.Handler {
 
 func (p *process) routeWebhooks(mux *http.ServeMux) {
 	for _, d := range p.daemons {
-		if d.hooks != nil {
-			mux.Handle("POST /webhook/{provider}", d.hooks)
+		take := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if !d.up.Load() || d.hooks == nil {
+				http.NotFound(w, r)
+				return
+			}
+			d.hooks.ServeHTTP(w, r)
+		})
+		if d.project != nil {
+			mux.Handle("POST /webhook/{provider}/"+d.name, take)
+		}
+		if len(p.daemons) == 1 {
+			mux.Handle("POST /webhook/{provider}", take)
 		}
 	}
 }

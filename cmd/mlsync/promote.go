@@ -16,6 +16,7 @@ import (
 	"mlsync.dev/mlsync/internal/forge"
 	"mlsync.dev/mlsync/internal/gitrepo"
 	"mlsync.dev/mlsync/promote"
+	"mlsync.dev/mlsync/state"
 )
 
 // promoteFlags are the flags of mlsync promote.
@@ -70,8 +71,10 @@ type promotion struct {
 	cfg *config.Config
 	// to is the target's name; through that of a registry, or "".
 	to, through string
-	flags       targetFlags
-	out         publishFlags
+	// verb is what is done, for the audit.
+	verb  string
+	flags targetFlags
+	out   publishFlags
 	// remote is where the change goes; nil for the folder. fsys is what it
 	// begins at.
 	remote *remoteRepo
@@ -123,7 +126,7 @@ func (a *app) newPromotion(ctx context.Context, f targetFlags, out publishFlags,
 	if t == nil {
 		return nil, nil, missing
 	}
-	p := &promotion{app: a, cfg: cfg, to: t.Name, through: through, flags: f, out: out}
+	p := &promotion{app: a, cfg: cfg, to: t.Name, through: through, verb: "promote", flags: f, out: out}
 	if through != "" {
 		r, missing := cfg.Pick(through)
 		if r == nil {
@@ -267,7 +270,10 @@ func (p *promotion) run(ctx context.Context, r *promote.Release, plan func(*prom
 		result.Done = "shown"
 		p.tell("nothing was written: that is what would be\n")
 	default:
-		err = p.publish(ctx, r, title, &result)
+		if err = p.publish(ctx, r, title, &result); err == nil {
+			detail := strings.Join([]string{title, result.Done, result.Branch, result.Commit, result.URL}, " ")
+			err = p.audited(ctx, p.flags.state, state.Audit{Action: p.verb, Target: p.to, Detail: strings.Join(strings.Fields(detail), " ")})
+		}
 	}
 	var moved *gitrepo.MovedError
 	if p.app.flags.json && !errors.As(err, &moved) {

@@ -47,6 +47,7 @@ func (a *app) runRollback(ctx context.Context, f targetFlags, out publishFlags, 
 		return err
 	}
 	defer p.close()
+	p.verb = "rollback"
 	if len(t.Overlays) == 0 {
 		var bad problem.List
 		bad.Hintf(t.Pos, "no_overlay", "nothing was promoted to it", "targets.%s: the target has no overlay", t.Name)

@@ -20,9 +20,10 @@ import (
 func (a *app) schemaCommand() *cobra.Command {
 	var out string
 	c := &cobra.Command{
-		Use: "schema [KIND|plan|config]", Short: "Print JSON Schemas of the files", GroupID: "files", Args: cobra.MaximumNArgs(1),
+		Use: "schema [KIND|plan|config|projects]", Short: "Print JSON Schemas of the files", GroupID: "files", Args: cobra.MaximumNArgs(1),
 		Long: `Print the JSON Schema (draft 2020-12) of a kind's files in the released form, of
-the plan as JSON, or of mlsync.yaml. Without an argument, list what there is.
+the plan as JSON, of mlsync.yaml, or of the file of projects of a daemon.
+Without an argument, list what there is.
 
 With --out, write all schemas into a folder, and beside them
 vscode-settings.json, whose content goes into the settings of an editor that
@@ -49,6 +50,8 @@ func schemaOf(name string) map[string]any {
 		return config.Schema()
 	case "plan":
 		return plan.Schema()
+	case "projects":
+		return config.ProjectsSchema()
 	}
 	for _, t := range kind.All() {
 		if string(t.Kind) == name {
@@ -58,9 +61,9 @@ func schemaOf(name string) map[string]any {
 	return nil
 }
 
-// schemaNames are the kinds that are written in files, config and plan.
+// schemaNames are the kinds that are written in files, config, plan and projects.
 func schemaNames() []string {
-	names := []string{"config", "plan"}
+	names := []string{"config", "plan", "projects"}
 	for _, t := range writtenKinds() {
 		names = append(names, string(t.Kind))
 	}

@@ -221,6 +221,9 @@ func (d *daemon) configAt(c reconcile.Commit) (*config.Config, error) {
 	if err := bad.Err(); err != nil {
 		return nil, err
 	}
+	if err := d.project.bind(cfg); err != nil {
+		return nil, err
+	}
 	cfg.Repository = d.cfg.Repository
 	cfg.Owner = cmp.Or(d.cfg.Owner, cfg.Owner)
 	d.override(cfg)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -146,7 +147,7 @@ func (a *app) importState(ctx context.Context, where, file string, opts state.Im
 		return err
 	}
 	a.printf("imported into %s\n", store)
-	return nil
+	return store.Audited(ctx, state.Audit{Action: "import", Detail: filepath.Base(file)})
 }
 
 // openFresh opens a journal that is to be filled; a damaged one is set aside.

@@ -16,6 +16,7 @@ import (
 	"mlsync.dev/mlsync/internal/egress"
 	"mlsync.dev/mlsync/internal/forge"
 	"mlsync.dev/mlsync/internal/webhook"
+	"mlsync.dev/mlsync/state"
 )
 
 // webhooksOver lays --webhook PROVIDER=VARIABLE[,VARIABLE] over the configured
@@ -51,7 +52,7 @@ func (d *daemon) openWebhooks(ctx context.Context) (*webhook.Server, error) {
 		}
 	}
 	if len(d.cfg.Webhooks) == 0 {
-		if d.flags.webhookListen != "" {
+		if d.flags.webhookListen != "" && d.project == nil {
 			return nil, fmt.Errorf("--webhook-listen: no webhook is configured: add webhooks: to %s, or --webhook", config.File)
 		}
 		return nil, nil
@@ -158,7 +159,13 @@ func (d *daemon) hinted(ctx context.Context, h webhook.Hint) (bool, error) {
 		}
 		woken = true
 	}
-	return woken, nil
+	if !woken {
+		return false, nil
+	}
+	return true, d.store.Audited(ctx, state.Audit{
+		Actor: "webhook:" + string(h.Provider), Via: "webhook", Project: d.name, Action: "sync",
+		Detail: strings.TrimSpace(fmt.Sprintf("%s %s %s", cut(h.Event), cut(h.Delivery), cut(strings.Join(h.Refs, " ")))),
+	})
 }
 
 // refusalsLogged is how many deliveries that went wrong are logged in a minute:

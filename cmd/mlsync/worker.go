@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -51,6 +50,7 @@ func (w *worker) run(ctx context.Context, task string) error {
 	defer w.mu.Unlock()
 	d := w.daemon
 	started := time.Now()
+	ctx = state.Acting(ctx, state.Actor{Via: "daemon", From: d.hostName(), Project: d.name})
 	ctx, w.trace = d.begin(ctx, w.name, task)
 	run, p, err := w.pass(ctx, task)
 	w.trace.end(run, p, err)
@@ -274,8 +274,10 @@ func (w *worker) open(ctx context.Context, cfg *config.Config, t *config.Target)
 	}
 	j := &journal{Target: target, store: d.store}
 	w.writer = d.writerOf(t, d.flags.endpoint, d.flags.storage)
-	live := bridge.New(client, ws).WrittenBy(w.writer.open()).From(d.origins(cfg, t, client, targetFlags{endpoint: d.flags.endpoint, storage: d.flags.storage}))
+	live := bridge.New(client, ws).WrittenBy(w.writer.open()).
+		From(d.project.sources(d.origins(cfg, t, client, targetFlags{endpoint: d.flags.endpoint, storage: d.flags.storage})))
 	p := newPass(cfg, t, live, ws, j, secrets.Get, d.log, func(e reconcile.Event) { w.event(e) })
+	p.Review = d.project.review(p.Review)
 	bounds := t.Drift.Corrections
 	p.Corrections = plan.Corrections{PerField: bounds.Field, PerRun: bounds.Run, PerHour: bounds.Hour}
 	p.Corrected = j.Reverts
@@ -298,7 +300,7 @@ func (w *worker) event(e reconcile.Event) {
 // after a restart, so that a daemon takes over the lock of its dead self at
 // once, which fences that one off.
 func (d *daemon) holder() string {
-	host, _ := os.Hostname()
+	host := d.hostName()
 	data, err := filepath.Abs(d.flags.data)
 	if err != nil {
 		data = d.flags.data
