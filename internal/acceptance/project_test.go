@@ -165,7 +165,7 @@ func TestProjectsInOneDaemon(t *testing.T) {
 		other.write("mlsync.yaml", c.text)
 		fraud.push(what)
 		d.await("failed", n+1)
-		if got := fmt.Sprint(d.lines("failed")[n]["err"]); !strings.Contains(got, c.want) || !strings.Contains(got, "project fraud ("+file+":11:3") || !strings.Contains(got, "mlsync.yaml") {
+		if got := fmt.Sprint(d.lines("failed")[n]["err"]); !strings.Contains(got, c.want) || !strings.Contains(got, "project fraud at "+file+":11:3") || !strings.Contains(got, "mlsync.yaml") {
 			t.Errorf("%s: %s", what, got)
 		}
 	}
