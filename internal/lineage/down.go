@@ -12,29 +12,18 @@ import (
 
 // What edges to where something went say.
 const (
-	usedBy   = "used by"  // an asset by one that refers to it
-	takenBy  = "taken by" // data, code or an environment by a job
-	made     = "made"     // a job an asset
-	in       = "in"       // an asset in a release
-	wentTo   = "went to"  // a release, to a target
-	contains = "holds"
+	usedBy  = "used by"  // an asset by one that refers to it
+	takenBy = "taken by" // data, code or an environment by a job
+	made    = "made"     // a job an asset
+	in      = "in"       // an asset in a release
+	wentTo  = "went to"  // a release, to a target
 )
 
 // UsesOfAsset is where an asset of a target went: what refers to it, which
 // releases hold it, and where these went.
 func UsesOfAsset(look Look, target string, id asset.ID) *Graph {
 	w := newWalker(look, true)
-	n := w.down(target, id)
-	w.g.Roots = append(w.g.Roots, n.Key)
-	if n.State == Known && hasParts(id.Kind) {
-		inside, unknown := w.Contained(target, id)
-		if unknown != "" {
-			w.gap(n, contains, unknown)
-		}
-		for _, part := range inside {
-			w.g.edge(n, contains, w.down(target, part))
-		}
-	}
+	w.whole(target, id, w.down)
 	return w.g
 }
 

@@ -24,18 +24,24 @@ const (
 // OfAsset is where an asset of a target came from.
 func OfAsset(look Look, target string, id asset.ID) *Graph {
 	w := newWalker(look, false)
-	n := w.up(target, id)
-	w.g.Roots = append(w.g.Roots, n.Key)
-	if n.State == Known && hasParts(id.Kind) {
-		inside, unknown := w.Contained(target, id)
-		if unknown != "" {
-			w.gap(n, holds, unknown)
-		}
-		for _, part := range inside {
-			w.g.edge(n, holds, w.up(target, part))
-		}
-	}
+	w.whole(target, id, w.up)
 	return w.g
+}
+
+// whole follows an asset, the root of the graph, and what is in it.
+func (w *walker) whole(target string, id asset.ID, follow func(target string, id asset.ID) *Node) {
+	n := follow(target, id)
+	w.g.Roots = append(w.g.Roots, n.Key)
+	if n.State != Known || !hasParts(id.Kind) {
+		return
+	}
+	inside, unknown := w.Contained(target, id)
+	if unknown != "" {
+		w.gap(n, holds, unknown)
+	}
+	for _, part := range inside {
+		w.g.edge(n, holds, follow(target, part))
+	}
 }
 
 // OfRelease is where what a release holds came from.
