@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"mlsync.dev/mlsync/asset"
+	"mlsync.dev/mlsync/plan"
 )
 
 // routeFacts are the facts of the traffic of one endpoint.
@@ -102,6 +103,8 @@ func (f *facts) learnRoute(r *record) {
 		f.pass(r.p).failed[path], f.pass(r.p).passed[path] = r.text == "fail", r.text == "" || r.text == "pass"
 	case r.kind == passEnded && r.err == nil && r.plan != nil:
 		f.learnRest(r)
+	case r.kind == journalled && r.call == "roll" && r.effect:
+		f.learnStart(r)
 	case r.kind == swapped:
 		for _, way := range f.routes {
 			way.blurred, way.older = true, way.older || r.text == "rollback"
@@ -112,6 +115,17 @@ func (f *facts) learnRoute(r *record) {
 		}
 	case isRoute(r) && r.effect && r.status < 300:
 		f.learnMove(r)
+	}
+}
+
+// learnStart notes what traffic was when a rollout set out, if it was so.
+func (f *facts) learnStart(r *record) {
+	for _, roll := range r.rolls {
+		path := "onlineEndpoints/" + roll.ID.Name
+		live := trafficIn(r.world.peek(path))
+		if roll.State == plan.Running && total(live) == 100 && maps.Equal(live, roll.Before) {
+			f.route(path).olds = append(f.route(path).olds, live)
+		}
 	}
 }
 
