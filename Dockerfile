@@ -8,8 +8,7 @@ ARG VERSION=dev
 ARG TARGETOS
 ARG TARGETARCH
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
-    CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
-    go build -trimpath -ldflags "-s -w -X main.version=$VERSION" -o /out/mlsync ./cmd/mlsync \
+    GOOS=$TARGETOS GOARCH=$TARGETARCH ./scripts/build.sh /out/mlsync "$VERSION" \
  && mkdir -m 0700 /out/data \
  && printf 'nonroot:x:65532:65532::/data:/sbin/nologin\n' > /out/passwd
 

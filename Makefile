@@ -1,8 +1,6 @@
 # Two commands set up everything on a fresh machine: make demo, make test.
 SHELL := /bin/bash
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-LDFLAGS := -s -w -X main.version=$(VERSION)
-GOFLAGS_BUILD := -trimpath -ldflags '$(LDFLAGS)'
 PKG ?= ./...
 TIME ?= 30s
 SEEDS ?= 100
@@ -18,7 +16,7 @@ build: bin/mlsync ## Build bin/mlsync.
 
 bin/mlsync: FORCE
 	@mkdir -p bin
-	go build $(GOFLAGS_BUILD) -o $@ ./cmd/mlsync
+	@./scripts/build.sh $@ '$(VERSION)'
 
 demo: build ## Emulator, repository, daemon, push, plan, apply, drift, export. KEEP=1 stays up.
 	./bin/mlsync demo $(if $(KEEP),--keep)
