@@ -151,6 +151,8 @@ func TestOnlyOwnedAndReadIsRemoved(t *testing.T) {
 			switch {
 			case in.Want.Get(id) != nil:
 				rt.Fatalf("%s is wanted and removed", id)
+			case in.Observed.Partial[id.Kind] != "" || in.Observed.Partial[kind.Of(id.Kind).Parent] != "":
+				rt.Fatalf("%s is removed, and not all of its kind was read", id)
 			case !owned || live == nil || live.Stamps["owner"] != owner && kind.Of(id.Kind).Tags != "" && !(kind.Of(id.Kind).StampsFixed && in.Owned[id].Origin == Adopted):
 				rt.Fatalf("%s is removed and not ours", id)
 			case !in.Complete || !in.Options.Prune:

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -88,8 +89,9 @@ func (m *maker) remove(s *Step, t *kind.Table, o Owned) {
 			s.Action, s.Code, s.Blocked = Unknown, NotRead, "it was not read again, and only what was read is removed"
 			return
 		}
-		if why := m.Observed.Partial[id.Kind]; why != "" {
-			// It was read; but what else there is of its kind was not.
+		if why := cmp.Or(m.Observed.Partial[id.Kind], m.Observed.Partial[t.Parent]); why != "" {
+			// It was read; but what else there is of its kind, or what that is
+			// in, was not.
 			s.Action, s.Code, s.Blocked = Unknown, NotRead, why
 			return
 		}
