@@ -206,7 +206,7 @@ func inSteps(f *facts, r *record) string {
 	way := r.way()
 	switch {
 	case way == nil:
-	case isRoute(r) && r.effect:
+	case isRoute(r) && r.effect && r.status < 300: // what was refused moved nothing
 		return f.badStep(r, way)
 	case r.kind == requested && r.method == http.MethodDelete && r.effect && r.status < 300 && strings.HasPrefix(r.asset, "onlineEndpoints/") && strings.Count(r.asset, "/") == 3:
 		return f.badDelete(r, way)
