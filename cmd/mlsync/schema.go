@@ -15,14 +15,15 @@ import (
 	"mlsync.dev/mlsync/internal/problem"
 	"mlsync.dev/mlsync/kind"
 	"mlsync.dev/mlsync/plan"
+	"mlsync.dev/mlsync/policy"
 )
 
 func (a *app) schemaCommand() *cobra.Command {
 	var out string
 	c := &cobra.Command{
-		Use: "schema [KIND|plan|config|projects]", Short: "Print JSON Schemas of the files", GroupID: "files", Args: cobra.MaximumNArgs(1),
+		Use: "schema [KIND|plan|config|projects|policies]", Short: "Print JSON Schemas of the files", GroupID: "files", Args: cobra.MaximumNArgs(1),
 		Long: `Print the JSON Schema (draft 2020-12) of a kind's files in the released form, of
-the plan as JSON, of mlsync.yaml, or of the file of projects of a daemon.
+the plan as JSON, of mlsync.yaml, of files of policies, or of the file of projects of a daemon.
 Without an argument, list what there is.
 
 With --out, write all schemas into a folder, and beside them
@@ -52,6 +53,8 @@ func schemaOf(name string) map[string]any {
 		return plan.Schema()
 	case "projects":
 		return config.ProjectsSchema()
+	case "policies":
+		return policy.Schema()
 	}
 	for _, t := range kind.All() {
 		if string(t.Kind) == name {
@@ -61,9 +64,9 @@ func schemaOf(name string) map[string]any {
 	return nil
 }
 
-// schemaNames are the kinds that are written in files, config, plan and projects.
+// schemaNames are the kinds that are written in files, and what else has a schema.
 func schemaNames() []string {
-	names := []string{"config", "plan", "projects"}
+	names := []string{"config", "plan", "projects", "policies"}
 	for _, t := range writtenKinds() {
 		names = append(names, string(t.Kind))
 	}
@@ -141,8 +144,11 @@ func (a *app) writeSchemas(dir string) error {
 
 // schemaGlobs are the files of the canonical tree that a schema is for.
 func schemaGlobs(name string) []string {
-	if name == "config" {
+	switch name {
+	case "config":
 		return []string{config.File}
+	case "policies":
+		return []string{policy.Folder + "/*.yml", policy.Folder + "/*.yaml"}
 	}
 	for _, t := range kind.All() {
 		switch {

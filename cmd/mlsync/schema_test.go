@@ -59,20 +59,23 @@ func TestSchemasTakeTheExamples(t *testing.T) {
 	root := os.DirFS(filepath.Join("..", ".."))
 	seen := 0
 	err := fs.WalkDir(root, "examples", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !strings.HasPrefix(path.Ext(name), ".y") || strings.Contains(name, "/overlays/") || strings.Contains(name, "/policies/") {
+		if err != nil || d.IsDir() || !strings.HasPrefix(path.Ext(name), ".y") || strings.Contains(name, "/overlays/") {
 			return err
 		}
+		rules := strings.Contains(name, "/policies/")
 		data, err := fs.ReadFile(root, name)
 		if err != nil {
 			return err
 		}
-		docs, bad := tree.Parse(data, name, tree.ParseOptions{})
+		docs, bad := tree.Parse(data, name, tree.ParseOptions{PlainKeys: rules})
 		if len(bad) > 0 {
 			t.Errorf("%v", bad)
 		}
 		for _, doc := range docs {
 			what := "config"
-			if path.Base(name) != config.File {
+			if rules {
+				what = "policies"
+			} else if path.Base(name) != config.File {
 				v := kind.Identify(doc, "")
 				if v.Variant == nil || v.Preview {
 					continue
@@ -118,6 +121,27 @@ func TestSchemasRefuseTheBroken(t *testing.T) {
 	docs, _ := tree.Parse(data, config.File, tree.ParseOptions{})
 	if schemaSays(t, "config", docs[0]) == nil {
 		t.Error("the schema of mlsync.yaml accepts an unknown key")
+	}
+}
+
+// TestSchemaOfPolicies: it refuses what has other keys and words.
+func TestSchemaOfPolicies(t *testing.T) {
+	for text, good := range map[string]bool{
+		"rules: [{name: a, on: change, match: {kind: model, action: [create, delete]}, except: [{name: x-*}], assert: 'true', level: warn}]": true,
+		"rules: [{name: a, on: chance, assert: 'true'}]":                        false,
+		"rules: [{name: a, on: change}]":                                        false,
+		"rules: [{name: a, on: change, assert: 'true', macth: {}}]":             false,
+		"rules: [{name: a, on: change, assert: 'true', match: {kind: modell}}]": false,
+		"rules: [{name: a b, on: change, assert: 'true'}]":                      false,
+		"rulez: []": false,
+	} {
+		docs, bad := tree.Parse([]byte(text), "p.yml", tree.ParseOptions{PlainKeys: true})
+		if len(bad) > 0 {
+			t.Fatal(bad)
+		}
+		if err := schemaSays(t, "policies", docs[0]); (err == nil) != good {
+			t.Errorf("%s: %v", text, err)
+		}
 	}
 }
 
