@@ -298,14 +298,18 @@ func (d *decoder) members(list []Member, issuers []string) {
 
 // project checks that nothing is left to a default.
 func (d *decoder) project(v *asset.Value, p *Project) {
+	empty := func(key string) bool {
+		x := v.Get(key)
+		return x.IsNull() || (x.Type() == asset.List || x.Type() == asset.Map) && x.Len() == 0
+	}
 	for _, f := range []struct {
 		missing   bool
 		key, hint string
 	}{
 		{p.Repository.URL == "", "repository.url", "add it"},
-		{len(p.Workspaces) == 0, "workspaces", "list the resource ids, with * for a part of a name"},
-		{len(p.Kinds) == 0, "kinds", "list them, or \"*\" for all"},
-		{len(p.Targets) == 0, "targets", "list them with identity and read_identity"},
+		{empty("workspaces"), "workspaces", "list the resource ids, with * for a part of a name"},
+		{empty("kinds"), "kinds", "list them, or \"*\" for all"},
+		{empty("targets"), "targets", "list them with identity and read_identity"},
 	} {
 		if f.missing {
 			d.badf(v, f.hint, "%s is missing, and what is not listed is refused", f.key)
