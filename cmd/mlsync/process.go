@@ -36,6 +36,7 @@ type process struct {
 	door access.Door
 	// members are those of the file as it is now.
 	members atomic.Pointer[[]access.Member]
+	file    followed
 }
 
 func (a *app) runDaemon(ctx context.Context, f daemonFlags) (err error) {
@@ -69,6 +70,7 @@ func (p *process) daemon(name string, register prometheus.Registerer) *daemon {
 
 // setUpProjects prepares the projects of the file. Each is opened when it runs.
 func (p *process) setUpProjects() error {
+	p.file.sum, _ = p.projectsSum() // before it is read: what comes in between is seen
 	list, err := p.readProjects(p.flags.projects)
 	if err != nil {
 		return err
