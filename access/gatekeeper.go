@@ -116,6 +116,7 @@ func (g *Gatekeeper) theirs(ctx context.Context, token string) (Principal, error
 	}
 	p := Principal{Kind: Person, Name: c.name(), Expires: c.expires}
 	entry, has := c.entries(i.Issuer)
+	entry = listed(members, entry, i.Tenant != "")
 	if p.Subject = entry.String(); entry.Sort == ServiceApp {
 		p.Kind = Service
 	}

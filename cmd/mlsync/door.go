@@ -24,7 +24,7 @@ import (
 func (p *process) guard(list *config.Projects) error {
 	members := membersOf(list)
 	p.members.Store(&members)
-	p.file.list = list
+	p.file.list, p.tokenLife = list, list.Access.TokenLife
 	if len(list.Access.Issuers) == 0 {
 		return nil
 	}
@@ -34,11 +34,11 @@ func (p *process) guard(list *config.Projects) error {
 		Now:       time.Now, Tokens: p, Members: func() []access.Member { return *p.members.Load() },
 	}
 	for _, i := range list.Access.Issuers {
-		if i.Tenant != "" {
-			o.Issuers = append(o.Issuers, access.Entra(i.Name, i.Tenant, i.Audience))
-		} else {
-			o.Issuers = append(o.Issuers, access.Issuer{Name: i.Name, URL: i.URL, Audience: i.Audience})
+		issuer := access.Issuer{Name: i.Name, URL: i.URL, Audience: i.Audience, Tenant: i.Tenant}
+		if i.URL == "" {
+			issuer = access.Entra(i.Name, i.Tenant, i.Audience)
 		}
+		o.Issuers = append(o.Issuers, issuer)
 	}
 	door, err := access.New(o)
 	if err != nil {

@@ -23,6 +23,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"mlsync.dev/mlsync/access"
+	"mlsync.dev/mlsync/internal/gitrepo"
+	"mlsync.dev/mlsync/internal/queue"
 	"mlsync.dev/mlsync/internal/webhook"
 	"mlsync.dev/mlsync/state"
 )
@@ -75,7 +77,7 @@ func (e *entrance) write(t *testing.T, members string) {
 	text := fmt.Sprintf("access:\n  issuers:\n    corp: {url: %q, audience: %q}\nprojects:\n", e.issuer.Issuer(), e.issuer.ClientID)
 	for _, name := range []string{"vision", "fraud"} {
 		text += fmt.Sprintf(`  %s:
-    repository: {url: "https://git.example/%s"}
+    repository: {url: "https://git.example/team/%s"}
     workspaces: [/subscriptions/s/resourceGroups/%s/providers/Microsoft.MachineLearningServices/workspaces/*]
     kinds: "*"
     targets: {"*": {identity: {type: environment}, read_identity: {type: cli}}}
@@ -230,7 +232,7 @@ func TestWebhooksOfProjects(t *testing.T) {
 	if d.hooks, err = e.openHooks(t.Context(), cfg, webhook.Options{Wake: wake, Told: told, Now: time.Now}); err != nil {
 		t.Fatal(err)
 	}
-	body := `{"ref":"refs/heads/main","repository":{"clone_url":"https://git.example/vision"}}`
+	body := `{"ref":"refs/heads/main","repository":{"clone_url":"https://git.example/team/vision"}}`
 	mac := hmac.New(sha256.New, []byte("one-one-one-one-one"))
 	mac.Write([]byte(body))
 	for _, c := range []struct {
@@ -255,5 +257,33 @@ func TestWebhooksOfProjects(t *testing.T) {
 	}
 	if woken != 1 {
 		t.Errorf("woken %d times", woken)
+	}
+}
+
+// A delivery that woke somebody is in the audit, and one that did not is not.
+func TestDeliveriesAreAudited(t *testing.T) {
+	e := newEntrance(t, "")
+	d := e.daemons[0]
+	var err error
+	if d.cfg, err = d.ownConfiguration(); err != nil {
+		t.Fatal(err)
+	}
+	if d.queue, err = queue.OpenSQLite(t.Context(), d.store.DB(), queue.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	ref, err := gitrepo.ParseRef("main")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.refs = []gitrepo.Ref{ref}
+	for _, repo := range []string{"https://git.example/team/other", "https://git.example/team/vision"} {
+		woken, err := d.hinted(t.Context(), webhook.Hint{Provider: webhook.GitHub, Event: "push", Delivery: "d1", Push: true, Remotes: []string{repo}, Refs: []string{"refs/heads/main"}})
+		if err != nil || woken != (repo == "https://git.example/team/vision") {
+			t.Fatalf("%s: %v %v", repo, woken, err)
+		}
+	}
+	rows, err := d.store.Audit(t.Context(), state.AuditFilter{})
+	if err != nil || len(rows) != 1 || rows[0].Actor != "webhook:github" || rows[0].Via != "webhook" || rows[0].Project != "vision" || rows[0].Detail != "push d1 refs/heads/main" {
+		t.Errorf("%+v %v", rows, err)
 	}
 }

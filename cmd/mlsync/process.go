@@ -36,7 +36,9 @@ type process struct {
 	door access.Door
 	// members are those of the file as it is now.
 	members atomic.Pointer[[]access.Member]
-	file    followed
+	// tokenLife is the longest life of a token of mlsync.
+	tokenLife time.Duration
+	file      followed
 }
 
 func (a *app) runDaemon(ctx context.Context, f daemonFlags) (err error) {

@@ -32,8 +32,12 @@ func TestAttackZ14KindsBeyondTheProject(t *testing.T) {
 	prep := &reconcile.Prepared{
 		Tree: &tree.Tree{Assets: []*asset.Asset{{ID: id("component", "c"), Pos: at(1)}, {ID: id("model", "m"), Pos: at(2)}}},
 		Plan: &plan.Plan{Steps: []plan.Step{
-			{Key: plan.Key{ID: id("model", "m")}, Action: plan.Create}, {Key: plan.Key{ID: id("component", "c")}, Action: plan.Create}, {Key: plan.Key{ID: id("code", "z")}, Action: plan.Create},
-			{Key: plan.Key{ID: id("compute", "gone")}, Action: plan.Delete}, {Key: plan.Key{ID: id("compute", "stays")}, Action: plan.NoOp}, {Key: plan.Key{ID: id("data", "gone")}, Action: plan.Archive},
+			{Key: plan.Key{ID: id("model", "m")}, Action: plan.Create},
+			{Key: plan.Key{ID: id("component", "c")}, Action: plan.Create},
+			{Key: plan.Key{ID: id("code", "z")}, Action: plan.Create},
+			{Key: plan.Key{ID: id("compute", "gone")}, Action: plan.Delete},
+			{Key: plan.Key{ID: id("compute", "stays")}, Action: plan.NoOp},
+			{Key: plan.Key{ID: id("data", "gone")}, Action: plan.Archive},
 		}},
 		Want: &resolve.Want{Set: asset.NewSet(
 			&asset.Asset{ID: id("environment", "inline"), Anonymous: true, Pos: at(3)}, &asset.Asset{ID: id("code", "z"), Anonymous: true, Pos: at(4)}, &asset.Asset{ID: id("model", "m"), Pos: at(2)},
