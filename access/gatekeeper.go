@@ -116,6 +116,9 @@ func (g *Gatekeeper) theirs(ctx context.Context, token string) (Principal, error
 	}
 	p := Principal{Kind: Person, Name: c.name(), Expires: c.expires}
 	entry, has := c.entries(i.Issuer)
+	if entry.ID == "" {
+		return Principal{}, refuse("it does not say who it is of")
+	}
 	entry = listed(members, entry, i.Tenant != "")
 	if p.Subject = entry.String(); entry.Sort == ServiceApp {
 		p.Kind = Service
