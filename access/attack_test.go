@@ -50,6 +50,8 @@ func TestAttackZ03Tokens(t *testing.T) {
 		"no issuer":            h.sign(map[string]any{"iss": nil}),
 		"another tenant":       h.sign(map[string]any{"tid": "99999999-2222-3333-4444-555555555555"}),
 		"no tenant":            h.sign(map[string]any{"tid": nil}),
+		"of nobody":            h.sign(map[string]any{"oid": nil}),
+		"of an empty name":     h.sign(map[string]any{"oid": ""}),
 		"another key":          signWith(stranger, claims),
 		"an unknown key":       signWith(newKey(t, "k9"), claims),
 		"none":                 raw.EncodeToString([]byte(`{"alg":"none"}`)) + "." + parts[1] + ".",

@@ -116,26 +116,29 @@ func (g *Gatekeeper) theirs(ctx context.Context, token string) (Principal, error
 	}
 	p := Principal{Kind: Person, Name: c.name(), Expires: c.expires}
 	entry, has := c.entries(i.Issuer)
+	if entry.ID == "" {
+		return Principal{}, refuse("it does not say who it is of")
+	}
+	entry = listed(members, entry, i.Tenant != "")
 	if p.Subject = entry.String(); entry.Sort == ServiceApp {
 		p.Kind = Service
 	}
 	p.Grants = grants(members, has)
-	return p, g.tell(ctx, p.Subject, has)
+	for _, e := range has {
+		p.Has = append(p.Has, e.String())
+	}
+	slices.Sort(p.Has)
+	return p, g.tell(ctx, p.Subject, p.Has)
 }
 
 // known is how many owners are remembered.
 const known = 10_000
 
 // tell tells the tokens what who made them has now, if that is new.
-func (g *Gatekeeper) tell(ctx context.Context, owner string, has []Entry) error {
+func (g *Gatekeeper) tell(ctx context.Context, owner string, texts []string) error {
 	if g.o.Tokens == nil {
 		return nil
 	}
-	texts := make([]string, len(has))
-	for n, e := range has {
-		texts[n] = e.String()
-	}
-	slices.Sort(texts)
 	sum := sha256.Sum256([]byte(strings.Join(texts, "\n")))
 	g.mu.Lock()
 	old, ok := g.told[owner]

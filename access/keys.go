@@ -99,8 +99,14 @@ func (k *keys) current(ctx context.Context) (set []jose.JSONWebKey, fresh bool, 
 	set, read := k.set, k.read
 	k.mu.Unlock()
 	age := k.now().Sub(read)
-	if len(set) > 0 && age >= 0 && age < limit.AccessKeys {
+	switch usable := len(set) > 0 && age >= 0; {
+	case usable && age < limit.AccessKeys:
 		return set, false, nil
+	case usable && age < limit.AccessKeysOld:
+		if !k.reading.TryLock() {
+			return set, true, nil // somebody is reading them: others need not wait for it
+		}
+		k.reading.Unlock()
 	}
 	got, err := k.ask(ctx, read)
 	switch {

@@ -180,6 +180,17 @@ func (c *claims) name() string {
 	return ""
 }
 
+// listed is a service where an issuer that does not tell services from persons
+// has given a token to who is listed as a service.
+func listed(members []Member, e Entry, tells bool) Entry {
+	service := Entry{ServiceApp, e.Issuer, e.ID}
+	if tells || e.Sort != User || !slices.ContainsFunc(members, func(m Member) bool { return m.Entry == service }) ||
+		slices.ContainsFunc(members, func(m Member) bool { return m.Entry == e }) {
+		return e
+	}
+	return service
+}
+
 // entries are what the token names: who it is of, and all that this one has.
 func (c *claims) entries(i Issuer) (Entry, []Entry) {
 	self := Entry{User, i.Name, c.Subject}

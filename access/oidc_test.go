@@ -72,6 +72,10 @@ func TestWhoOfAnotherServer(t *testing.T) {
 	if !p.Allows(Sync, "vision") || p.Allows(Approve, "vision") || p.Allows(Read, "other") {
 		t.Error("it may do something else than what was granted")
 	}
+	members = []Member{{Entry{ServiceApp, "corp", "lin"}, Grant{Operator, "vision"}}}
+	if p, err := g.Who(request(t, "Bearer "+token)); err != nil || p.Subject != "service:corp/lin" || p.Kind != Service || granted(p) != "operator@vision" {
+		t.Errorf("listed as a service: %+v %v", p, err)
+	}
 	members = nil
 	if p, err := g.Who(request(t, "Bearer "+token)); err != nil || p.Grants != nil {
 		t.Errorf("without members: %+v %v", p, err)

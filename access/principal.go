@@ -38,7 +38,9 @@ type Principal struct {
 	Kind Kind
 	// For is the subject that a token acts for; empty for others. An approver
 	// is not the author if neither Subject nor For is.
-	For    string
+	For string
+	// Has are the entries that the issuer says it has, as texts, for Mint.
+	Has    []string
 	Grants []Grant
 	// Expires is when the credential ends. Who asks Allows later than that, as
 	// a stream does, must look at it.

@@ -135,7 +135,9 @@ func (d *daemon) rise(ctx context.Context) bool {
 			d.log.Info("project started", "targets", len(d.workers))
 			break
 		}
-		if err = errors.Join(err, d.close()); ctx.Err() != nil {
+		err = errors.Join(err, d.close())
+		d.queue, d.store, d.source = nil, nil, nil
+		if ctx.Err() != nil {
 			return false
 		}
 		d.log.Error("project not started", "err", err)
@@ -193,6 +195,9 @@ func (d *daemon) setUp(ctx context.Context) error {
 	}
 	if d.store.Lost() {
 		d.log.Warn(lostJournal(d.store))
+		if err := d.store.Audited(ctx, state.Audit{Action: "journal_lost", Actor: "mlsync", Via: "daemon", From: d.hostName(), Project: d.name, Detail: lostJournal(d.store)}); err != nil {
+			return err
+		}
 	}
 	// Channels have workers of their own: one that is slow keeps no target.
 	opts := queue.Options{Workers: max(2, min(8, len(cfg.Targets))) + len(cfg.Notify.Channels), Logger: d.quiet()}
@@ -370,6 +375,5 @@ func (d *daemon) close() error {
 	if d.source != nil {
 		err = errors.Join(err, d.source.close())
 	}
-	d.queue, d.store, d.source = nil, nil, nil
 	return err
 }

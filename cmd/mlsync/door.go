@@ -24,6 +24,7 @@ import (
 func (p *process) guard(list *config.Projects) error {
 	members := membersOf(list)
 	p.members.Store(&members)
+	p.file.list, p.tokenLife = list, list.Access.TokenLife
 	if len(list.Access.Issuers) == 0 {
 		return nil
 	}
@@ -33,11 +34,11 @@ func (p *process) guard(list *config.Projects) error {
 		Now:       time.Now, Tokens: p, Members: func() []access.Member { return *p.members.Load() },
 	}
 	for _, i := range list.Access.Issuers {
-		if i.Tenant != "" {
-			o.Issuers = append(o.Issuers, access.Entra(i.Name, i.Tenant, i.Audience))
-		} else {
-			o.Issuers = append(o.Issuers, access.Issuer{Name: i.Name, URL: i.URL, Audience: i.Audience})
+		issuer := access.Issuer{Name: i.Name, URL: i.URL, Audience: i.Audience, Tenant: i.Tenant}
+		if i.URL == "" {
+			issuer = access.Entra(i.Name, i.Tenant, i.Audience)
 		}
+		o.Issuers = append(o.Issuers, issuer)
 	}
 	door, err := access.New(o)
 	if err != nil {
@@ -69,11 +70,8 @@ func membersOf(list *config.Projects) []access.Member {
 // while the daemon runs.
 const projectsPoll = 5 * time.Second
 
-// follow takes over who the members are until ctx ends. A file that cannot be
-// read changes nothing, and that is said.
+// follow takes over who the members are until ctx ends.
 func (p *process) follow(ctx context.Context) error {
-	was, _ := p.readProjects(p.flags.projects)
-	last, _ := p.projectsSum()
 	tick := time.NewTicker(projectsPoll)
 	defer tick.Stop()
 	for {
@@ -81,33 +79,41 @@ func (p *process) follow(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
-		}
-		sum, err := p.projectsSum()
-		if err == nil && sum == last {
-			continue
-		}
-		var now *config.Projects
-		if err == nil {
-			now, err = p.readProjects(p.flags.projects)
-		}
-		if err != nil {
-			if sum != last {
-				p.log.Error("the file of projects is not taken over: members are those of before", "file", p.flags.projects, "err", err)
-			}
-			last = sum
-			continue
-		}
-		last = sum
-		members := membersOf(now)
-		if changed := !slices.Equal(members, *p.members.Load()); changed {
-			p.members.Store(&members)
-			p.log.Info("members were changed", "file", p.flags.projects, "members", len(members))
-		}
-		if was != nil && !reflect.DeepEqual(unmanned(*was), unmanned(*now)) {
-			p.log.Warn("the file of projects has changed beyond its members: restart the daemon to take that over", "file", p.flags.projects)
-			was = now
+			p.file.look(p)
 		}
 	}
+}
+
+// followed is the file of projects as it was taken over last.
+type followed struct {
+	list *config.Projects
+	sum  [sha256.Size]byte
+}
+
+// look takes over what has changed in the file. One that cannot be read changes
+// nothing, and that is said once.
+func (f *followed) look(p *process) {
+	sum, err := p.projectsSum()
+	if sum == f.sum {
+		return
+	}
+	f.sum = sum
+	var now *config.Projects
+	if err == nil {
+		now, err = p.readProjects(p.flags.projects)
+	}
+	if err != nil {
+		p.log.Error("the file of projects is not taken over: members are those of before", "file", p.flags.projects, "err", err)
+		return
+	}
+	if members := membersOf(now); !slices.Equal(members, *p.members.Load()) {
+		p.members.Store(&members)
+		p.log.Info("members were changed", "file", p.flags.projects, "members", len(members))
+	}
+	if !reflect.DeepEqual(unmanned(*f.list), unmanned(*now)) {
+		p.log.Warn("the file of projects has changed beyond its members: restart the daemon to take that over", "file", p.flags.projects)
+	}
+	f.list = now
 }
 
 // unmanned is a file without its members and places.

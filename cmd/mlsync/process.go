@@ -36,6 +36,9 @@ type process struct {
 	door access.Door
 	// members are those of the file as it is now.
 	members atomic.Pointer[[]access.Member]
+	// tokenLife is the longest life of a token of mlsync.
+	tokenLife time.Duration
+	file      followed
 }
 
 func (a *app) runDaemon(ctx context.Context, f daemonFlags) (err error) {
@@ -69,6 +72,7 @@ func (p *process) daemon(name string, register prometheus.Registerer) *daemon {
 
 // setUpProjects prepares the projects of the file. Each is opened when it runs.
 func (p *process) setUpProjects() error {
+	p.file.sum, _ = p.projectsSum() // before it is read: what comes in between is seen
 	list, err := p.readProjects(p.flags.projects)
 	if err != nil {
 		return err

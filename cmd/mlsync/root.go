@@ -55,9 +55,9 @@ func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
 		a.planCommand(), a.applyCommand(), a.driftCommand(), a.statusCommand(), a.historyCommand(), a.whyCommand(), a.runCommand(),
 		a.searchCommand(), a.inventoryCommand(),
-		a.adoptCommand(), a.disownCommand(), a.rolloutCommand(), a.approveCommand(), a.abortCommand(), a.holdCommand(), a.unholdCommand(), a.stateCommand(), a.exportCommand(),
+		a.adoptCommand(), a.disownCommand(), a.rolloutCommand(), a.approveCommand(), a.abortCommand(), a.holdCommand(), a.unholdCommand(), a.auditCommand(), a.stateCommand(), a.exportCommand(),
 		a.releaseCommand(), a.promoteCommand(), a.gatesCommand(), a.rollbackCommand(), a.lineageCommand(),
-		a.daemonCommand(), a.webhookCommand(), a.notifyCommand(), a.doctorCommand(),
+		a.daemonCommand(), a.tokenCommand(), a.webhookCommand(), a.notifyCommand(), a.doctorCommand(),
 		a.checkCommand(), a.fmtCommand(), a.policyCommand(), a.initCommand(), a.renderCommand(), a.schemaCommand(),
 		a.kindsCommand(), a.completionCommand(),
 		a.emulatorCommand(), a.demoCommand(),

@@ -213,6 +213,9 @@ func (a *app) rebuild(ctx context.Context, f targetFlags, force bool) (err error
 	if err != nil {
 		return err
 	}
+	if err := s.store.Audited(ctx, state.Audit{Action: "rebuild", Target: s.target.Name, Detail: number(len(found), "asset") + " found by their stamps"}); err != nil {
+		return err
+	}
 	a.showRebuilt(prep, found)
 	if !prep.Plan.Complete() {
 		return exitWith(exitError)

@@ -6,7 +6,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"mlsync.dev/mlsync/internal/pgtest"
 )
+
+// server is a PostgreSQL server, started by the first test that wants one.
+var server pgtest.Server
 
 // program is the real program, built once.
 var program string
@@ -27,5 +32,10 @@ func buildAndRun(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, "the program does not build:", err)
 		return 1
 	}
-	return m.Run()
+	code := m.Run()
+	if err := server.Stop(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return code
 }

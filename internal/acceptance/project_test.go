@@ -178,3 +178,45 @@ func TestProjectsInOneDaemon(t *testing.T) {
 		t.Errorf("it ended with %d", code)
 	}
 }
+
+// On PostgreSQL the projects of a process share a database, and nothing in it.
+func TestProjectsOnPostgreSQL(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	w.watched()
+	other := &world{t: t, em: w.em, dir: filepath.Join(t.TempDir(), "tree"), env: w.env, service: w.service}
+	w.write("mlsync.yaml", plain("dev", space))
+	other.write("mlsync.yaml", plain("dev", space+"-2"))
+	w.write("data/a.yml", dataFile("a"))
+	other.write("data/b.yml", dataFile("b"))
+	vision, fraud := w.repository(), other.repository()
+	vision.push("a")
+	fraud.push("b")
+	file := filepath.Join(t.TempDir(), "projects.yaml")
+	writeFile(t, file, "projects:\n"+projectText("vision", vision.bare, space, "[data]")+projectText("fraud-2", fraud.bare, space+"-2", "[data]"))
+	database := server.Database(t)
+	args := []string{"--projects", file, "--data", t.TempDir(), "--database", database, "--endpoint", w.service, "--storage-endpoint", w.service, "--poll", "50ms"}
+	d := w.daemon(args...)
+	inSync := func() bool {
+		_, body := d.get("/metrics")
+		return strings.Contains(body, `mlsync_in_sync{project="vision",target="dev"} 1`) && strings.Contains(body, `mlsync_in_sync{project="fraud-2",target="dev"} 1`)
+	}
+	until(t, "both are in sync", inSync)
+	if r := w.raw("audit", "--projects", file, "--project", "fraud-2", "--database", database); r.code != exitDone || strings.Count(r.out, "run dev-") != 1 || !strings.Contains(r.out, "create done 1") {
+		t.Errorf("%s", r)
+	}
+	if r := w.raw("audit", "verify", "--projects", file, "--project", "vision", "--database", database); r.code != exitDone || !strings.HasPrefix(r.out, "1 row, ") {
+		t.Errorf("%s", r)
+	}
+	if code := d.stop(); code != exitDone {
+		t.Errorf("it ended with %d", code)
+	}
+	before := len(w.em.Requests())
+	d = w.daemon(args...)
+	until(t, "both are in sync again", inSync)
+	for _, r := range w.em.Requests()[before:] {
+		if r.Method == http.MethodPut {
+			t.Errorf("%s %s after a restart", r.Method, r.Path)
+		}
+	}
+}

@@ -32,7 +32,7 @@ type Access struct {
 }
 
 // Issuer is an OpenID Connect issuer by the name that members call it. Tenant is
-// for Entra, URL for all others.
+// for Entra; URL for all others, and for an Entra that is elsewhere.
 type Issuer struct {
 	Pos                         problem.Pos
 	Name, Tenant, URL, Audience string
@@ -139,8 +139,8 @@ func projectsFields(p *Projects, kinds []string) []field {
 				}
 				d.object(v, issuerFields(&i))
 				switch {
-				case (i.Tenant == "") == (i.URL == ""):
-					d.badf(v, "add tenant: with the id of an Entra tenant, or url: with the address of another issuer", "either tenant or url must be given")
+				case i.Tenant == "" && i.URL == "":
+					d.badf(v, "add tenant: with the id of an Entra tenant, or url: with the address of another issuer", "tenant or url must be given")
 				case i.Audience == "":
 					d.badf(v, "add audience: with what tokens for mlsync are for; an issuer gives tokens to many", "audience is missing")
 				}
@@ -169,7 +169,7 @@ func issuerFields(i *Issuer) []field {
 			}
 			return ""
 		}),
-		checked("url", "The address of another issuer.", &i.URL, badURL),
+		checked("url", "The address of another issuer; with tenant, that of Entra in another cloud.", &i.URL, badURL),
 		text("audience", "What tokens are for: the client id or the application id URI of the registration.", &i.Audience),
 	}
 }
@@ -298,14 +298,18 @@ func (d *decoder) members(list []Member, issuers []string) {
 
 // project checks that nothing is left to a default.
 func (d *decoder) project(v *asset.Value, p *Project) {
+	empty := func(key string) bool {
+		x := v.Get(key)
+		return x.IsNull() || (x.Type() == asset.List || x.Type() == asset.Map) && x.Len() == 0
+	}
 	for _, f := range []struct {
 		missing   bool
 		key, hint string
 	}{
 		{p.Repository.URL == "", "repository.url", "add it"},
-		{len(p.Workspaces) == 0, "workspaces", "list the resource ids, with * for a part of a name"},
-		{len(p.Kinds) == 0, "kinds", "list them, or \"*\" for all"},
-		{len(p.Targets) == 0, "targets", "list them with identity and read_identity"},
+		{empty("workspaces"), "workspaces", "list the resource ids, with * for a part of a name"},
+		{empty("kinds"), "kinds", "list them, or \"*\" for all"},
+		{empty("targets"), "targets", "list them with identity and read_identity"},
 	} {
 		if f.missing {
 			d.badf(v, f.hint, "%s is missing, and what is not listed is refused", f.key)

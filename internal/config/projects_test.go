@@ -135,7 +135,7 @@ func TestProjectsBroken(t *testing.T) {
 		{change(", read_identity: {type: cli}", ""), "identity and read_identity must be given"},
 		{change("    targets:\n      prod:", "    targts:\n      prod:"), `did you mean "targets"?`},
 		{change("{tenant: 11111111-2222-3333-4444-555555555555,", "{tenant: common,"), "it is not the id of a tenant"},
-		{change("tenant: 11111111-2222-3333-4444-555555555555,", ""), "either tenant or url must be given"},
+		{change("tenant: 11111111-2222-3333-4444-555555555555,", ""), "tenant or url must be given"},
 		{change(`, audience: "api://mlsync"`, ""), "audience is missing"},
 		{change("{user: ada, role: viewer}", "{user: ada, role: owner}"), "one of viewer, operator, approver, admin"},
 		{change("{user: ada, role: viewer}", "{user: ada}"), "role is missing"},
