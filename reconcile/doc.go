@@ -7,6 +7,7 @@ package reconcile
 import (
 	"context"
 	"io/fs"
+	"time"
 
 	"mlsync.dev/mlsync/asset"
 	"mlsync.dev/mlsync/kind"
@@ -120,6 +121,8 @@ type Intent struct {
 	ID     int64
 	Key    plan.Key
 	Action plan.Action
+	// Started is when the write was to begin.
+	Started time.Time
 	// Operation is what the service began, in a form that Resume takes; nil if
 	// nobody noted it.
 	Operation []byte

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"errors"
+	"time"
 
 	"mlsync.dev/mlsync/asset"
 	"mlsync.dev/mlsync/kind"
@@ -15,18 +16,33 @@ import (
 // not work.
 var ErrMayBe = errors.New("it may be there")
 
-// doubts reads the assets that earlier runs may have made without noting it:
+// doubts are the assets that earlier runs may have made without noting it:
 // those of open intents that the journal does not own. Git may have lost them
-// since, so that nothing else would look for them. It returns those that could
-// not be read, whose intents stay open, and those that are there without any
-// stamp although the service took our request to make them: it shows no tags
-// of a compute that it makes (recorded), nor of one that it failed to make.
-func (p *Pass) doubts(ctx context.Context, live Live, owned map[asset.ID]plan.Owned) (doubt, made map[asset.ID]bool, err error) {
+// since, so that nothing else would look for them.
+type doubts struct {
+	// unread could not be read: their intents stay open.
+	unread map[asset.ID]bool
+	// late are not there and may come: the process that wanted to make them may
+	// have been stopped before it sent the request, and go on. If git has lost
+	// them, their intents stay open.
+	late map[asset.ID]bool
+	// made are there without any stamp although the service took our request to
+	// make them: it shows no tags of a compute that it makes (recorded), nor of
+	// one that it failed to make.
+	made map[asset.ID]bool
+}
+
+// lateWrite is how long after its intent a write is waited for that nobody has
+// seen. Who holds a lock no more learns it before the next write.
+const lateWrite = time.Hour
+
+// doubts reads them.
+func (p *Pass) doubts(ctx context.Context, live Live, owned map[asset.ID]plan.Owned) (doubts, error) {
 	open, err := p.Journal.Unfinished(ctx)
 	if err != nil {
-		return nil, nil, err
+		return doubts{}, err
 	}
-	doubt, made = map[asset.ID]bool{}, map[asset.ID]bool{}
+	d := doubts{unread: map[asset.ID]bool{}, late: map[asset.ID]bool{}, made: map[asset.ID]bool{}}
 	var ids []asset.ID
 	for _, in := range open {
 		id := in.Key.ID
@@ -35,19 +51,23 @@ func (p *Pass) doubts(ctx context.Context, live Live, owned map[asset.ID]plan.Ow
 			continue // known, or without a stamp to know it by
 		}
 		ids = append(ids, id)
-		made[id] = made[id] || in.Action == plan.Create && len(in.Operation) > 0
+		makes := in.Action == plan.Create || in.Action == plan.NewVersion
+		d.made[id] = d.made[id] || in.Action == plan.Create && len(in.Operation) > 0
+		d.late[id] = d.late[id] || makes && len(in.Operation) == 0 && p.Now().Sub(in.Started) < lateWrite
 	}
 	live.Get(ctx, ids...)
 	for _, id := range ids {
 		a := live.Asset(id)
-		if a == nil && live.Status(id) != resolve.Absent {
-			doubt[id] = true
-		}
-		if a == nil || a.Stamps["owner"] != "" {
-			delete(made, id)
-		}
+		d.unread[id] = a == nil && live.Status(id) != resolve.Absent
+		d.made[id] = d.made[id] && a != nil && a.Stamps["owner"] == ""
+		d.late[id] = d.late[id] && a == nil
 	}
-	return doubt, made, nil
+	return d, nil
+}
+
+// open reports whether the intent of an asset stays open.
+func (d doubts) open(id asset.ID, want *resolve.Want) bool {
+	return d.unread[id] || d.late[id] && want.Set.Get(id) == nil
 }
 
 // settleOld ends the intents that earlier runs left open: the plan of this
@@ -63,7 +83,7 @@ func (x *execution) settleOld(ctx context.Context) error {
 	}
 	var ends []End
 	for _, in := range open {
-		if x.prep.doubt[in.Key.ID] || x.prep.Busy[in.Key.ID] != "" {
+		if x.prep.doubt.open(in.Key.ID, x.prep.Want) || x.prep.Busy[in.Key.ID] != "" {
 			continue
 		}
 		ends = append(ends, End{Intent: in.ID, Own: found[in.Key.ID], Outcome: plan.Outcome{

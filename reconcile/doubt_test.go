@@ -63,7 +63,8 @@ func TestLookForWhatWasMade(t *testing.T) {
 	}
 }
 
-// An intent whose asset cannot be read stays open.
+// An intent whose asset cannot be read stays open, and one whose asset is not
+// there as long as somebody may be about to send it.
 func TestDoubtStays(t *testing.T) {
 	w := newWorld(t, emulator.Options{})
 	run, err := w.journal.Begin(t.Context(), plan.Run{Trigger: "push"})
@@ -77,9 +78,39 @@ func TestDoubtStays(t *testing.T) {
 		t.Errorf("open: %v %v", open, err)
 	}
 	w.em.ClearFaults()
+	for _, left := range []int{1, 0} {
+		w.apply(plan.Options{})
+		if open, err := w.journal.Unfinished(t.Context()); len(open) != left || err != nil {
+			t.Errorf("open: %v %v", open, err)
+		}
+		w.must(w.clock.Sleep(t.Context(), time.Hour))
+	}
+}
+
+// A process that was stopped between its intent and the request sends it when it
+// goes on, although another has the lock by then and git has lost the asset: it
+// is found and removed all the same.
+func TestLateWriteIsFound(t *testing.T) {
+	w := newWorld(t, emulator.Options{})
+	id := asset.ID{Kind: "model", Name: "m", Version: "1"}
+	run, err := w.journal.Begin(t.Context(), plan.Run{Trigger: "push"})
+	w.must(err)
+	_, err = w.journal.Intend(t.Context(), run.Generation, plan.Key{ID: id}, plan.Create, "d")
+	w.must(err)
+	others := map[string]string{"e.yml": env("e", "1", "x")}
+	w.files = others
 	w.apply(plan.Options{})
-	if open, err := w.journal.Unfinished(t.Context()); len(open) != 0 || err != nil {
-		t.Errorf("open: %v %v", open, err)
+
+	ours := w.journal
+	w.journal, w.files = w.newJournal(), map[string]string{"m.yml": model("m", "1")}
+	w.apply(plan.Options{})
+	w.journal, w.files = ours, others
+	for range 3 {
+		w.apply(plan.Options{Prune: true})
+	}
+	properties, _ := w.live("models/m/versions/1")["properties"].(map[string]any)
+	if open, err := w.journal.Unfinished(t.Context()); len(open) != 0 || err != nil || properties["isArchived"] != true {
+		t.Errorf("open: %v, %v; live: %v", open, err, properties)
 	}
 }
 

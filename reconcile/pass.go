@@ -108,9 +108,8 @@ type Prepared struct {
 	stamps map[asset.ID]map[string]string
 	// rolling are the rollouts of wanted assets.
 	rolling []*rolling
-	// doubt are assets of open intents of which nobody could learn whether
-	// they are there.
-	doubt map[asset.ID]bool
+	// doubt are assets of open intents of which something is not clear.
+	doubt doubts
 }
 
 // Prepare reads the tree and the workspace and makes the plan. Problems of
@@ -142,7 +141,7 @@ func (p *Pass) Prepare(ctx context.Context, c Commit, opt plan.Options, trigger 
 	_ = early.Wait() // failures are kept by live
 	n.within(live, p.Owner)
 	n.read(ctx, live, ids(t.Assets), owned)
-	doubt, made, err := p.doubts(ctx, live, owned)
+	doubt, err := p.doubts(ctx, live, owned)
 	if err != nil {
 		return nil, err
 	}
@@ -162,8 +161,8 @@ func (p *Pass) Prepare(ctx context.Context, c Commit, opt plan.Options, trigger 
 	want, more := resolve.Resolve(ctx, in)
 	bad.Append(more)
 	rebuilt := p.rebuild(want, owned, live)
-	for id := range made {
-		if a := live.Asset(id); made[id] && want.Set.Get(id) != nil {
+	for id, made := range doubt.made {
+		if a := live.Asset(id); made && want.Set.Get(id) != nil {
 			owned[id] = plan.Owned{ID: id, Origin: plan.Created, Variant: a.Variant, ARM: a.ARM, At: p.Now()}
 		}
 	}

@@ -66,7 +66,7 @@ func (j *journal) Unfinished(ctx context.Context) ([]reconcile.Intent, error) {
 	open, err := j.Target.Unfinished(ctx)
 	var out []reconcile.Intent
 	for _, in := range open {
-		out = append(out, reconcile.Intent{ID: in.ID, Key: in.Key, Action: in.Action, Operation: []byte(in.Operation)})
+		out = append(out, reconcile.Intent{ID: in.ID, Key: in.Key, Action: in.Action, Started: in.Started, Operation: []byte(in.Operation)})
 	}
 	return out, err
 }

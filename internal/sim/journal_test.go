@@ -185,7 +185,7 @@ func (j *journal) Unfinished(ctx context.Context) (out []reconcile.Intent, err e
 	err = j.point(ctx, "unfinished", func() error {
 		open, err := j.p.target.Unfinished(context.Background())
 		for _, in := range open {
-			out = append(out, reconcile.Intent{ID: in.ID, Key: in.Key, Action: in.Action, Operation: []byte(in.Operation)})
+			out = append(out, reconcile.Intent{ID: in.ID, Key: in.Key, Action: in.Action, Started: in.Started, Operation: []byte(in.Operation)})
 		}
 		return err
 	})
