@@ -586,7 +586,7 @@ func routes(f *facts, r *record, doc map[string]any) string {
 		if d == nil {
 			return "to " + name + ", which is not there"
 		}
-		if state := text(d, "properties", "provisioningState"); strings.EqualFold(state, "Failed") && sentBy(r, endpoint) {
+		if state := text(d, "properties", "provisioningState"); strings.EqualFold(state, "Failed") && sentBy(r, endpoint, name) {
 			return "to " + name + ", which failed"
 		}
 	}
@@ -596,7 +596,10 @@ func routes(f *facts, r *record, doc map[string]any) string {
 	return ""
 }
 
-func sentBy(r *record, endpoint string) bool { return r.asset == endpoint && r.effect }
+func sentBy(r *record, endpoint, name string) bool {
+	var sent map[string]any
+	return r.asset == endpoint && r.effect && json.Unmarshal(r.body, &sent) == nil && trafficIn(sent)[name] > 0
+}
 
 // idOf is the id of an asset by its path: the inverse of pathOf.
 func idOf(path string) string {
