@@ -111,20 +111,26 @@ func (s *Store) Conditions(ctx context.Context, target string) (out []Condition,
 
 func (s *Store) conditions(ctx context.Context, x *tx, target string) ([]Condition, error) {
 	var out []Condition
-	err := x.query(ctx, `SELECT what, asset, code, severity, text, commit_id, run_id, since FROM conditions WHERE target = ? ORDER BY what, asset, code`,
-		[]any{target}, func(r row) error {
-			var c Condition
-			var id string
-			var since int64
-			if err := r.Scan(&c.What, &id, &c.Code, &c.Severity, &c.Text, &c.Commit, &c.Run, &since); err != nil {
-				return err
-			}
-			c.Since = fromNanos(since)
-			err := parseID(id, &c.Asset)
-			out = append(out, c)
-			return err
-		})
+	err := x.query(ctx, `SELECT `+conditionColumns+` FROM conditions WHERE target = ? ORDER BY what, asset, code`, []any{target}, func(r row) error {
+		c, err := scanCondition(r)
+		out = append(out, c)
+		return err
+	})
 	return out, err
+}
+
+const conditionColumns = `what, asset, code, severity, text, commit_id, run_id, since`
+
+func scanCondition(r row, more ...any) (Condition, error) {
+	var c Condition
+	var id string
+	var since int64
+	dest := []any{&c.What, &id, &c.Code, &c.Severity, &c.Text, &c.Commit, &c.Run, &since}
+	if err := r.Scan(append(dest, more...)...); err != nil {
+		return c, err
+	}
+	c.Since = fromNanos(since)
+	return c, parseID(id, &c.Asset)
 }
 
 // post puts a notice into the outbox, or takes the opposite one out of it if

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -19,6 +20,7 @@ type handle struct {
 	dialect dialect
 	mu      sync.Mutex
 	stmts   map[string]*sql.Stmt
+	asked   atomic.Int64
 }
 
 func newHandle(db *sql.DB, d dialect) *handle {
@@ -27,6 +29,7 @@ func newHandle(db *sql.DB, d dialect) *handle {
 
 // stmt is the prepared query, kept until the handle is closed.
 func (h *handle) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
+	h.asked.Add(1)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if s := h.stmts[query]; s != nil {
@@ -86,6 +89,7 @@ type tx struct {
 // stmt is the query prepared before, or prepared for this transaction only:
 // a pool of one connection has no second one to prepare on.
 func (t *tx) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
+	t.h.asked.Add(1)
 	t.h.mu.Lock()
 	s := t.h.stmts[query]
 	t.h.mu.Unlock()
@@ -180,6 +184,16 @@ func (s *Store) read(ctx context.Context, query string, args []any, scan func(ro
 // outcome of a request that has been sent.
 func lasting(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), closing)
+}
+
+// Asked is how many statements the database was sent since the journal was
+// opened.
+func (s *Store) Asked() int64 {
+	n := s.reader.asked.Load()
+	if s.writer != s.reader {
+		n += s.writer.asked.Load()
+	}
+	return n
 }
 
 // nanos is how times are stored: 0 is the zero time.

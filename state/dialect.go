@@ -14,11 +14,13 @@ type dialect struct {
 	// transaction; update one whose row will be written. SQLite has a single
 	// writer and needs neither.
 	share, update string
+	// among ends a condition on a text that is one of those in a JSON list.
+	among string
 }
 
 var (
-	sqliteDialect   = dialect{name: "sqlite"}
-	postgresDialect = dialect{name: "postgres", numbered: true, share: " FOR SHARE", update: " FOR UPDATE"}
+	sqliteDialect   = dialect{name: "sqlite", among: " IN (SELECT value FROM json_each(?))"}
+	postgresDialect = dialect{name: "postgres", numbered: true, share: " FOR SHARE", update: " FOR UPDATE", among: " IN (SELECT jsonb_array_elements_text(CAST(? AS TEXT)::jsonb))"}
 )
 
 // bind writes the placeholders of query in the dialect. Queries hold no

@@ -50,22 +50,27 @@ func (t *Target) Drift(ctx context.Context, since time.Time) ([]Drifted, error) 
 	var out []Drifted
 	err := t.s.read(ctx, `SELECT run_id, at, asset, paths, changed_by, changed_at, revert, held FROM drift WHERE target_id = ? AND at >= ? ORDER BY id`,
 		[]any{t.id, nanos(since)}, func(r row) error {
-			var d Drifted
-			var id, paths string
-			var at int64
-			var revert int
-			if err := r.Scan(&d.Run, &at, &id, &paths, &d.ChangedBy, &d.ChangedAt, &revert, &d.Held); err != nil {
-				return err
-			}
-			d.At, d.Revert = fromNanos(at), revert != 0
-			if err := parseID(id, &d.ID); err != nil {
-				return err
-			}
-			err := fromJSON(paths, &d.Paths)
+			d, err := scanDrift(r)
 			out = append(out, d)
 			return err
 		})
 	return out, err
+}
+
+// scanDrift reads what is in front, and then a row of drift.
+func scanDrift(r row, front ...any) (Drifted, error) {
+	var d Drifted
+	var id, paths string
+	var at int64
+	var revert int
+	if err := r.Scan(append(front, &d.Run, &at, &id, &paths, &d.ChangedBy, &d.ChangedAt, &revert, &d.Held)...); err != nil {
+		return d, err
+	}
+	d.At, d.Revert = fromNanos(at), revert != 0
+	if err := parseID(id, &d.ID); err != nil {
+		return d, err
+	}
+	return d, fromJSON(paths, &d.Paths)
 }
 
 // Reverts counts, by asset and path, how often runs set out to change drift

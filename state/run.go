@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 
 	"mlsync.dev/mlsync/asset"
@@ -72,6 +73,10 @@ func (t *Target) EndRun(ctx context.Context, run plan.Run) error {
 		return err
 	}
 	err = t.write(ctx, run.Generation, func(x *tx) error {
+		news, err := t.news(ctx, x, run)
+		if err != nil {
+			return err
+		}
 		n, err := x.exec(ctx, `UPDATE runs SET ended = ?, commit_id = ?, state = ?, digest = ?, summary = ?, err = ? WHERE target_id = ? AND generation = ?`,
 			nanos(t.s.clock()), run.Commit, string(run.State), run.Digest, summary, run.Err, t.id, run.Generation)
 		if err == nil && n == 0 {
@@ -80,7 +85,10 @@ func (t *Target) EndRun(ctx context.Context, run plan.Run) error {
 		if err != nil {
 			return err
 		}
-		return t.auditRun(ctx, x, runID(t.name, run.Generation), string(run.State), run.Err)
+		if err := t.auditRun(ctx, x, runID(t.name, run.Generation), string(run.State), run.Err); err != nil || !news {
+			return err
+		}
+		return t.ended(ctx, x, run)
 	})
 	if err != nil {
 		return err
@@ -89,6 +97,33 @@ func (t *Target) EndRun(ctx context.Context, run plan.Run) error {
 		return fmt.Errorf("write the mark of the journal %s: %w", t.s, err)
 	}
 	return nil
+}
+
+// ended notes the end of a run.
+func (t *Target) ended(ctx context.Context, x *tx, run plan.Run) error {
+	if run.State == "" {
+		return nil
+	}
+	text := strings.TrimRight(runID(t.name, run.Generation)+" "+run.Commit, " ")
+	if run.Err != "" {
+		text += ": " + run.Err
+	}
+	return t.s.note(ctx, x, t.name, Event{What: "run_" + string(run.State), Text: text})
+}
+
+// news reports whether the end of a run is an event: it took steps, or it is for
+// another commit or ends otherwise than the one before. What stays as it is, is
+// none, however often it is looked at.
+func (t *Target) news(ctx context.Context, x *tx, run plan.Run) (bool, error) {
+	var same, steps int
+	_, err := x.get(ctx, `SELECT count(*) FROM runs WHERE target_id = ? AND commit_id = ? AND state = ? AND err = ? AND (generation = ?
+		OR generation = (SELECT max(b.generation) FROM runs b WHERE b.target_id = ? AND b.generation < ?))`,
+		[]any{t.id, run.Commit, string(run.State), run.Err, run.Generation, t.id, run.Generation}, &same)
+	if err != nil {
+		return false, err
+	}
+	_, err = x.get(ctx, `SELECT count(*) FROM steps WHERE run_id = ?`, []any{runID(t.name, run.Generation)}, &steps)
+	return same == 0 || steps > 0, err
 }
 
 const runColumns = `SELECT r.id, t.name, r.generation, r.commit_id, r.cause, r.started, r.ended, r.state, r.digest, r.summary, r.err, r.release_name, r.fingerprint

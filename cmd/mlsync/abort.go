@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -32,20 +33,23 @@ at the next time of its schedule, unless --hold keeps it.`,
 	c.Flags().StringVar(&where, "state", "", "the journal (default: that of this folder)")
 	c.Flags().StringVar(&author, "author", "", "who stops it (default: $USER)")
 	c.Flags().BoolVar(&hold, "hold", false, "keep the target on hold until mlsync unhold")
-	return c
+	return a.onServer(c, func(ctx context.Context, r *remote, _ []string) error { return a.farAbort(ctx, r, hold) }, "hold")
 }
 
 func (a *app) abort(ctx context.Context, t *state.Target, by string) error {
 	holder, err := t.Abort(ctx, by)
-	switch {
-	case err != nil:
-		return err
-	case holder == "":
-		a.printf("%s: nothing is running\n", t.Name())
-	default:
-		a.printf("%s: stopped %s\n", t.Name(), printable(holder))
+	if err == nil {
+		a.sayStopped(t.Name(), holder)
 	}
-	return nil
+	return err
+}
+
+func (a *app) sayStopped(target, holder string) {
+	if holder == "" {
+		a.printf("%s: nothing is running\n", target)
+		return
+	}
+	a.printf("%s: stopped %s\n", target, printable(holder))
 }
 
 func (a *app) holdCommand() *cobra.Command {
@@ -66,7 +70,7 @@ until mlsync unhold. Plans can be made.`,
 	c.Flags().StringVar(&author, "author", "", "who holds it (default: $USER)")
 	c.Flags().StringVar(&why, "why", "", "the reason, which is shown to whoever is refused")
 	_ = c.MarkFlagRequired("why") // the flag is there
-	return c
+	return a.onServer(c, func(ctx context.Context, r *remote, _ []string) error { return a.farHold(ctx, r, why, time.Time{}) }, "why")
 }
 
 func (a *app) unholdCommand() *cobra.Command {
@@ -83,7 +87,7 @@ func (a *app) unholdCommand() *cobra.Command {
 	}
 	c.Flags().StringVar(&where, "state", "", "the journal (default: that of this folder)")
 	c.Flags().StringVar(&author, "author", "", "who ends it (default: $USER)")
-	return c
+	return a.onServer(c, func(ctx context.Context, r *remote, _ []string) error { return a.farUnhold(ctx, r) })
 }
 
 // eachJournal does something with the journal of the target that is named, or

@@ -169,8 +169,9 @@ gate:NAME approves a gate of the target, for the release that waits: it is one o
 the approvals that a gate asks for, and opens any other gate, also one that has
 failed. It is bound to the release.`,
 		Example: `  mlsync approve --state /var/lib/mlsync/mlsync.db delete:online-endpoint/taxi
-  mlsync approve --target prod gate:approval --author anna`,
-		ValidArgsFunction: a.completeGates,
+  mlsync approve --target prod gate:approval --author anna
+  mlsync approve --server https://mlsync.example.com --target prod delete:online-endpoint/taxi`,
+		ValidArgsFunction: a.completeNeeds,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.runApprove(cmd.Context(), f, state.Approval{Allow: args, Author: author, Expires: time.Now().Add(valid)})
 		},
@@ -178,7 +179,7 @@ failed. It is bound to the release.`,
 	f.targetFlags.register(c)
 	c.Flags().StringVar(&author, "author", "", "who approves (default: $USER)")
 	c.Flags().DurationVar(&valid, "valid", 24*time.Hour, "how long the approval holds")
-	return c
+	return a.onServer(c, func(ctx context.Context, r *remote, args []string) error { return a.farApprove(ctx, r, args, valid) }, "valid")
 }
 
 func (a *app) runApprove(ctx context.Context, f planFlags, given state.Approval) error {

@@ -42,6 +42,7 @@ holds a hash of the one before it, which mlsync audit verify looks at. Nothing i
 ever trimmed.`,
 		Example: `  mlsync audit --since 24h
   mlsync audit --target prod --actor anna --json
+  mlsync audit --server https://mlsync.example.com --project vision
   mlsync audit --projects projects.yaml --project vision --data /var/lib/mlsync`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.showAudit(cmd.Context(), f) },
 	}
@@ -52,7 +53,13 @@ ever trimmed.`,
 	c.Flags().StringVar(&f.action, "action", "", "one action: run, approve, hold, release, abort, sync, token_create …")
 	c.Flags().IntVar(&f.limit, "limit", 100, "at most so many rows")
 	c.AddCommand(a.auditVerifyCommand(), a.auditExportCommand())
-	return c
+	return a.onServer(c, func(ctx context.Context, r *remote, _ []string) error {
+		filter, err := f.filter(a)
+		if err != nil {
+			return err
+		}
+		return a.farAudit(ctx, r, f.project, filter)
+	}, "project", "since", "until", "actor", "action", "limit")
 }
 
 // openAudit opens the journal whose audit is meant. It must be there.
@@ -74,10 +81,7 @@ func (a *app) openAudit(ctx context.Context, f auditFlags) (*state.Store, error)
 }
 
 func (a *app) showAudit(ctx context.Context, f auditFlags) (err error) {
-	filter := state.AuditFilter{Target: a.flags.target, Actor: f.actor, Action: f.action, Limit: f.limit}
-	if filter.Since, err = moment(f.since, time.Now()); err == nil {
-		filter.Until, err = moment(f.until, time.Now())
-	}
+	filter, err := f.filter(a)
 	if err != nil {
 		return err
 	}
@@ -90,6 +94,20 @@ func (a *app) showAudit(ctx context.Context, f auditFlags) (err error) {
 	if err != nil {
 		return err
 	}
+	return a.printAudit(rows)
+}
+
+// filter is which rows the flags choose.
+func (f *auditFlags) filter(a *app) (state.AuditFilter, error) {
+	filter := state.AuditFilter{Target: a.flags.target, Actor: f.actor, Action: f.action, Limit: f.limit}
+	var err error
+	if filter.Since, err = moment(f.since, time.Now()); err == nil {
+		filter.Until, err = moment(f.until, time.Now())
+	}
+	return filter, err
+}
+
+func (a *app) printAudit(rows []state.Audit) error {
 	if a.flags.json {
 		if rows == nil {
 			rows = []state.Audit{}

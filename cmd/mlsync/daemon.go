@@ -27,7 +27,7 @@ import (
 // daemonFlags are the flags of mlsync daemon.
 type daemonFlags struct {
 	data, listen, database      string
-	webhookListen               string
+	webhookListen, apiListen    string
 	webhooks                    []string
 	repository, branch          string
 	endpoint, storage, identity string
@@ -62,6 +62,7 @@ OTEL_EXPORTER_OTLP_ENDPOINT in the environment, each pass is sent as a trace.`,
 	c.Flags().StringVar(&f.database, "database", "", "journal elsewhere: a file or postgres://…")
 	c.Flags().StringVar(&f.listen, "listen", "127.0.0.1:8080", "address of /healthz, /readyz and /metrics; empty for none")
 	c.Flags().StringVar(&f.webhookListen, "webhook-listen", "", "address of /webhook alone; that of --listen if empty")
+	c.Flags().StringVar(&f.apiListen, "api-listen", "", "address of /api/v1 alone; that of --listen if empty")
 	c.Flags().StringArrayVar(&f.webhooks, "webhook", nil, "PROVIDER=VARIABLE: take deliveries, with the secret in the variable; two with a comma between them while it is changed (over the configuration)")
 	c.Flags().StringVar(&f.repository, "repository", "", "git repository to watch (over the configuration)")
 	c.Flags().StringVar(&f.branch, "branch", "", "branch to watch (over the configuration)")

@@ -26,7 +26,9 @@ applied last, field by field, with who changed them and when. The exit code is 2
 if there is drift.
 
 --revert changes the workspace back; --adopt writes the live values into the
-files, keeping their comments.`,
+files, keeping their comments.
+
+With --server, the drift is what the daemon saw last.`,
 		Example: `  mlsync drift
   mlsync drift --json
   mlsync drift --revert
@@ -41,7 +43,7 @@ files, keeping their comments.`,
 	f.register(c)
 	c.Flags().BoolVar(&adopt, "adopt", false, "write the live values into the files")
 	c.Flags().BoolVar(&revert, "revert", false, "change the workspace back")
-	return c
+	return a.onServer(c, func(ctx context.Context, r *remote, _ []string) error { return a.farDrift(ctx, r) })
 }
 
 func (a *app) runDrift(ctx context.Context, f planFlags, adopt, revert bool) error {

@@ -31,7 +31,7 @@ takes another release, or an approval: mlsync approve gate:NAME.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.runGates(cmd.Context(), where) },
 	}
 	c.Flags().StringVar(&where, "state", "", "the journal (default: that of this folder)")
-	return c
+	return a.onServer(c, func(ctx context.Context, r *remote, _ []string) error { return a.farGates(ctx, r) })
 }
 
 // targetGates are the gates of one target for people and machines.
@@ -88,6 +88,10 @@ func (a *app) runGates(ctx context.Context, where string) error {
 		}
 		list = append(list, one)
 	}
+	return a.listGates(list)
+}
+
+func (a *app) listGates(list []targetGates) error {
 	if a.flags.json {
 		return a.printJSON(map[string]any{"format": "mlsync.gates/1", "targets": list})
 	}

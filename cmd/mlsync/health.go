@@ -5,6 +5,8 @@ import (
 	"net/http"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"mlsync.dev/mlsync/web"
 )
 
 // handler answers health checks and metrics.
@@ -14,6 +16,9 @@ func (p *process) handler() http.Handler {
 	mux.HandleFunc("GET /readyz", p.ready)
 	if p.flags.webhookListen == "" {
 		p.routeWebhooks(mux)
+	}
+	if p.api != nil && p.flags.apiListen == "" {
+		mux.Handle(web.Base, p.api)
 	}
 	mux.Handle("GET /metrics", promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{}))
 	return mux

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mlsync.dev/mlsync/asset"
+	"mlsync.dev/mlsync/plan"
 	"mlsync.dev/mlsync/state"
 )
 
@@ -19,12 +20,15 @@ func (a *app) historyCommand() *cobra.Command {
 		Use: "history [ASSET]", Short: "Show past runs, or what was done to one asset", GroupID: "work", Args: cobra.MaximumNArgs(1),
 		Example: `  mlsync history
   mlsync history environment/train
+  mlsync history --server https://mlsync.example.com --target prod
   mlsync history online-deployment/taxi/blue --json`,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.runHistory(cmd.Context(), where, limit, args) },
 	}
 	c.Flags().StringVar(&where, "state", "", "the journal (default: that of this folder)")
 	c.Flags().IntVarP(&limit, "limit", "n", 20, "how many at most")
-	return c
+	return a.onServer(c, func(ctx context.Context, r *remote, args []string) error {
+		return a.farHistory(ctx, r, max(1, limit), args)
+	}, "limit")
 }
 
 func (a *app) runHistory(ctx context.Context, where string, limit int, args []string) error {
@@ -78,6 +82,10 @@ func (a *app) runsOf(ctx context.Context, t *state.Target, limit int) error {
 	if err != nil {
 		return err
 	}
+	return a.showRuns(runs)
+}
+
+func (a *app) showRuns(runs []plan.Run) error {
 	if a.flags.json {
 		list := []map[string]any{}
 		for _, r := range runs {
@@ -121,19 +129,38 @@ func (a *app) historyOf(ctx context.Context, t *state.Target, limit int, text st
 	if err != nil && !errors.Is(err, state.ErrNotFound) {
 		return err
 	}
+	list := []pastStep{}
+	for _, p := range past {
+		o := p.Outcome
+		list = append(list, pastStep{
+			Key: o.Key.String(), Action: string(o.Action), State: string(o.State), Run: p.Run, Commit: p.Commit, Trigger: p.Trigger,
+			At: o.Started, Took: o.Took, Err: o.Err, Request: o.Request,
+		})
+	}
+	return a.showPast(list)
+}
+
+// pastStep is what was done once to an asset.
+type pastStep struct {
+	Key, Action, State, Run, Commit, Trigger string
+	At                                       time.Time
+	Took                                     time.Duration
+	Err, Request                             string
+}
+
+func (a *app) showPast(past []pastStep) error {
 	if a.flags.json {
 		list := []map[string]any{}
 		for _, p := range past {
 			list = append(list, map[string]any{
-				"id": p.Outcome.Key.String(), "action": p.Outcome.Action, "state": p.Outcome.State, "run": p.Run,
-				"commit": p.Commit, "trigger": p.Trigger, "at": p.Outcome.Started, "took_ms": p.Outcome.Took.Milliseconds(), "error": p.Outcome.Err, "request_id": p.Outcome.Request,
+				"id": p.Key, "action": p.Action, "state": p.State, "run": p.Run, "commit": p.Commit, "trigger": p.Trigger,
+				"at": p.At, "took_ms": p.Took.Milliseconds(), "error": p.Err, "request_id": p.Request,
 			})
 		}
 		return a.printJSON(list)
 	}
 	for _, p := range past {
-		o := p.Outcome
-		a.printf("%s  %-12s %-8s %s  %s %.12s (%s)%s\n", o.Started.Local().Format("2006-01-02 15:04:05"), o.Action, o.State, o.Key, p.Run, dash(p.Commit), o.Took.Round(time.Millisecond), note(o.Err))
+		a.printf("%s  %-12s %-8s %s  %s %.12s (%s)%s\n", p.At.Local().Format("2006-01-02 15:04:05"), printable(p.Action), printable(p.State), printable(p.Key), printable(p.Run), printable(dash(p.Commit)), p.Took.Truncate(time.Millisecond), note(p.Err))
 	}
 	return nil
 }

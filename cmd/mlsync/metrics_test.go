@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -50,6 +52,8 @@ func measured(t *testing.T, n int) map[string]*dto.MetricFamily {
 	}
 	registry := newRegistry()
 	m := newMetrics(registry)
+	api := (&process{registry: registry}).openAPI(roleDoor{}, time.Hour)
+	api.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, http.MethodGet, "/api/v1/version", nil))
 	registry.MustRegister(newUpkeep(store, q, t.TempDir(), slog.New(slog.NewTextHandler(io.Discard, nil))))
 	m.expect("dev")
 	m.fetched(nil)
@@ -75,7 +79,7 @@ func measured(t *testing.T, n int) map[string]*dto.MetricFamily {
 
 // Labels are bounded by the configuration, whatever stands in the repository.
 func TestAttackLMetricsStayBounded(t *testing.T) {
-	labels := []string{"target", "task", "state", "action", "class", "way", "version", "goversion"}
+	labels := []string{"target", "task", "state", "action", "class", "way", "version", "goversion", "operation", "status"}
 	few, many := measured(t, 1), measured(t, 500)
 	for name, f := range many {
 		if !strings.HasPrefix(name, "mlsync_") {

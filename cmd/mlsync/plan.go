@@ -36,12 +36,16 @@ func (a *app) planCommand() *cobra.Command {
 		Long: `Compare the folder with the workspace and show what apply would change, with
 the reason of each change. Nothing is written.
 
-With --exit-code, the exit code is 2 if changes are pending.`,
+With --exit-code, the exit code is 2 if changes are pending.
+
+With --server, the plan is the one that the daemon made last, and no credential
+of Azure is needed. What it would change is not pending if its run has done it.`,
 		Example: `  mlsync plan
   mlsync plan --target prod --exit-code
   mlsync plan --markdown > comment.md
   mlsync plan --out out.plan && mlsync apply --plan out.plan
-  mlsync plan --only 'online-endpoint/*' --json`,
+  mlsync plan --only 'online-endpoint/*' --json
+  mlsync plan --server https://mlsync.example.com --target prod --markdown`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.runPlan(cmd.Context(), f, planOutput{file: out, markdown: markdown, detailed: detailed})
 		},
@@ -50,7 +54,9 @@ With --exit-code, the exit code is 2 if changes are pending.`,
 	c.Flags().StringVarP(&out, "out", "o", "", "save the plan to this file, for apply --plan")
 	c.Flags().BoolVar(&markdown, "markdown", false, "print Markdown for a pull request")
 	c.Flags().BoolVar(&detailed, "exit-code", false, "exit with 2 if changes are pending")
-	return c
+	return a.onServer(c, func(ctx context.Context, r *remote, _ []string) error {
+		return a.farPlan(ctx, r, planOutput{markdown: markdown, detailed: detailed})
+	}, "markdown", "exit-code")
 }
 
 // planOutput says how a plan is shown.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -17,6 +18,7 @@ import (
 	"mlsync.dev/mlsync/internal/trace"
 	"mlsync.dev/mlsync/internal/webhook"
 	"mlsync.dev/mlsync/state"
+	"mlsync.dev/mlsync/web"
 )
 
 // defaultProject is the name of the project of a daemon that is given no file of
@@ -34,6 +36,8 @@ type process struct {
 	daemons  []*daemon // in the order of the file
 	// door finds out who a request is of; nil if no access is configured.
 	door access.Door
+	// api answers below /api/v1; nil without a door.
+	api *web.Server
 	// members are those of the file as it is now.
 	members atomic.Pointer[[]access.Member]
 	// tokenLife is the longest life of a token of mlsync.
@@ -57,7 +61,13 @@ func (a *app) runDaemon(ctx context.Context, f daemonFlags) (err error) {
 // setUp opens the projects.
 func (p *process) setUp(ctx context.Context) error {
 	if p.flags.projects != "" {
-		return p.setUpProjects()
+		if err := p.setUpProjects(); err != nil || p.api != nil || p.flags.apiListen == "" {
+			return err
+		}
+		return fmt.Errorf("--api-listen: nobody may ask: add access.issuers to %s", p.flags.projects)
+	}
+	if p.flags.apiListen != "" {
+		return errors.New("--api-listen: the API needs --projects, with access.issuers and members")
 	}
 	d := p.daemon(defaultProject, p.registry)
 	return d.setUp(ctx)
@@ -85,7 +95,11 @@ func (p *process) setUpProjects() error {
 		d := p.daemon(q.Name, prometheus.WrapRegistererWith(prometheus.Labels{"project": q.Name}, p.registry))
 		d.project, d.flags.data, d.log = &project{q}, filepath.Join(p.flags.data, q.Name), p.log.With("project", q.Name)
 	}
-	return p.guard(list)
+	if err := p.guard(list); err != nil || p.door == nil {
+		return err
+	}
+	p.api = p.openAPI(p.door, list.Access.TokenLife)
+	return nil
 }
 
 // run answers and works until ctx ends.
@@ -94,7 +108,7 @@ func (p *process) run(ctx context.Context) error {
 	for _, at := range []struct {
 		address, message string
 		handler          func() http.Handler
-	}{{p.flags.listen, "listening", p.handler}, {p.flags.webhookListen, "listening for webhooks", p.webhooks}} {
+	}{{p.flags.listen, "listening", p.handler}, {p.flags.webhookListen, "listening for webhooks", p.webhooks}, {p.flags.apiListen, "listening for the API", p.apiAlone}} {
 		if at.address == "" {
 			continue
 		}
@@ -104,6 +118,9 @@ func (p *process) run(ctx context.Context) error {
 		}
 		p.log.Info(at.message, "address", listener.Addr().String())
 		g.Go(func() error { return serve(ctx, listener, at.handler()) })
+	}
+	if p.api != nil {
+		defer context.AfterFunc(ctx, p.api.Close)() // streams have no end of their own
 	}
 	targets := 0
 	for _, d := range p.daemons {

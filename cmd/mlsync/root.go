@@ -14,8 +14,10 @@ type app struct {
 // globalFlags are the flags that every command has.
 type globalFlags struct {
 	dir, config, target, color string
-	verbose                    int
-	quiet, json                bool
+	// server is that of the commands that can ask one.
+	server      string
+	verbose     int
+	quiet, json bool
 }
 
 const rootHelp = `mlsync keeps Azure ML workspaces as git says.
@@ -53,7 +55,7 @@ func (a *app) root() *cobra.Command {
 
 func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
-		a.planCommand(), a.applyCommand(), a.driftCommand(), a.statusCommand(), a.historyCommand(), a.whyCommand(), a.runCommand(),
+		a.planCommand(), a.applyCommand(), a.driftCommand(), a.statusCommand(), a.historyCommand(), a.whyCommand(), a.runCommand(), a.syncCommand(), a.eventsCommand(),
 		a.searchCommand(), a.inventoryCommand(),
 		a.adoptCommand(), a.disownCommand(), a.rolloutCommand(), a.approveCommand(), a.abortCommand(), a.holdCommand(), a.unholdCommand(), a.auditCommand(), a.stateCommand(), a.exportCommand(),
 		a.releaseCommand(), a.promoteCommand(), a.gatesCommand(), a.rollbackCommand(), a.lineageCommand(),

@@ -23,11 +23,11 @@ func (a *app) statusCommand() *cobra.Command {
 		Long: `Show for each target what the journal knows: the commit that was applied last,
 when, how many assets are managed, what failed, and what drifted. Nothing is
 asked of the workspace.`,
-		Example: "  mlsync status\n  mlsync status --state /var/lib/mlsync/mlsync.db --json",
+		Example: "  mlsync status\n  mlsync status --state /var/lib/mlsync/mlsync.db --json\n  mlsync status --server https://mlsync.example.com",
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.runStatus(cmd.Context(), where) },
 	}
 	c.Flags().StringVar(&where, "state", "", "the journal (default: that of this folder)")
-	return c
+	return a.onServer(c, func(ctx context.Context, r *remote, _ []string) error { return a.farStatus(ctx, r) })
 }
 
 // openStore opens the journal of the folder, or the one that is named.
@@ -145,10 +145,15 @@ func statusOf(ctx context.Context, store *state.Store, info state.TargetInfo) (t
 	for _, d := range drift {
 		s.Drifted = append(s.Drifted, d.ID.String())
 		if d.Held != "" {
-			s.Left = append(s.Left, strings.TrimSuffix(d.ID.String()+" "+strings.Join(d.Paths, ", "), " ")+": "+d.Held)
+			s.Left = append(s.Left, leftText(d))
 		}
 	}
 	return s, err
+}
+
+// leftText says which drift is left, and why.
+func leftText(d state.Drifted) string {
+	return strings.TrimSuffix(d.ID.String()+" "+strings.Join(d.Paths, ", "), " ") + ": " + d.Held
 }
 
 // lastNote says more of the last run: what it waits for is told gate by gate.

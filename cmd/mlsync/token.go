@@ -21,7 +21,8 @@ func (a *app) tokenCommand() *cobra.Command {
 and one role, ends by itself, and never has more than the member that it was made
 for has now. Of a token only a hash is kept.
 
-These commands work on the journal of the daemon, on its machine.`,
+These commands work on the journal of the daemon, on its machine. With --server
+they ask the daemon: a token is then made for who asks.`,
 	}
 	c.AddCommand(a.tokenCreateCommand(), a.tokenListCommand(), a.tokenRevokeCommand())
 	return c
@@ -42,7 +43,8 @@ func (a *app) tokenCreateCommand() *cobra.Command {
 kept and cannot be shown again. Its role must be one that the member has; when the
 member loses it, so does the token.`,
 		Example: `  mlsync token create ci --projects projects.yaml --project vision --member service:APP_ID --role operator
-  mlsync token create dashboard --projects projects.yaml --project vision --member group:GROUP_ID --role viewer --life 24h`,
+  mlsync token create dashboard --projects projects.yaml --project vision --member group:GROUP_ID --role viewer --life 24h
+  mlsync token create laptop --server https://mlsync.example.com --project vision --role viewer`,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.createToken(cmd.Context(), f, args[0]) },
 	}
 	f.register(a, c)
@@ -58,7 +60,7 @@ member loses it, so does the token.`,
 		}
 		return out, cobra.ShellCompDirectiveNoFileComp
 	}) // the flags are there
-	return c
+	return a.onServer(c, func(ctx context.Context, r *remote, args []string) error { return a.farMakeToken(ctx, r, args[0], f) }, "project", "role", "life")
 }
 
 // usualLife is the life of a token if nobody says how long.
@@ -97,13 +99,18 @@ func (a *app) createToken(ctx context.Context, f tokenFlags, name string) (err e
 	if err := store.AddToken(ctx, keptToken(saved)); err != nil {
 		return err
 	}
+	return a.showNewToken(keptToken(saved), text)
+}
+
+// showNewToken shows a token, for the only time.
+func (a *app) showNewToken(t state.Token, text string) error {
 	if a.flags.json {
-		row := tokenRowOf(keptToken(saved), time.Now())
+		row := tokenRowOf(t, time.Now())
 		row.Token = text
 		return a.printJSON(row)
 	}
-	a.printf("%s\n", text)
-	a.say("%s: %s of project %s for %s, until %s; it is shown only now", saved.ID, f.role, p.Name, saved.Owner, saved.Expires.Local().Format("2006-01-02 15:04"))
+	a.printf("%s\n", printable(text))
+	a.say("%s: %s of project %s for %s, until %s; it is shown only now", printable(t.ID), printable(t.Role), printable(t.Project), printable(t.Owner), t.Expires.Local().Format("2006-01-02 15:04"))
 	return nil
 }
 
@@ -174,7 +181,7 @@ func (a *app) tokenListCommand() *cobra.Command {
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.listTokens(cmd.Context(), f) },
 	}
 	f.register(a, c)
-	return c
+	return a.onServer(c, func(ctx context.Context, r *remote, _ []string) error { return a.farTokens(ctx, r, f.project) }, "project")
 }
 
 func (a *app) listTokens(ctx context.Context, f projectFlags) (err error) {
@@ -195,6 +202,10 @@ func (a *app) listTokens(ctx context.Context, f projectFlags) (err error) {
 	for _, t := range tokens {
 		rows = append(rows, tokenRowOf(t, time.Now()))
 	}
+	return a.printTokens(rows, p.Name)
+}
+
+func (a *app) printTokens(rows []tokenRow, project string) error {
 	if a.flags.json {
 		return a.printJSON(rows)
 	}
@@ -203,10 +214,10 @@ func (a *app) listTokens(ctx context.Context, f projectFlags) (err error) {
 		if !r.LastUsed.IsZero() {
 			used = "used " + r.LastUsed.Local().Format("2006-01-02 15:04")
 		}
-		a.printf("%-24s %-8s %-9s until %s  %s  %s  for %s\n", r.ID, r.State, r.Role, r.Expires.Local().Format("2006-01-02"), used, printable(r.Name), printable(r.For))
+		a.printf("%-24s %-8s %-9s until %s  %s  %s  for %s\n", printable(r.ID), r.State, printable(r.Role), r.Expires.Local().Format("2006-01-02"), used, printable(r.Name), printable(r.For))
 	}
 	if len(rows) == 0 {
-		a.printf("project %s has no tokens\n", p.Name)
+		a.printf("%s has no tokens\n", strings.TrimSpace("project "+project))
 	}
 	return nil
 }
@@ -219,7 +230,7 @@ func (a *app) tokenRevokeCommand() *cobra.Command {
 		RunE:    func(cmd *cobra.Command, args []string) error { return a.revokeToken(cmd.Context(), f, args[0]) },
 	}
 	f.register(a, c)
-	return c
+	return a.onServer(c, func(ctx context.Context, r *remote, args []string) error { return a.farRevokeToken(ctx, r, args[0]) })
 }
 
 func (a *app) revokeToken(ctx context.Context, f projectFlags, id string) (err error) {

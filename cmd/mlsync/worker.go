@@ -42,6 +42,8 @@ type worker struct {
 	rolledBack, rolledBackWhy string
 	trace                     *passTrace // of the pass that runs
 	writer                    *writer    // of the pass that runs
+	// kept is the digest of the plan that was kept last.
+	kept string
 }
 
 // run does one pass over the target. An error lets the queue try again later.
@@ -185,6 +187,7 @@ func (w *worker) try(ctx context.Context, task string) (plan.Run, *plan.Plan, er
 		Pass: p, Book: j, Commit: now, Task: task, Ready: func(p *plan.Plan) { line.forPlan(p, t); w.trace.ready(ctx, p) },
 		Hold: func(ctx context.Context, p *plan.Plan) (*plan.Run, error) { return keeper.hold(ctx, p, task) },
 	}, j, t)
+	w.keep(ctx, j, run, made)
 	err = errors.Join(because(ctx, err), w.next(ctx, j, run))
 	if _, trim := j.Trim(context.WithoutCancel(ctx), runsKept); trim != nil {
 		d.log.Warn("old runs are kept", "target", w.name, "err", trim)

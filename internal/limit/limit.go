@@ -160,3 +160,28 @@ const (
 const (
 	LineageNodes = 2_000 // assets, releases and commits of one lineage
 )
+
+// The HTTP API.
+const (
+	APIBody    = 1 << 20             // bytes of one request
+	APIDepth   = 16                  // maps and lists of a request within each other
+	APIText    = 500                 // bytes of a reason or a name that is sent
+	APIList    = 100                 // entries of a list that is sent
+	APIQuery   = 4096                // bytes of a query
+	APIPage    = 1_000               // items of one page
+	APIRate    = 50                  // requests of one principal a second
+	APIBurst   = 200                 // its requests at once, after a pause
+	APIGuesses = 10                  // requests with a wrong credential of one address, in a minute and at once
+	APIClients = 10_000              // principals and addresses whose requests are counted
+	APIAtOnce  = 64                  // requests that are answered at a time
+	APITime    = 30 * time.Second    // time of one answer
+	APIStreams = 64                  // streams of events at a time
+	APIStream  = 8                   // streams of one principal at a time
+	APIEvents  = 100                 // events that are read for a stream at once, and wait for it
+	APIBeat    = 15 * time.Second    // time after which a silent stream says that it lives
+	APIWrite   = 10 * time.Second    // time in which a reader must take what a stream has for it
+	APISettle  = 5 * time.Second     // time that a number of an event which is not there yet is waited for
+	APIAnswer  = 64 << 20            // bytes of one answer that mlsync --server reads
+	APIApprove = 30 * 24 * time.Hour // time for which an approval holds at most
+	KeptPlan   = 8 << 20             // bytes of a plan that is kept for the API, packed; of a larger one only the digest is
+)

@@ -46,6 +46,11 @@ var tests = map[string]string{
 	"NotifyLetters": "TestAttackL52ChannelsThatAreDown", "NotifyAge": "TestAttackL52ChannelsThatAreDown", "NotifyWait": "TestAnswers", "NotifyTime": "TestAttackL51SilentChannels",
 	"Traces": "TestAttackLDeadCollector", "TraceSpans": "TestAttackLManySpans", "TraceTries": "TestAttackLDeadCollector",
 	"PlanBytes": "TestAttackL23LargePlans", "ImportLine": "TestAttackL20HostileExports", "ImportLines": "TestAttackL20HostileExports",
+	"APIBody": "TestAttackL60Bodies", "APIDepth": "TestAttackL65DeepAndLongBodies", "APIText": "TestBodiesAreStrict", "APIList": "TestAttackL65DeepAndLongBodies", "APIQuery": "TestAttackL65DeepAndLongBodies",
+	"APIPage": "TestQueryIsStrict", "APIRate": "TestAttackZ44RatesAreOfEachAlone", "APIBurst": "TestAttackZ44RatesAreOfEachAlone", "APIGuesses": "TestAttackZ44RatesAreOfEachAlone",
+	"APIClients": "TestAttackL62ManyClients", "APIAtOnce": "TestAttackL63AJournalThatDoesNotAnswer", "APITime": "TestAttackL63AJournalThatDoesNotAnswer", "APIStreams": "TestAttackL64ManyStreams",
+	"APIStream": "TestAttackL61SlowReaders", "APIEvents": "TestStreamTakesABurst", "APIBeat": "TestStreamSaysThatItLives", "APIWrite": "TestAttackL61SlowReaders", "APISettle": "TestStreamWaitsForEventsThatComeLate",
+	"APIAnswer": "TestAttackL67AnswersWithoutEnd", "APIApprove": "TestBodiesAreStrict", "KeptPlan": "TestAttackL66PlansThatAreTooLarge",
 	"LineageNodes": "TestAttackL50LongLineages",
 }
 

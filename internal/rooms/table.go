@@ -50,7 +50,7 @@ func Table() map[string]Room {
 		"azureml": {Imports: []string{"asset", "kind", "internal/content", "internal/limit"}},
 		"state":   {Imports: []string{"asset", "plan", "internal/limit", "internal/redact"}},
 		"access":  {Imports: []string{"internal/limit"}},
-		"web":     {Imports: []string{"access", "asset", "diff", "plan"}},
+		"web":     {Imports: []string{"access", "internal/limit", "internal/problem"}},
 		"notify":  {Imports: []string{"asset", "diff", "plan", "internal/egress", "internal/limit"}},
 		"reconcile": {Imports: []string{
 			"asset", "kind", "tree", "resolve", "diff", "plan", "internal/content", "internal/graph", "internal/problem",
