@@ -33,6 +33,7 @@ type record struct {
 	Taken    *takenJSON    `json:"taken,omitempty"`
 	Gate     *gateJSON     `json:"gate,omitempty"`
 	Rollout  *rolloutJSON  `json:"rollout,omitempty"`
+	Inbox    *inboxJSON    `json:"inbox,omitempty"`
 	Event    *eventJSON    `json:"event,omitempty"`
 	Token    *Token        `json:"token,omitempty"`
 	Audit    *Audit        `json:"audit,omitempty"`
@@ -52,6 +53,7 @@ type targetJSON struct {
 	HeldBy     string `json:"held_by,omitempty"`
 	HeldWhy    string `json:"held_why,omitempty"`
 	HeldAt     int64  `json:"held_at,omitempty"`
+	HeldUntil  int64  `json:"held_until,omitempty"`
 	Seen       string `json:"seen,omitempty"`
 	SeenAt     int64  `json:"seen_at,omitempty"`
 }
@@ -222,9 +224,9 @@ var exported = []struct {
 	query string
 	scan  func(row) (record, error)
 }{
-	{`SELECT name, workspace, generation, held_by, held_why, held_at, seen, seen_at FROM targets ORDER BY id`, func(r row) (record, error) {
+	{`SELECT name, workspace, generation, held_by, held_why, held_at, held_until, seen, seen_at FROM targets ORDER BY id`, func(r row) (record, error) {
 		var t targetJSON
-		err := r.Scan(&t.Name, &t.Workspace, &t.Generation, &t.HeldBy, &t.HeldWhy, &t.HeldAt, &t.Seen, &t.SeenAt)
+		err := r.Scan(&t.Name, &t.Workspace, &t.Generation, &t.HeldBy, &t.HeldWhy, &t.HeldAt, &t.HeldUntil, &t.Seen, &t.SeenAt)
 		return record{Target: &t}, err
 	}},
 	{`SELECT t.name, r.generation, r.commit_id, r.cause, r.started, r.ended, r.state, r.digest, r.summary, r.err, r.release_name, r.fingerprint
@@ -272,6 +274,12 @@ var exported = []struct {
 		return record{Gate: &n}, err
 	}},
 	{`SELECT ` + rolloutColumns + `, t.name FROM rollouts r JOIN targets t ON t.id = r.target_id ORDER BY r.target_id, r.asset`, exportRollout},
+	{`SELECT ` + inboxColumns + `, t.name FROM inbox i JOIN targets t ON t.id = i.target_id ORDER BY i.target_id, i.asset`, func(r row) (record, error) {
+		n := inboxJSON{}
+		f, err := scanFound(r, &n.Target)
+		n.Found = f
+		return record{Inbox: &n}, err
+	}},
 	{`SELECT target, at, what, author, asset, text FROM events ORDER BY id`, func(r row) (record, error) {
 		var n eventJSON
 		err := r.Scan(&n.Target, &n.At, &n.What, &n.Author, &n.Asset, &n.Text)
