@@ -81,8 +81,9 @@ type session struct {
 	source  bridge.Source // of content that comes from other workspaces
 	log     *slog.Logger
 	given   targetFlags
-	line    *deadline // of the run, once the lock is taken
-	proven  bool      // a run has ended well, so that something may be removed
+	line    *deadline   // of the run, once the lock is taken
+	windows *timekeeper // of the run; nil if it keeps to none
+	proven  bool        // a run has ended well, so that something may be removed
 }
 
 // readConfig reads mlsync.yaml. A file that is not there is the default.

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,6 +25,9 @@ type source interface {
 	// at is the tree at a commit that was fetched before; nil if it is not at
 	// hand any more.
 	at(commit string) fs.FS
+	// authors are the names and addresses of who made the commits after from up
+	// to to, as far as they are known here.
+	authors(from, to string) []string
 	// wait returns when there may be something new.
 	wait(ctx context.Context) error
 	close() error
@@ -112,6 +116,27 @@ func (m *mirror) at(commit string) fs.FS {
 	return sub
 }
 
+// authors goes back from one commit to another, and no further than commits
+// are at hand.
+func (m *mirror) authors(from, to string) []string {
+	var out []string
+	seen := map[gitrepo.Hash]bool{gitrepo.Hash(from): true}
+	for next := []gitrepo.Hash{gitrepo.Hash(to)}; len(next) > 0 && len(seen) <= limit.ApprovalCommits; next = next[1:] {
+		if seen[next[0]] {
+			continue
+		}
+		seen[next[0]] = true
+		c, err := m.repo.Commit(next[0])
+		if err != nil {
+			continue // history ends here
+		}
+		out = append(out, signers(c)...)
+		next = append(next, c.Parents...)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
 // wait sleeps for the poll interval, give or take a tenth, so that many
 // daemons do not ask at the same moment.
 func (m *mirror) wait(ctx context.Context) error {
@@ -137,6 +162,9 @@ type folder struct {
 
 // at is nil: a folder is what it is now.
 func (*folder) at(string) fs.FS { return nil }
+
+// authors are none: those of what is checked out come with it.
+func (*folder) authors(string, string) []string { return nil }
 
 func (f *folder) fetch(ctx context.Context, _ gitrepo.Ref) (reconcile.Commit, error) {
 	c := reconcile.Commit{FS: f.tree.FS(), Repo: f.tree.Origin()}
