@@ -54,7 +54,17 @@ func (d *daemon) openSource(cfg *config.Config) (source, error) {
 // openMirror opens a mirror of a remote repository, as the configuration says
 // that it is reached.
 func (a *app) openMirror(url, dir string, auth config.Auth) (*gitrepo.Repo, error) {
-	o := gitrepo.Options{URL: url, Dir: dir, Depth: 1}
+	return a.openDeep(url, dir, auth, 1)
+}
+
+// openWholeMirror is one with all of the history, which tells where branches
+// parted.
+func (a *app) openWholeMirror(url, dir string, auth config.Auth) (*gitrepo.Repo, error) {
+	return a.openDeep(url, dir, auth, 0)
+}
+
+func (a *app) openDeep(url, dir string, auth config.Auth, depth int) (*gitrepo.Repo, error) {
+	o := gitrepo.Options{URL: url, Dir: dir, Depth: depth}
 	if auth.TokenEnv != "" {
 		o.Credential = func(context.Context) (gitrepo.Credential, error) {
 			token, _ := a.env(auth.TokenEnv)
@@ -245,15 +255,29 @@ func (d *daemon) configAt(c reconcile.Commit) (*config.Config, error) {
 	if err != nil {
 		return nil, err
 	}
+	return takeOver(d.cfg, data, d.overlay)
+}
+
+// overlay holds a configuration to the project, and lays the flags over it.
+func (d *daemon) overlay(cfg *config.Config) error {
+	if err := d.project.bind(cfg); err != nil {
+		return err
+	}
+	d.override(cfg)
+	return nil
+}
+
+// takeOver reads the configuration of a commit over that of whoever runs the
+// program: the repository and what may be reached stay theirs.
+func takeOver(was *config.Config, data []byte, override func(*config.Config) error) (*config.Config, error) {
 	cfg, bad := parseConfig(data, config.File)
 	if err := bad.Err(); err != nil {
 		return nil, err
 	}
-	if err := d.project.bind(cfg); err != nil {
+	if err := override(cfg); err != nil {
 		return nil, err
 	}
-	cfg.Repository = d.cfg.Repository
-	cfg.Owner = cmp.Or(d.cfg.Owner, cfg.Owner)
-	d.override(cfg)
-	return cfg, pinned(d.cfg, cfg)
+	cfg.Repository = was.Repository
+	cfg.Owner = cmp.Or(was.Owner, cfg.Owner)
+	return cfg, pinned(was, cfg)
 }

@@ -72,6 +72,7 @@ func (w *worker) run(ctx context.Context, task string) error {
 		return err
 	}
 	w.notify(ctx, run, p, err)
+	w.applied(ctx, run, p, err)
 	switch {
 	case err == nil && run.State == plan.Waiting && len(run.Outcomes) == 0:
 		log.Info("waiting", "release", run.Release.Name, "why", run.Err)
