@@ -83,7 +83,7 @@ func (d *daemon) openForge(ctx context.Context) error {
 }
 
 // registerForge lets the queue work on pull requests and statuses.
-func (d *daemon) registerForge(_ context.Context) error {
+func (d *daemon) registerForge(ctx context.Context) error {
 	if d.box == nil {
 		return nil
 	}
@@ -97,7 +97,8 @@ func (d *daemon) registerForge(_ context.Context) error {
 	err = d.queue.Register(taskPulls, func(ctx context.Context, _ []byte) error { return w.look(ctx) }, opts)
 	err = errors.Join(err, d.queue.Register(taskPreview, func(ctx context.Context, args []byte) error { return w.preview(ctx, string(args)) },
 		queue.TaskOptions{Timeout: limit.PreviewTime, Attempts: 8}))
-	return errors.Join(err, d.queue.Periodic(taskPulls, "all", "@every "+d.cfg.Previews.Poll.String(), nil))
+	err = errors.Join(err, d.queue.Periodic(taskPulls, "all", "@every "+d.cfg.Previews.Poll.String(), nil))
+	return errors.Join(err, w.hint(ctx)) // what came while nobody looked
 }
 
 // hint lets the pull requests be looked at now.
@@ -224,7 +225,11 @@ func (w *pullWatch) preview(ctx context.Context, text string) error {
 		return err
 	} else if !ok {
 		w.d.log.Info("pull request of a fork is left alone", "pull", number, "head", pr.Commit, "why", why)
-		return errors.Join(w.status(ctx, pr, forge.Pending, why), w.d.store.PlanPull(ctx, w.p.forge.Repo().Key(), number, key))
+		err := w.status(ctx, pr, forge.Pending, why)
+		if err == nil && !slices.Contains(pr.Labels, w.d.cfg.Previews.Label) {
+			err = w.d.store.PlanPull(ctx, w.p.forge.Repo().Key(), number, key)
+		} // else it is asked again with each look: who set the label may change, and no list tells of that
+		return err
 	}
 	planning, end := w.begin(ctx, pr)
 	defer end()
