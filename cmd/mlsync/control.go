@@ -88,7 +88,7 @@ func (r passRules) next(ctx context.Context, w *worker, run plan.Run) error {
 	case v.Open: // it opened meanwhile, or something else is waited for
 		return nil
 	}
-	return w.atTime(ctx, taskSync, "window", v.Turns)
+	return w.atTime(ctx, taskDrift, "window", v.Turns) // which looks at all: drift waited too
 }
 
 // afterHold lets the target be looked at when a hold ends by itself.
@@ -97,7 +97,7 @@ func (w *worker) afterHold(ctx context.Context, err error) error {
 	if !errors.As(err, &held) {
 		return nil
 	}
-	return w.atTime(ctx, taskSync, "hold", held.Hold.Until)
+	return w.atTime(ctx, taskDrift, "hold", held.Hold.Until)
 }
 
 // compared notes for the drift inbox what a run compared and found as git says.

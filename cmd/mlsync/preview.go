@@ -104,14 +104,10 @@ func (p *previewer) make(ctx context.Context, pr forge.PullRequest) (*preview, e
 		return nil, fmt.Errorf("%s of %s: %w", config.File, pr.Base, err)
 	}
 	paths, out.config = p.relative(paths)
-	for _, t := range p.follow(cfg, pr.Base) {
-		switch {
-		case !touches(cfg, t, paths):
-		case len(out.targets) == limit.PreviewTargets:
-			out.left++
-		default:
-			out.targets = append(out.targets, p.target(ctx, cfg, t, reconcile.Commit{FS: after, Hash: string(head), Repo: p.repo.URL()}, pr.Fork))
-		}
+	var touched []*config.Target
+	touched, out.left = p.touched(cfg, pr.Base, paths)
+	for _, t := range touched {
+		out.targets = append(out.targets, p.target(ctx, cfg, t, reconcile.Commit{FS: after, Hash: string(head), Repo: p.repo.URL()}, pr.Fork))
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
@@ -238,6 +234,18 @@ func (p *previewer) follow(cfg *config.Config, branch string) []*config.Target {
 	return out
 }
 
+// touched are the targets that follow a branch and that changed paths may matter
+// to, and how many more there are than are planned.
+func (p *previewer) touched(cfg *config.Config, branch string, paths []string) (out []*config.Target, left int) {
+	for _, t := range p.follow(cfg, branch) {
+		if touches(cfg, t, paths) {
+			out = append(out, t)
+		}
+	}
+	n := min(len(out), limit.PreviewTargets)
+	return out[:n], len(out) - n
+}
+
 // touches reports whether changed paths may matter to a target: all but the
 // overlays of other targets and the folders of services, which no asset is made
 // of. What an asset is made of may be anywhere else.
@@ -341,9 +349,9 @@ func (v *preview) verdict() (forge.State, string) {
 	}
 	switch {
 	case len(v.conflicts) > 0:
-		return forge.Failure, "conflicts with " + v.pr.Base + " in " + number(len(v.conflicts), "file")
+		return forge.Failure, "conflicts with the base in " + number(len(v.conflicts), "file")
 	case v.unmerged != "":
-		return forge.Failure, "nobody can tell what the merge with " + v.pr.Base + " gives"
+		return forge.Failure, "nobody can tell what the merge with the base gives"
 	case len(v.targets) == 0:
 		return forge.Success, "no target is touched"
 	}

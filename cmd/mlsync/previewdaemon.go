@@ -96,9 +96,15 @@ func (d *daemon) registerForge(ctx context.Context) error {
 	w := d.previews
 	err = d.queue.Register(taskPulls, func(ctx context.Context, _ []byte) error { return w.look(ctx) }, opts)
 	err = errors.Join(err, d.queue.Register(taskPreview, func(ctx context.Context, args []byte) error { return w.preview(ctx, string(args)) },
-		queue.TaskOptions{Timeout: limit.PreviewTime, Attempts: 8}))
+		previewTask()))
 	err = errors.Join(err, d.queue.Periodic(taskPulls, "all", "@every "+d.cfg.Previews.Poll.String(), nil))
 	return errors.Join(err, w.hint(ctx)) // what came while nobody looked
+}
+
+// previewTask bounds one preview. What fails again and again waits for the next
+// change.
+func previewTask() queue.TaskOptions {
+	return queue.TaskOptions{Timeout: limit.PreviewTime, Attempts: 8}
 }
 
 // hint lets the pull requests be looked at now.

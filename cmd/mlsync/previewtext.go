@@ -117,7 +117,7 @@ func (t previewTarget) section(most int) string {
 // plain makes words of ours harmless where they stand outside of code: they
 // hold names of targets and numbers.
 func plain(s string) string {
-	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "@", "&#64;", "[", "&#91;", "`", "&#96;", "*", "&#42;", "_", "&#95;", "#", "&#35;", "://", ":&#47;/").Replace(printable(s))
+	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "@", "&#64;", "[", "&#91;", "]", "&#93;", "www.", "www&#46;", "`", "&#96;", "*", "&#42;", "_", "&#95;", "#", "&#35;", "://", ":&#47;/").Replace(printable(s))
 }
 
 func short12(s string) string { return s[:min(len(s), 12)] }

@@ -129,17 +129,23 @@ func (m *mirror) at(commit string) fs.FS {
 // authors goes back from one commit to another, and no further than commits
 // are at hand.
 func (m *mirror) authors(from, to string) []string {
+	return authorsOf(m.repo.Commit, gitrepo.Hash(from), gitrepo.Hash(to), limit.ApprovalCommits)
+}
+
+func authorsOf(read func(gitrepo.Hash) (gitrepo.Commit, error), from, to gitrepo.Hash, most int) []string {
 	var out []string
-	seen := map[gitrepo.Hash]bool{gitrepo.Hash(from): true}
-	for next := []gitrepo.Hash{gitrepo.Hash(to)}; len(next) > 0 && len(seen) <= limit.ApprovalCommits; next = next[1:] {
+	seen := map[gitrepo.Hash]bool{from: true}
+	looked := 0
+	for next := []gitrepo.Hash{to}; len(next) > 0 && looked < most; next = next[1:] {
 		if seen[next[0]] {
 			continue
 		}
 		seen[next[0]] = true
-		c, err := m.repo.Commit(next[0])
+		c, err := read(next[0])
 		if err != nil {
 			continue // history ends here
 		}
+		looked++
 		out = append(out, signers(c)...)
 		next = append(next, c.Parents...)
 	}

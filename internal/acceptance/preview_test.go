@@ -346,6 +346,30 @@ func TestPreviewsOfPullRequests(t *testing.T) {
 	if d.stop() != 0 {
 		t.Error("the daemon did not stop")
 	}
+
+	// By hand: the same text, and nothing is told with --dry-run.
+	before, _ := w.forge.comment(9)
+	out := w.want(exitDone, "preview", "9", "--dry-run").out
+	if !strings.Contains(out, "data/e:1") || !strings.Contains(out, "1 target, 1 change") {
+		t.Error(out)
+	}
+	if after, _ := w.forge.comment(9); after != before {
+		t.Error("a dry run changed the comment")
+	}
+	if r := w.want(exitProblems, "preview", "8", "--json"); !strings.Contains(r.out, `"state": "failure"`) || !strings.Contains(r.out, `"data/a.yml"`) {
+		t.Error(r)
+	}
+	if text, n := w.forge.comment(8); n != 1 || !strings.Contains(text, "a person") {
+		t.Errorf("%d comments: %s", n, text)
+	}
+	w.forge.change(func() { w.forge.pulls[0].fork = true })
+	number := strconv.Itoa(w.forge.pulls[0].number)
+	if r := w.want(exitRefused, "preview", number, "--dry-run"); !strings.Contains(r.err, "is in a fork") {
+		t.Error(r)
+	}
+	if r := w.raw("preview", number, "--dry-run", "--fork", w.forge.pulls[0].sha); !strings.Contains(r.out, "secrets are not read") {
+		t.Error(r)
+	}
 }
 
 // Pull requests of forks are planned only with the label of somebody who may

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
+
+	"mlsync.dev/mlsync/internal/limit"
 )
 
 // Conflict is a path that two commits changed in ways that cannot both be.
@@ -38,7 +40,7 @@ func (r *Repo) Merge(base, head Hash) (Merged, error) {
 	if err != nil {
 		return Merged{}, err
 	}
-	parted, err := s.parted(ours.Hash, theirs.Hash)
+	parted, err := s.parted(ours.Hash, theirs.Hash, limit.MergeHistory)
 	switch {
 	case err != nil:
 		return Merged{}, faultText(err)

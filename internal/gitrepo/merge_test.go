@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"mlsync.dev/mlsync/internal/limit"
 )
 
 // sides makes a base, and a change of it on main and on the branch topic, and
@@ -203,6 +205,30 @@ func TestMergesAsGitDoes(t *testing.T) {
 		t.Errorf("only %d merged, %d refused that git merges", merged, refused)
 	}
 	t.Logf("%d merged, %d refused that git merges", merged, refused)
+}
+
+// Neither a long history nor a long file keeps the mirror busy.
+func TestAttackL63LongMerges(t *testing.T) {
+	for n, ok := range map[int]bool{limit.MergeLines: true, limit.MergeLines + 1: false} {
+		if _, got := linesOf([]byte(strings.Repeat("x\n", n))); got != ok {
+			t.Errorf("%d lines: %v", n, got)
+		}
+	}
+	u := newUpstream(t)
+	u.commit("1", "a", "1")
+	u.commit("2", "a", "2")
+	tip := u.commit("3", "a", "3")
+	r := openFileRemote(t, u)
+	fetch(t, r, "main")
+	c, err := r.store().commitOf(tip)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for most, ok := range map[int]bool{3: true, 2: false} {
+		if _, err := r.store().parted(c.Hash, c.Hash, most); (err == nil) != ok || err != nil && !errors.Is(faultText(err), ErrTooLarge) {
+			t.Errorf("%d commits: %v", most, err)
+		}
+	}
 }
 
 func TestPullRef(t *testing.T) {

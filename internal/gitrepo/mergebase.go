@@ -5,20 +5,19 @@ import (
 	"fmt"
 
 	"github.com/go-git/go-git/v5/plumbing"
-
-	"mlsync.dev/mlsync/internal/limit"
 )
 
 // parted finds where the histories of two commits parted: the common ancestors
-// that no other common ancestor comes after.
-func (s *store) parted(a, b plumbing.Hash) ([]plumbing.Hash, error) {
-	left, err := s.ancestors(a, nil)
+// that no other common ancestor comes after. At most so many commits of each
+// history are looked at.
+func (s *store) parted(a, b plumbing.Hash, most int) ([]plumbing.Hash, error) {
+	left, err := s.ancestors(a, most, nil)
 	if err != nil {
 		return nil, err
 	}
 	// Back from b, and no further than the first that both have.
 	var common []plumbing.Hash
-	if _, err := s.ancestors(b, func(h plumbing.Hash) bool {
+	if _, err := s.ancestors(b, most, func(h plumbing.Hash) bool {
 		if left[h] {
 			common = append(common, h)
 		}
@@ -33,7 +32,7 @@ func (s *store) parted(a, b plumbing.Hash) ([]plumbing.Hash, error) {
 			if other == c {
 				continue
 			}
-			below, err := s.ancestors(other, nil)
+			below, err := s.ancestors(other, most, nil)
 			if err != nil {
 				return nil, err
 			}
@@ -48,7 +47,7 @@ func (s *store) parted(a, b plumbing.Hash) ([]plumbing.Hash, error) {
 
 // ancestors are a commit and all before it, without those behind one at which
 // stop says so.
-func (s *store) ancestors(h plumbing.Hash, stop func(plumbing.Hash) bool) (map[plumbing.Hash]bool, error) {
+func (s *store) ancestors(h plumbing.Hash, most int, stop func(plumbing.Hash) bool) (map[plumbing.Hash]bool, error) {
 	seen := map[plumbing.Hash]bool{h: true}
 	for next := []plumbing.Hash{h}; len(next) > 0; next = next[1:] {
 		if stop != nil && stop(next[0]) {
@@ -67,8 +66,8 @@ func (s *store) ancestors(h plumbing.Hash, stop func(plumbing.Hash) bool) (map[p
 				next = append(next, p)
 			}
 		}
-		if len(seen) > limit.MergeHistory {
-			return nil, faultOf(ErrTooLarge, fmt.Sprintf("the history has more than %d commits", limit.MergeHistory))
+		if len(seen) > most {
+			return nil, faultOf(ErrTooLarge, fmt.Sprintf("the history has more than %d commits", most))
 		}
 	}
 	return seen, nil
