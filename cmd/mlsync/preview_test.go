@@ -52,7 +52,7 @@ func hostilePlan(target string) *plan.Plan {
 
 var (
 	fencedCode = regexp.MustCompile("(?ms)^(`{3,})diff\n.*?^`{3,}$")
-	ours   = regexp.MustCompile(`</?(details|summary|code)>`)
+	ours       = regexp.MustCompile(`</?(details|summary|code)>`)
 )
 
 // outside is what of a Markdown text is no code.

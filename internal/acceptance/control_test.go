@@ -67,13 +67,13 @@ func TestWindowThatOpens(t *testing.T) {
 			t.Error("drift was corrected although the window is shut")
 		}
 	}
-	for time.Now().Before(opens) {
-		time.Sleep(100 * time.Millisecond)
+	for w.get("data/b/versions/1") == nil && time.Now().Before(opens) {
+		<-time.After(100 * time.Millisecond)
 	}
-	w.has("data/b/versions/1")
 	if time.Now().Before(opens) {
 		t.Error("it was written before the window opened")
 	}
+	w.has("data/b/versions/1")
 	until(t, "the drift is corrected", func() bool {
 		return w.get("data/a/versions/1")["properties"].(map[string]any)["description"] == "mine"
 	})

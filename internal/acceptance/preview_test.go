@@ -403,9 +403,8 @@ func TestAttackZ21PullRequestsOfForks(t *testing.T) {
 	}
 	waits("it waits for the label mlsync-preview")
 	set := func(by string) {
-		time.Sleep(1100 * time.Millisecond) // times of the service are whole seconds
-		w.forge.change(func() {
-			w.forge.pulls[0].labels = []labelled{{"mlsync-preview", by, time.Now().UTC().Truncate(time.Second)}}
+		w.forge.change(func() { // the times of the service are whole seconds
+			w.forge.pulls[0].labels = []labelled{{"mlsync-preview", by, time.Now().UTC().Add(2 * time.Second).Truncate(time.Second)}}
 		})
 		w.hook(d)
 	}
