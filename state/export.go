@@ -102,6 +102,7 @@ type approvalJSON struct {
 	Digest  string `json:"digest"`
 	Allow   string `json:"allow,omitempty"`
 	Author  string `json:"author"`
+	Names   string `json:"names,omitempty"`
 	At      int64  `json:"at"`
 	Expires int64  `json:"expires,omitempty"`
 	Used    string `json:"used,omitempty"`
@@ -249,9 +250,9 @@ var exported = []struct {
 		n.ownedJSON = toOwnedJSON(o)
 		return record{Owned: &n}, err
 	}},
-	{`SELECT t.name, a.digest, a.allow, a.author, a.at, a.expires, a.used FROM approvals a JOIN targets t ON t.id = a.target_id ORDER BY a.id`, func(r row) (record, error) {
+	{`SELECT t.name, a.digest, a.allow, a.author, a.names, a.at, a.expires, a.used FROM approvals a JOIN targets t ON t.id = a.target_id ORDER BY a.id`, func(r row) (record, error) {
 		var n approvalJSON
-		err := r.Scan(&n.Target, &n.Digest, &n.Allow, &n.Author, &n.At, &n.Expires, &n.Used)
+		err := r.Scan(&n.Target, &n.Digest, &n.Allow, &n.Author, &n.Names, &n.At, &n.Expires, &n.Used)
 		return record{Approval: &n}, err
 	}},
 	{`SELECT t.name, d.run_id, d.at, d.asset, d.paths, d.changed_by, d.changed_at, d.revert, d.held

@@ -221,8 +221,8 @@ func (im *importer) approval(ctx context.Context, x *tx, a *approvalJSON) error 
 	if err != nil {
 		return err
 	}
-	_, err = x.exec(ctx, `INSERT INTO approvals (target_id, digest, allow, author, at, expires, used) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-		id, a.Digest, a.Allow, a.Author, a.At, a.Expires, a.Used)
+	_, err = x.exec(ctx, `INSERT INTO approvals (target_id, digest, allow, author, names, at, expires, used) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+		id, a.Digest, a.Allow, a.Author, a.Names, a.At, a.Expires, a.Used)
 	return err
 }
 

@@ -27,7 +27,7 @@ func (f *fourEyes) Approvals(ctx context.Context, consent string) ([]reconcile.A
 	given, err := f.Target.Approvals(ctx, consent)
 	var out []reconcile.Approval
 	for _, a := range given {
-		if gate.Committed(f.authors, a.Author) {
+		if madeBy(f.authors, a) {
 			if f.left != nil {
 				f.left(a)
 			}
@@ -36,6 +36,11 @@ func (f *fourEyes) Approvals(ctx context.Context, consent string) ([]reconcile.A
 		out = append(out, reconcile.Approval{ID: a.ID, Allow: a.Allow})
 	}
 	return out, err
+}
+
+// madeBy reports whether an approval is one of the authors, by whatever name.
+func madeBy(authors []string, a state.Approval) bool {
+	return slices.ContainsFunc(append([]string{a.Author}, a.Names...), func(name string) bool { return name != "" && gate.Committed(authors, name) })
 }
 
 // book is how the worker's journal counts approvals for a commit.

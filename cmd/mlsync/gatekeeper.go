@@ -310,7 +310,7 @@ func (k *gatekeeper) Approvals(ctx context.Context, name string) ([]gate.Approva
 	given, err := k.j.Target.Approvals(ctx, consentOf(k.commit.Release))
 	var out []gate.Approval
 	for _, a := range given {
-		if slices.Contains(a.Allow, approvalPrefix+name) && !(k.cfg.Approvals.FourEyes && gate.Committed(k.commit.By, a.Author)) {
+		if slices.Contains(a.Allow, approvalPrefix+name) && !(k.cfg.Approvals.FourEyes && madeBy(k.commit.By, a)) {
 			out = append(out, gate.Approval{Author: a.Author, At: a.At})
 		}
 	}

@@ -2,6 +2,9 @@
 -- Until when a hold lasts; 0 is until somebody ends it.
 ALTER TABLE targets ADD COLUMN held_until BIGINT NOT NULL DEFAULT 0;
 
+-- By what else who gave an approval is known.
+ALTER TABLE approvals ADD COLUMN names TEXT NOT NULL DEFAULT '';
+
 -- Drift as people deal with it: one row an asset.
 CREATE TABLE inbox (
 	target_id  BIGINT NOT NULL REFERENCES targets (id),
