@@ -70,20 +70,16 @@ var errSuperseded = errors.New("a newer head is there")
 // make plans a pull request as it is now.
 func (p *previewer) make(ctx context.Context, pr forge.PullRequest) (*preview, error) {
 	out := &preview{pr: pr}
-	base, err := p.branch(ctx, pr.Base)
+	got, err := p.fetch(ctx, pr)
 	if err != nil {
 		return nil, err
 	}
-	head, err := p.head(ctx, pr)
+	out.base, out.head = got.base, got.head
+	was, err := p.repo.Tree(got.base)
 	if err != nil {
 		return nil, err
 	}
-	out.base, out.head = base.Hash, head
-	was, err := p.repo.Tree(base.Hash)
-	if err != nil {
-		return nil, err
-	}
-	merged, err := p.merge(ctx, out)
+	merged, err := p.merge(out, got.made)
 	if err != nil || merged == nil {
 		return out, err
 	}
@@ -107,7 +103,7 @@ func (p *previewer) make(ctx context.Context, pr forge.PullRequest) (*preview, e
 	var touched []*config.Target
 	touched, out.left = p.touched(cfg, pr.Base, paths)
 	for _, t := range touched {
-		out.targets = append(out.targets, p.target(ctx, cfg, t, reconcile.Commit{FS: after, Hash: string(head), Repo: p.repo.URL()}, pr.Fork))
+		out.targets = append(out.targets, p.target(ctx, cfg, t, reconcile.Commit{FS: after, Hash: string(got.head), Repo: p.repo.URL()}, pr.Fork))
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
@@ -158,18 +154,55 @@ func (p *previewer) head(ctx context.Context, pr forge.PullRequest) (gitrepo.Has
 	return got.Hash, nil
 }
 
+// pullCommits are the commits of a pull request. made is the merge that the service
+// made of the two; "" if it has none of them.
+type pullCommits struct{ base, head, made gitrepo.Hash }
+
+// fetch brings the commits of a pull request. A mirror is made anew now and
+// then, and has only what was fetched since: then they are fetched once more.
+func (p *previewer) fetch(ctx context.Context, pr forge.PullRequest) (pullCommits, error) {
+	for try := 1; ; try++ {
+		got, err := p.fetchOnce(ctx, pr)
+		if err != nil {
+			return got, err
+		}
+		_, noBase := p.repo.Commit(got.base)
+		_, noHead := p.repo.Commit(got.head)
+		if err := errors.Join(noBase, noHead); err == nil || try == 3 {
+			return got, err
+		}
+	}
+}
+
+func (p *previewer) fetchOnce(ctx context.Context, pr forge.PullRequest) (pullCommits, error) {
+	base, err := p.branch(ctx, pr.Base)
+	if err != nil {
+		return pullCommits{}, err
+	}
+	head, err := p.head(ctx, pr)
+	out := pullCommits{base: base.Hash, head: head}
+	_, name := p.forge.Refs(pr.Number)
+	if err != nil || name == "" {
+		return out, err
+	}
+	made, err := p.pull(ctx, name)
+	switch {
+	case errors.Is(err, gitrepo.ErrNotFound): // it cannot be merged, or was not yet
+		return out, nil
+	case err != nil:
+		return out, err
+	case len(made.Parents) == 2 && made.Parents[0] == out.base && made.Parents[1] == out.head:
+		out.made = made.Hash
+	}
+	return out, nil
+}
+
 // merge is the result of merging head into base: the one that the service made,
 // if it is of these two commits, else one that is made of their objects. It is
 // nil if nobody but a person can say what it is.
-func (p *previewer) merge(ctx context.Context, out *preview) (*gitrepo.Tree, error) {
-	if _, name := p.forge.Refs(out.pr.Number); name != "" {
-		made, err := p.pull(ctx, name)
-		if err == nil && len(made.Parents) == 2 && made.Parents[0] == out.base && made.Parents[1] == out.head {
-			return p.repo.Tree(made.Hash)
-		}
-		if err != nil && !errors.Is(err, gitrepo.ErrNotFound) {
-			return nil, err
-		}
+func (p *previewer) merge(out *preview, made gitrepo.Hash) (*gitrepo.Tree, error) {
+	if made != "" {
+		return p.repo.Tree(made)
 	}
 	got, err := p.repo.Merge(out.base, out.head)
 	if errors.Is(err, gitrepo.ErrNotFound) {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"mlsync.dev/mlsync/internal/forge"
+	"mlsync.dev/mlsync/internal/gitrepo"
 	"mlsync.dev/mlsync/internal/limit"
 	"mlsync.dev/mlsync/internal/queue"
 	"mlsync.dev/mlsync/plan"
@@ -146,6 +147,9 @@ func (w *pullWatch) look(ctx context.Context) error {
 		w.supersede(pr)
 		if _, ok := bases[pr.Base]; !ok {
 			base, err := w.p.branch(ctx, pr.Base)
+			if errors.Is(err, gitrepo.ErrNotFound) {
+				continue // the branch is gone, and the pull request soon
+			}
 			if err != nil {
 				return err
 			}

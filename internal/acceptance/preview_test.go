@@ -318,6 +318,29 @@ func TestPreviewsOfPullRequests(t *testing.T) {
 		return strings.Contains(text, "`data/a.yml`") && strings.Contains(text, "a person")
 	})
 
+	// The merge that the service made is taken if it is of this base and head: its
+	// files say so here, and no other ones.
+	m := w.branch(10, "merged", false, func() { w.write("data/m.yml", dataFile("m")) })
+	w.repo.git(w.dir, "checkout", "-q", "-B", "service", "main")
+	w.repo.git(w.dir, "merge", "-q", "--no-ff", "--no-commit", m.sha)
+	w.write("data/only-in-the-merge.yml", dataFile("only-in-the-merge"))
+	w.repo.git(w.dir, "add", "-A")
+	w.repo.git(w.dir, "commit", "-q", "-m", "merge")
+	w.repo.git(w.dir, "push", "-q", "-f", "origin", "HEAD:refs/pull/10/merge")
+	w.repo.git(w.dir, "checkout", "-q", "main")
+	w.hook(d)
+	until(t, "the plan of the service's merge", func() bool {
+		text, _ := w.forge.comment(10)
+		return strings.Contains(text, "data/only-in-the-merge:1")
+	})
+	w.write("data/n.yml", dataFile("n"))
+	w.repo.push("n") // now it is of an older base
+	w.hook(d)
+	until(t, "a merge of our own", func() bool {
+		text, _ := w.forge.comment(10)
+		return strings.Contains(text, "data/m:1") && !strings.Contains(text, "data/only-in-the-merge:1")
+	})
+
 	// What cannot be told now waits, and is told once the service is back.
 	w.forge.change(func() { w.forge.away = true })
 	r := w.branch(9, "third", false, func() { w.write("data/e.yml", dataFile("e")) })
