@@ -36,6 +36,9 @@ func New(o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	if r.ReadOnly { // whatever way a request takes, it goes through here
+		r.Transport = readOnly{r.Transport}
+	}
 	c := &Client{o: r, cred: cred, stats: &stats{}, sizes: sizes{single: singlePut, block: blockSize, remote: remotePut, remoteBlock: remoteBlock, names: maxNames}}
 	perTry := []policy.Policy{newLimit(r)}
 	if cred != nil {
@@ -143,6 +146,9 @@ func (c *Client) write(ctx context.Context, r *request, apiVersion string) (Resu
 // send carries out a request and returns the JSON of its answer, nil for an
 // empty one or null.
 func (c *Client) send(ctx context.Context, r *request) (*http.Response, json.RawMessage, error) {
+	if c.o.ReadOnly && !onlyReads(r.method) {
+		return nil, nil, fmt.Errorf("%s %s: %w", r.method, r.path, ErrReadOnly)
+	}
 	target := r.url
 	if target == "" {
 		if err := checkPath(r.path); err != nil {

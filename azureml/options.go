@@ -55,6 +55,9 @@ type Options struct {
 	Insecure bool
 	// UserAgent begins the User-Agent header.
 	UserAgent string
+	// ReadOnly refuses every request but GET and HEAD with ErrReadOnly before it
+	// is sent, also those that only ask for a secret.
+	ReadOnly bool
 	// Transport replaces the HTTP client.
 	Transport policy.Transporter
 	// Clock replaces the clock of the machine, Random the source of jitter in

@@ -34,7 +34,7 @@ func (a Approvals) look(ctx context.Context, c *Case, seen sight) finding {
 	for _, one := range given {
 		switch {
 		case slices.ContainsFunc(people, func(p string) bool { return strings.EqualFold(p, one.Author) }):
-		case a.NotCommitter && committed(c.Committers, one.Author):
+		case a.NotCommitter && Committed(c.Committers, one.Author):
 			left = append(left, one.Author)
 		default:
 			people = append(people, one.Author)
@@ -54,9 +54,9 @@ func (a Approvals) look(ctx context.Context, c *Case, seen sight) finding {
 	return shut(seen.now.Add(asked), why+": mlsync approve gate:"+seen.gate, evidence)
 }
 
-// committed reports whether a name is one of those of who made the commit: the
+// Committed reports whether a name is one of those of who made a commit: the
 // whole name, the address, or what stands before its @.
-func committed(committers []string, author string) bool {
+func Committed(committers []string, author string) bool {
 	return slices.ContainsFunc(committers, func(c string) bool {
 		local, _, address := strings.Cut(c, "@")
 		return strings.EqualFold(c, author) || address && strings.EqualFold(local, author)

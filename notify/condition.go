@@ -16,7 +16,7 @@ const (
 	Failing    = "failing"     // a pass failed as a whole, or a step of it
 	Drift      = "drift"       // an asset was changed behind git's back
 	Approval   = "approval"    // a step waits for an approval
-	Waiting    = "waiting"     // a release waits before a gate
+	Waiting    = "waiting"     // a release waits before a gate, or a change for its window
 	Refused    = "refused"     // a gate has failed, and the release is refused
 	Blocked    = "blocked"     // a step may not be done
 	Returned   = "returned"    // traffic went back to what served before
@@ -89,7 +89,7 @@ func Conditions(p Pass) (now []Condition, known func(Condition) bool) {
 		if p.Refused {
 			what, severity = Refused, Error
 		}
-		b.add(what, asset.ID{}, p.Run.Release.Name, severity, p.Run.Err)
+		b.add(what, asset.ID{}, cmp.Or(p.Run.Release.Name, "window"), severity, p.Run.Err)
 		return b.out, func(c Condition) bool { return whole(c) || c.What == Waiting || c.What == Refused }
 	case p.Plan == nil || p.Run.State == "":
 		return nil, func(Condition) bool { return false }

@@ -277,8 +277,8 @@ const (
 	Failed  State = "failed"
 	Skipped State = "blocked"
 	Pending State = "pending"
-	// Waiting is a run that carried nothing out: its release waits for the
-	// gates of the target.
+	// Waiting is a run that carried nothing out, because its release waits for
+	// the gates of the target, or of which something waits for a change window.
 	Waiting State = "waiting"
 )
 

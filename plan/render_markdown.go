@@ -106,6 +106,13 @@ func (m *markdown) head() string {
 	return fmt.Sprintf("<!-- mlsync:plan:%s -->\nmlsync %s: %s%s — plan %s\n\n", marker, code(m.p.Target.Name), verdict(m.p), waits, m.digest)
 }
 
+// CodeSpan is a text of others, cut to so many letters, as a code span, in which
+// neither Markdown nor mentions, links or HTML work, fit for a table too.
+func CodeSpan(s string, most int) string { return code(elide(s, most)) }
+
+// Verdict is what the plan does, in a few words.
+func (p *Plan) Verdict() string { return verdict(p) }
+
 // code is a code span that holds s whatever it is, fit for a table too.
 func code(s string) string {
 	s = strings.ReplaceAll(clean(s), "|", "¦")

@@ -43,7 +43,7 @@ func (p *Pass) Apply(ctx context.Context, prep *Prepared, trigger string) (plan.
 		return run, err
 	}
 	run.State, run.Summary = plan.Done, prep.Plan.Summary()
-	x := &execution{Pass: p, prep: prep, run: &run, secrets: secrets, steps: map[plan.Key]*plan.Step{}, ends: map[plan.Key]plan.Outcome{}}
+	x := &execution{Pass: p, prep: prep, run: &run, secrets: secrets, steps: map[plan.Key]*plan.Step{}, ends: map[plan.Key]plan.Outcome{}, withheld: map[plan.Key]string{}}
 	for id, o := range prep.Owned {
 		if t := kind.Of(id.Kind); t != nil && t.Renames && id.Name == t.Anonymous && o.ARM != "" {
 			p.Workspace.Renamed(id, o.ARM)
@@ -52,6 +52,7 @@ func (p *Pass) Apply(ctx context.Context, prep *Prepared, trigger string) (plan.
 	if err = x.noteRollouts(ctx); err == nil {
 		err = x.walk(ctx)
 	}
+	x.waits()
 	run.Ended = p.Now()
 	if err != nil {
 		run.Err, run.State = err.Error(), plan.Failed
@@ -94,6 +95,8 @@ type execution struct {
 	mu   sync.Mutex
 	kept []plan.Owned // as they should be, and not known to the journal
 	ends map[plan.Key]plan.Outcome
+	// withheld are steps that may not begin now, and why.
+	withheld map[plan.Key]string
 	// refused is why the journal took no intent.
 	refused error
 }
@@ -193,6 +196,26 @@ type writing struct {
 	leave
 }
 
+// waits lets a run wait in which steps were withheld and nothing else went
+// wrong.
+func (x *execution) waits() {
+	if len(x.withheld) == 0 {
+		return
+	}
+	why := ""
+	for _, o := range x.run.Outcomes {
+		held, direct := x.withheld[o.Key]
+		switch {
+		case direct:
+			why = held
+		case o.State == plan.Skipped && o.By != (plan.Key{}): // by a step that is withheld, or by one that says itself what is wrong
+		case o.State != plan.Done:
+			return
+		}
+	}
+	x.run.State, x.run.Err = plan.Waiting, why
+}
+
 // heldError is why a step was not tried.
 type heldError struct{ text string }
 
@@ -210,6 +233,13 @@ func (x *execution) step(ctx, soft context.Context, key plan.Key) error {
 	case s.Action == plan.NoOp:
 		x.keep(s)
 		return nil
+	case s.Action.Writes() && x.Withhold != nil:
+		if why := x.Withhold(s); why != "" {
+			x.mu.Lock()
+			defer x.mu.Unlock()
+			x.withheld[key] = why
+			return &heldError{why}
+		}
 	}
 	started := x.Now()
 	x.Emit(Event{Kind: StepStarted, Step: s})

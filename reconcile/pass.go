@@ -67,6 +67,10 @@ type Pass struct {
 	// Check asks whether a deployment that a rollout gives traffic to works;
 	// nil knows nothing of any, so that no rollout goes on.
 	Check Check
+	// Withhold says why a step that writes may not begin now, "" if it may; nil
+	// withholds none. It is asked when the turn of a step comes, by several
+	// goroutines. A run in which nothing else went wrong is waiting.
+	Withhold func(s *plan.Step) string
 	// Siblings reads which names git has for the other targets of the
 	// repository in the same workspace; nil if there are none.
 	Siblings func(fsys fs.FS) (map[string]map[asset.ID]bool, problem.List)

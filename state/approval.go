@@ -2,6 +2,7 @@ package state
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -13,8 +14,11 @@ type Approval struct {
 	// Digest is that of what is approved.
 	Digest string
 	// Allow are the things allowed, such as "replace:compute/gpu".
-	Allow   []string
-	Author  string
+	Allow  []string
+	Author string
+	// Names are by what else the author is known, where that is not a name that
+	// git knows, such as the address that a token says.
+	Names   []string
 	At      time.Time // given by the journal
 	Expires time.Time // zero is never
 }
@@ -25,10 +29,14 @@ func (t *Target) Approve(ctx context.Context, a Approval) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
+	names, err := toJSON(a.Names)
+	if err != nil {
+		return 0, err
+	}
 	var id int64
 	err = t.s.write(ctx, func(x *tx) error {
-		_, err := x.get(ctx, `INSERT INTO approvals (target_id, digest, allow, author, at, expires) VALUES (?, ?, ?, ?, ?, ?) RETURNING id`,
-			[]any{t.id, a.Digest, allow, a.Author, nanos(t.s.clock()), nanos(a.Expires)}, &id)
+		_, err := x.get(ctx, `INSERT INTO approvals (target_id, digest, allow, author, names, at, expires) VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id`,
+			[]any{t.id, a.Digest, allow, a.Author, names, nanos(t.s.clock()), nanos(a.Expires)}, &id)
 		if err != nil {
 			return err
 		}
@@ -56,16 +64,16 @@ func (t *Target) Revoke(ctx context.Context, id int64, by string) error {
 // expired nor been used, oldest first.
 func (t *Target) Approvals(ctx context.Context, digest string) ([]Approval, error) {
 	var out []Approval
-	err := t.s.read(ctx, `SELECT id, allow, author, at, expires FROM approvals
+	err := t.s.read(ctx, `SELECT id, allow, author, names, at, expires FROM approvals
 		WHERE target_id = ? AND digest = ? AND used = '' AND (expires = 0 OR expires > ?) ORDER BY id`, []any{t.id, digest, nanos(t.s.clock())}, func(r row) error {
 		a := Approval{Digest: digest}
-		var allow string
+		var allow, names string
 		var at, expires int64
-		if err := r.Scan(&a.ID, &allow, &a.Author, &at, &expires); err != nil {
+		if err := r.Scan(&a.ID, &allow, &a.Author, &names, &at, &expires); err != nil {
 			return err
 		}
 		a.At, a.Expires = fromNanos(at), fromNanos(expires)
-		err := fromJSON(allow, &a.Allow)
+		err := errors.Join(fromJSON(allow, &a.Allow), fromJSON(names, &a.Names))
 		out = append(out, a)
 		return err
 	})

@@ -22,8 +22,8 @@ type Drifted struct {
 	Held   string
 }
 
-// Saw records the drift that the run saw; an empty list is a look that found
-// none. Values are not kept.
+// Saw records the drift that the run saw, and brings the inbox up to date; an
+// empty list is a look that found none. Values are not kept.
 func (t *Target) Saw(ctx context.Context, generation int64, drift []plan.Drift) error {
 	return t.write(ctx, generation, func(x *tx) error {
 		now := nanos(t.s.clock())
@@ -37,6 +37,9 @@ func (t *Target) Saw(ctx context.Context, generation int64, drift []plan.Drift) 
 			}
 			_, err = x.exec(ctx, `INSERT INTO drift (target_id, run_id, at, asset, paths, changed_by, changed_at, revert, held) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 				t.id, runID(t.name, generation), now, d.ID.String(), paths, d.By, d.At, flag(d.Revert), d.Held)
+			if err == nil {
+				err = t.find(ctx, x, generation, &d)
+			}
 			if err != nil {
 				return err
 			}

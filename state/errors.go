@@ -73,10 +73,14 @@ type HeldError struct {
 	Hold   Hold
 }
 
-// Error names who and why.
+// Error names who and why, and when it ends by itself.
 func (e *HeldError) Error() string {
-	return fmt.Sprintf("target %q is on hold by %s since %s: %s",
-		e.Target, e.Hold.By, e.Hold.At.UTC().Format(time.RFC3339), e.Hold.Why)
+	until := ""
+	if !e.Hold.Until.IsZero() {
+		until = " until " + e.Hold.Until.UTC().Format(time.RFC3339)
+	}
+	return fmt.Sprintf("target %q is on hold by %s since %s%s: %s",
+		e.Target, e.Hold.By, e.Hold.At.UTC().Format(time.RFC3339), until, e.Hold.Why)
 }
 
 // Unwrap makes the error an ErrHeld.

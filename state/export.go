@@ -33,6 +33,7 @@ type record struct {
 	Taken    *takenJSON    `json:"taken,omitempty"`
 	Gate     *gateJSON     `json:"gate,omitempty"`
 	Rollout  *rolloutJSON  `json:"rollout,omitempty"`
+	Inbox    *inboxJSON    `json:"inbox,omitempty"`
 	Event    *eventJSON    `json:"event,omitempty"`
 	Token    *Token        `json:"token,omitempty"`
 	Audit    *Audit        `json:"audit,omitempty"`
@@ -52,6 +53,7 @@ type targetJSON struct {
 	HeldBy     string `json:"held_by,omitempty"`
 	HeldWhy    string `json:"held_why,omitempty"`
 	HeldAt     int64  `json:"held_at,omitempty"`
+	HeldUntil  int64  `json:"held_until,omitempty"`
 	Seen       string `json:"seen,omitempty"`
 	SeenAt     int64  `json:"seen_at,omitempty"`
 }
@@ -100,6 +102,7 @@ type approvalJSON struct {
 	Digest  string `json:"digest"`
 	Allow   string `json:"allow,omitempty"`
 	Author  string `json:"author"`
+	Names   string `json:"names,omitempty"`
 	At      int64  `json:"at"`
 	Expires int64  `json:"expires,omitempty"`
 	Used    string `json:"used,omitempty"`
@@ -222,9 +225,9 @@ var exported = []struct {
 	query string
 	scan  func(row) (record, error)
 }{
-	{`SELECT name, workspace, generation, held_by, held_why, held_at, seen, seen_at FROM targets ORDER BY id`, func(r row) (record, error) {
+	{`SELECT name, workspace, generation, held_by, held_why, held_at, held_until, seen, seen_at FROM targets ORDER BY id`, func(r row) (record, error) {
 		var t targetJSON
-		err := r.Scan(&t.Name, &t.Workspace, &t.Generation, &t.HeldBy, &t.HeldWhy, &t.HeldAt, &t.Seen, &t.SeenAt)
+		err := r.Scan(&t.Name, &t.Workspace, &t.Generation, &t.HeldBy, &t.HeldWhy, &t.HeldAt, &t.HeldUntil, &t.Seen, &t.SeenAt)
 		return record{Target: &t}, err
 	}},
 	{`SELECT t.name, r.generation, r.commit_id, r.cause, r.started, r.ended, r.state, r.digest, r.summary, r.err, r.release_name, r.fingerprint
@@ -247,9 +250,9 @@ var exported = []struct {
 		n.ownedJSON = toOwnedJSON(o)
 		return record{Owned: &n}, err
 	}},
-	{`SELECT t.name, a.digest, a.allow, a.author, a.at, a.expires, a.used FROM approvals a JOIN targets t ON t.id = a.target_id ORDER BY a.id`, func(r row) (record, error) {
+	{`SELECT t.name, a.digest, a.allow, a.author, a.names, a.at, a.expires, a.used FROM approvals a JOIN targets t ON t.id = a.target_id ORDER BY a.id`, func(r row) (record, error) {
 		var n approvalJSON
-		err := r.Scan(&n.Target, &n.Digest, &n.Allow, &n.Author, &n.At, &n.Expires, &n.Used)
+		err := r.Scan(&n.Target, &n.Digest, &n.Allow, &n.Author, &n.Names, &n.At, &n.Expires, &n.Used)
 		return record{Approval: &n}, err
 	}},
 	{`SELECT t.name, d.run_id, d.at, d.asset, d.paths, d.changed_by, d.changed_at, d.revert, d.held
@@ -272,6 +275,12 @@ var exported = []struct {
 		return record{Gate: &n}, err
 	}},
 	{`SELECT ` + rolloutColumns + `, t.name FROM rollouts r JOIN targets t ON t.id = r.target_id ORDER BY r.target_id, r.asset`, exportRollout},
+	{`SELECT ` + inboxColumns + `, t.name FROM inbox i JOIN targets t ON t.id = i.target_id ORDER BY i.target_id, i.asset`, func(r row) (record, error) {
+		n := inboxJSON{}
+		f, err := scanFound(r, &n.Target)
+		n.Found = f
+		return record{Inbox: &n}, err
+	}},
 	{`SELECT target, at, what, author, asset, text FROM events ORDER BY id`, func(r row) (record, error) {
 		var n eventJSON
 		err := r.Scan(&n.Target, &n.At, &n.What, &n.Author, &n.Asset, &n.Text)

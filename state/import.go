@@ -151,6 +151,12 @@ func (im *importer) line(ctx context.Context, x *tx, line []byte) error {
 			return err
 		}
 		return putAudit(ctx, x, *r.Audit)
+	case r.Inbox != nil:
+		id, err := im.of(r.Inbox.Target)
+		if err != nil {
+			return err
+		}
+		return (&Target{s: im.s, id: id}).put(ctx, x, &r.Inbox.Found)
 	case r.End != nil:
 		im.end = r.End.Lines
 		return nil
@@ -178,9 +184,9 @@ func (im *importer) target(ctx context.Context, x *tx, t *targetJSON) error {
 		return fmt.Errorf("target %q: generation %d is not from 0 to %d", t.Name, t.Generation, maxGeneration)
 	}
 	var id int64
-	_, err := x.get(ctx, `INSERT INTO targets (name, workspace, generation, held_by, held_why, held_at, seen, seen_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
-		[]any{t.Name, t.Workspace, max(t.Generation, im.s.marked[t.Name]) + 1, t.HeldBy, t.HeldWhy, t.HeldAt, t.Seen, t.SeenAt}, &id)
+	_, err := x.get(ctx, `INSERT INTO targets (name, workspace, generation, held_by, held_why, held_at, held_until, seen, seen_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
+		[]any{t.Name, t.Workspace, max(t.Generation, im.s.marked[t.Name]) + 1, t.HeldBy, t.HeldWhy, t.HeldAt, t.HeldUntil, t.Seen, t.SeenAt}, &id)
 	im.targets[t.Name] = id
 	return err
 }
@@ -215,8 +221,8 @@ func (im *importer) approval(ctx context.Context, x *tx, a *approvalJSON) error 
 	if err != nil {
 		return err
 	}
-	_, err = x.exec(ctx, `INSERT INTO approvals (target_id, digest, allow, author, at, expires, used) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-		id, a.Digest, a.Allow, a.Author, a.At, a.Expires, a.Used)
+	_, err = x.exec(ctx, `INSERT INTO approvals (target_id, digest, allow, author, names, at, expires, used) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+		id, a.Digest, a.Allow, a.Author, a.Names, a.At, a.Expires, a.Used)
 	return err
 }
 

@@ -33,7 +33,7 @@ func (s *Store) Overviews(ctx context.Context, names []string) (map[string]*Over
 	out := make(map[string]*Overview, len(names))
 	now := s.clock()
 	err = s.read(ctx, `SELECT `+targetColumns+` FROM targets WHERE name`+s.dialect.among, []any{list}, func(r row) error {
-		i, err := scanTarget(r)
+		i, err := s.scanTarget(r)
 		if !i.Expires.After(now) {
 			i.Holder = ""
 		}

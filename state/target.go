@@ -57,8 +57,9 @@ func (t *Target) Name() string { return t.name }
 type TargetInfo struct {
 	Name, Workspace string
 	Generation      int64
-	// Hold is set while the target is on hold.
-	Hold Hold
+	// Hold is set while the target is on hold, LastHold after it has ended by
+	// itself, until somebody holds or releases the target again.
+	Hold, LastHold Hold
 	// Holder holds the lock until Expires; "" if nobody does.
 	Holder  string
 	Expires time.Time
@@ -69,20 +70,27 @@ type TargetInfo struct {
 	Owned int
 }
 
-// Hold says who put a target on hold, when and why. The zero Hold is none.
+// Hold says who put a target on hold, when and why, and until when; zero is
+// until it is ended. The zero Hold is none.
 type Hold struct {
-	By, Why string
-	At      time.Time
+	By, Why   string
+	At, Until time.Time
 }
 
-const targetColumns = `name, workspace, generation, held_by, held_why, held_at, holder, expires, seen, seen_at,
+// over reports whether the hold has ended by itself.
+func (h Hold) over(now time.Time) bool { return !h.Until.IsZero() && !h.Until.After(now) }
+
+const targetColumns = `name, workspace, generation, held_by, held_why, held_at, held_until, holder, expires, seen, seen_at,
 	(SELECT count(*) FROM owned WHERE owned.target_id = targets.id)`
 
-func scanTarget(r row) (TargetInfo, error) {
+func (s *Store) scanTarget(r row) (TargetInfo, error) {
 	var i TargetInfo
-	var heldAt, expires, seenAt int64
-	err := r.Scan(&i.Name, &i.Workspace, &i.Generation, &i.Hold.By, &i.Hold.Why, &heldAt, &i.Holder, &expires, &i.Seen, &seenAt, &i.Owned)
-	i.Hold.At, i.Expires, i.SeenAt = fromNanos(heldAt), fromNanos(expires), fromNanos(seenAt)
+	var heldAt, heldUntil, expires, seenAt int64
+	err := r.Scan(&i.Name, &i.Workspace, &i.Generation, &i.Hold.By, &i.Hold.Why, &heldAt, &heldUntil, &i.Holder, &expires, &i.Seen, &seenAt, &i.Owned)
+	i.Hold.At, i.Hold.Until, i.Expires, i.SeenAt = fromNanos(heldAt), fromNanos(heldUntil), fromNanos(expires), fromNanos(seenAt)
+	if i.Hold.over(s.clock()) {
+		i.Hold, i.LastHold = Hold{}, i.Hold
+	}
 	return i, err
 }
 
@@ -90,7 +98,7 @@ func scanTarget(r row) (TargetInfo, error) {
 func (s *Store) Targets(ctx context.Context) ([]TargetInfo, error) {
 	var out []TargetInfo
 	err := s.read(ctx, `SELECT `+targetColumns+` FROM targets ORDER BY name`, nil, func(r row) error {
-		i, err := scanTarget(r)
+		i, err := s.scanTarget(r)
 		out = append(out, i)
 		return err
 	})
@@ -101,7 +109,7 @@ func (s *Store) Targets(ctx context.Context) ([]TargetInfo, error) {
 func (t *Target) Info(ctx context.Context) (TargetInfo, error) {
 	var out TargetInfo
 	err := t.s.read(ctx, `SELECT `+targetColumns+` FROM targets WHERE id = ?`, []any{t.id}, func(r row) (err error) {
-		out, err = scanTarget(r)
+		out, err = t.s.scanTarget(r)
 		return err
 	})
 	if now := t.s.clock(); out.Holder != "" && !out.Expires.After(now) {
@@ -113,7 +121,34 @@ func (t *Target) Info(ctx context.Context) (TargetInfo, error) {
 // Hold puts the target on hold: no write is begun until Release. What has
 // been sent already may still finish.
 func (t *Target) Hold(ctx context.Context, by, why string) error {
-	return t.setHold(ctx, Hold{By: by, Why: why, At: t.s.clock()}, Event{What: "hold", Author: by, Text: why})
+	return t.HoldUntil(ctx, by, why, time.Time{})
+}
+
+// HoldUntil is a hold that ends by itself, unless until is zero.
+func (t *Target) HoldUntil(ctx context.Context, by, why string, until time.Time) error {
+	text := why
+	if !until.IsZero() {
+		text += " (until " + until.UTC().Format(time.RFC3339) + ")"
+	}
+	return t.setHold(ctx, Hold{By: by, Why: why, At: t.s.clock(), Until: until}, Event{What: "hold", Author: by, Text: text})
+}
+
+// Expire takes off a hold that has ended by itself, and notes that; false if
+// there is none. Until then the hold counts for nothing, but a program that
+// knows no end of holds would keep to it.
+func (t *Target) Expire(ctx context.Context) (bool, error) {
+	over := false
+	err := t.s.write(ctx, func(x *tx) error {
+		var by string
+		now := nanos(t.s.clock())
+		ok, err := x.get(ctx, `UPDATE targets SET held_by = '', held_why = '', held_at = 0, held_until = 0
+			WHERE id = ? AND held_until > 0 AND held_until <= ? RETURNING name`, []any{t.id, now}, &by)
+		if over = ok; err != nil || !ok {
+			return err
+		}
+		return t.s.note(ctx, x, t.name, Event{What: "hold_expired"})
+	})
+	return over, err
 }
 
 // Release ends a hold.
@@ -123,7 +158,7 @@ func (t *Target) Release(ctx context.Context, by string) error {
 
 func (t *Target) setHold(ctx context.Context, h Hold, e Event) error {
 	return t.s.write(ctx, func(x *tx) error {
-		if _, err := x.exec(ctx, `UPDATE targets SET held_by = ?, held_why = ?, held_at = ? WHERE id = ?`, h.By, h.Why, nanos(h.At), t.id); err != nil {
+		if _, err := x.exec(ctx, `UPDATE targets SET held_by = ?, held_why = ?, held_at = ?, held_until = ? WHERE id = ?`, h.By, h.Why, nanos(h.At), nanos(h.Until), t.id); err != nil {
 			return err
 		}
 		return t.s.note(ctx, x, t.name, e)
@@ -141,10 +176,13 @@ func (t *Target) See(ctx context.Context, generation int64, commit string) error
 // fence refuses a generation that a later run has overtaken. The target's row
 // stays as it is until the transaction ends.
 func (t *Target) fence(ctx context.Context, x *tx, generation int64) (fence, error) {
-	var now, heldAt int64
+	var now, heldAt, heldUntil int64
 	var f fence
-	ok, err := x.get(ctx, t.s.fenceQuery(), []any{t.id}, &now, &f.hold.By, &f.hold.Why, &heldAt, &f.aborted, &f.by)
-	f.hold.At = fromNanos(heldAt)
+	ok, err := x.get(ctx, t.s.fenceQuery(), []any{t.id}, &now, &f.hold.By, &f.hold.Why, &heldAt, &heldUntil, &f.aborted, &f.by)
+	f.hold.At, f.hold.Until = fromNanos(heldAt), fromNanos(heldUntil)
+	if f.hold.over(t.s.clock()) {
+		f.hold = Hold{}
+	}
 	switch {
 	case err != nil:
 		return fence{}, err
@@ -176,7 +214,7 @@ func (f fence) stops(target string, generation int64) error {
 }
 
 func (s *Store) fenceQuery() string {
-	return `SELECT generation, held_by, held_why, held_at, abort_generation, aborted_by FROM targets WHERE id = ?` + s.dialect.share
+	return `SELECT generation, held_by, held_why, held_at, held_until, abort_generation, aborted_by FROM targets WHERE id = ?` + s.dialect.share
 }
 
 // write runs do in one transaction if generation is still the latest.

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -53,24 +55,73 @@ func (a *app) sayStopped(target, holder string) {
 }
 
 func (a *app) holdCommand() *cobra.Command {
-	var where, author, why string
+	var where, author, why, until string
+	var lasts time.Duration
 	c := &cobra.Command{
 		Use: "hold", Short: "Write nothing to the workspace until mlsync unhold", GroupID: "work", Args: cobra.NoArgs,
 		Long: `Put the target on hold: no write is begun by anybody who uses the same journal,
-until mlsync unhold. Plans can be made.`,
-		Example: `  mlsync hold --why "release day" --target prod`,
+until mlsync unhold, or until the time that --for or --until gives. Plans can be
+made. When a hold ends by itself, the daemon goes on at once.`,
+		Example: `  mlsync hold --why "release day" --target prod
+  mlsync hold --why "load test" --for 2h --target prod
+  mlsync hold --why "freeze" --until 2027-01-04T08:00:00+01:00`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			end, err := untilWhen(lasts, until, time.Now())
+			if err != nil {
+				return err
+			}
 			return a.eachJournal(cmd.Context(), where, func(ctx context.Context, t *state.Target) error {
-				a.printf("%s: on hold\n", t.Name())
-				return t.Hold(ctx, a.author(author), why)
+				if err := t.HoldUntil(ctx, a.author(author), why, end); err != nil {
+					return err
+				}
+				a.printf("%s: on hold%s\n", t.Name(), untilText(end))
+				return nil
 			})
 		},
 	}
 	c.Flags().StringVar(&where, "state", "", "the journal (default: that of this folder)")
 	c.Flags().StringVar(&author, "author", "", "who holds it (default: $USER)")
 	c.Flags().StringVar(&why, "why", "", "the reason, which is shown to whoever is refused")
+	c.Flags().DurationVar(&lasts, "for", 0, "how long the hold lasts, such as 2h")
+	c.Flags().StringVar(&until, "until", "", "when the hold ends, such as 2027-01-04T08:00:00Z")
 	_ = c.MarkFlagRequired("why") // the flag is there
-	return a.onServer(c, func(ctx context.Context, r *remote, _ []string) error { return a.farHold(ctx, r, why, time.Time{}) }, "why")
+	return a.onServer(c, func(ctx context.Context, r *remote, _ []string) error {
+		end, err := untilWhen(lasts, until, time.Now())
+		if err != nil {
+			return err
+		}
+		return a.farHold(ctx, r, why, end)
+	}, "why", "for", "until")
+}
+
+// untilWhen is the end that --for or --until gives; zero for none.
+func untilWhen(lasts time.Duration, until string, now time.Time) (time.Time, error) {
+	switch {
+	case lasts != 0 && until != "":
+		return time.Time{}, errors.New("--for and --until exclude each other")
+	case lasts < 0:
+		return time.Time{}, errors.New("--for: it would be over already")
+	case lasts > 0:
+		return now.Add(lasts), nil
+	case until == "":
+		return time.Time{}, nil
+	}
+	at, err := time.Parse(time.RFC3339, until)
+	switch {
+	case err != nil:
+		return at, fmt.Errorf("--until %s: write it like 2027-01-04T08:00:00Z", printable(until))
+	case !at.After(now):
+		return at, errors.New("--until: it is past")
+	}
+	return at, nil
+}
+
+// untilText says when something ends by itself; "" if it does not.
+func untilText(at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return " until " + at.Local().Format("2006-01-02 15:04:05")
 }
 
 func (a *app) unholdCommand() *cobra.Command {

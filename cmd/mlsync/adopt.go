@@ -209,6 +209,11 @@ func (a *app) runApprove(ctx context.Context, f planFlags, given state.Approval)
 		}
 	}
 	given.Author, given.Digest = a.author(given.Author), prep.Plan.Consent()
+	if c := s.commit(ctx); s.cfg.Approvals.FourEyes {
+		if err := notAuthor(given.Author, c.By, c.Hash); err != nil {
+			return err
+		}
+	}
 	if _, err := s.journal.Approve(ctx, given); err != nil {
 		return err
 	}

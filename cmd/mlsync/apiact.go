@@ -28,11 +28,6 @@ func (b *book) known(ctx context.Context, name string) (*state.Target, error) {
 	return t, err
 }
 
-// ender is a journal that knows holds which end by themselves.
-type ender interface {
-	HoldUntil(ctx context.Context, by, why string, until time.Time) error
-}
-
 // Hold puts a target on hold.
 func (b *book) Hold(ctx context.Context, by access.Principal, name string, r web.HoldRequest) (web.Hold, error) {
 	ctx = b.acting(ctx, by)
@@ -40,21 +35,15 @@ func (b *book) Hold(ctx context.Context, by access.Principal, name string, r web
 	if err != nil {
 		return web.Hold{}, err
 	}
-	hold := t.Hold
+	var until time.Time
 	if r.Until != nil {
-		e, ok := any(t).(ender)
-		if !ok {
-			return web.Hold{}, web.Refuse(http.StatusUnprocessableEntity, "no_end", "holds of this daemon have no end of their own: leave until out, and end the hold with DELETE")
-		}
-		hold = func(ctx context.Context, by, why string) error { return e.HoldUntil(ctx, by, why, *r.Until) }
+		until = *r.Until
 	}
-	if err := hold(ctx, authorOf(by), r.Why); err != nil {
+	if err := t.HoldUntil(ctx, authorOf(by), r.Why, until); err != nil {
 		return web.Hold{}, err
 	}
 	info, err := t.Info(ctx)
-	out := holdOf(info.Hold)
-	out.Until = r.Until
-	return out, err
+	return holdOf(info.Hold), err
 }
 
 // Unhold ends a hold.
@@ -100,7 +89,7 @@ func (b *book) Approve(ctx context.Context, by access.Principal, name string, r 
 	if err != nil {
 		return web.Approval{}, err
 	}
-	given := state.Approval{Allow: r.Allow, Author: authorOf(by), Expires: *r.Expires}
+	given := state.Approval{Allow: r.Allow, Author: authorOf(by), Names: []string{by.Name, by.For}, Expires: *r.Expires}
 	if r.Release != "" {
 		given.Digest, err = b.gatesToApprove(ctx, t, r)
 	} else {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -16,6 +17,7 @@ import (
 	"mlsync.dev/mlsync/gate"
 	"mlsync.dev/mlsync/plan"
 	"mlsync.dev/mlsync/reconcile"
+	"mlsync.dev/mlsync/state"
 )
 
 func (a *app) applyCommand() *cobra.Command {
@@ -33,6 +35,10 @@ looked at, and while one is shut nothing is written (exit code 5).
 The traffic of an endpoint with the rule rollout makes one step, and apply says
 when the next one is due; with --wait it goes on to the last.
 
+Outside of the change windows of the target, it refuses (exit code 5) what may
+not be changed at any time; --outside-window carries it out all the same, and
+notes the reason.
+
 With --plan, it refuses (exit code 5) if the folder or the workspace moved since
 the plan was saved.`,
 		Example: `  mlsync apply
@@ -45,6 +51,7 @@ the plan was saved.`,
 	f.register(c)
 	c.Flags().StringVar(&o.saved, "plan", "", "carry out only if the plan is still this saved one")
 	c.Flags().BoolVarP(&o.yes, "yes", "y", false, "do not ask on a terminal")
+	c.Flags().StringVar(&o.outside, "outside-window", "", "carry out although the change window is shut, for this reason")
 	c.Flags().BoolVar(&o.wait, "wait", false, "wait for rollouts and go on with them to their end")
 	return c
 }
@@ -53,6 +60,8 @@ the plan was saved.`,
 type applyOptions struct {
 	saved     string
 	yes, wait bool
+	// outside is why change windows do not matter this time.
+	outside string
 }
 
 // runApply carries out the plan, and goes on with its rollouts as long as that
@@ -117,6 +126,9 @@ func (s *session) applyOnce(ctx context.Context, f planFlags, o applyOptions) (d
 	defer func() { err = because(ctx, err) }()
 	bar := a.newProgress()
 	p := s.pass(bar.event)
+	if err := s.keepTo(ctx, p, o.outside); err != nil {
+		return due, err
+	}
 	if n, err := p.Recover(ctx); err != nil {
 		return due, err
 	} else if n > 0 {
@@ -139,6 +151,10 @@ func (s *session) applyOnce(ctx context.Context, f planFlags, o applyOptions) (d
 	if err := a.stopped(prep.Plan); err != nil {
 		return due, err
 	}
+	used, err := s.approved(ctx, prep.Plan, f.allow, s.commit(ctx))
+	if err != nil {
+		return due, err
+	}
 	if !o.yes && prep.Plan.Pending() && a.streams.outTTY && a.streams.errTTY && !a.ask("Apply these changes?") {
 		return due, exitWith(exitInterrupted)
 	}
@@ -146,6 +162,11 @@ func (s *session) applyOnce(ctx context.Context, f planFlags, o applyOptions) (d
 	bar.done()
 	if err != nil {
 		return due, err
+	}
+	if run.State == plan.Done && len(used) > 0 {
+		if err := s.journal.Use(ctx, run.Generation, used...); err != nil {
+			return due, err
+		}
 	}
 	return prep.Due(run), a.showRun(prep.Plan, run)
 }
@@ -192,10 +213,27 @@ func (s *session) carryOut(ctx context.Context, p *reconcile.Pass, prep *reconci
 		log: slog.New(slog.DiscardHandler), found: s.showShut,
 	}
 	held, err := k.hold(ctx, prep.Plan, trigger)
+	if err == nil && held == nil && s.windows != nil {
+		held, err = s.windows.hold(ctx, s.journal, prep.Plan, plan.Run{Trigger: trigger})
+	}
 	if err != nil || held != nil {
 		return *cmp.Or(held, &plan.Run{}), err
 	}
-	return p.Apply(ctx, prep, trigger)
+	run, err := p.Apply(ctx, prep, trigger)
+	return run, errors.Join(err, compared(ctx, s.journal, run, prep.Plan, err))
+}
+
+// keepTo lets a pass keep to the change windows of the target, unless somebody
+// says why not this time, and to what people said of drift.
+func (s *session) keepTo(ctx context.Context, p *reconcile.Pass, outside string) error {
+	s.windows = newTimekeeper(time.Now, s.target.Windows)
+	if outside != "" && len(s.windows.rules) > 0 {
+		s.windows = newTimekeeper(time.Now)
+		if err := s.journal.Note(ctx, state.Event{What: "outside_window", Author: s.author(""), Text: outside}); err != nil {
+			return err
+		}
+	}
+	return passRules{windows: s.windows}.into(ctx, p, s.journal)
 }
 
 // showShut says which gates are not open, and why.
@@ -266,6 +304,8 @@ func (a *app) showRun(p *plan.Plan, run plan.Run) error {
 		a.printf("%s: %d done, %d failed, %d blocked\n", p.Target.Name, counts[plan.Done], counts[plan.Failed], counts[plan.Skipped]+counts[plan.Pending])
 	}
 	switch {
+	case run.State == plan.Waiting && (len(run.Outcomes) > 0 || run.Release.Name == ""):
+		return &codeError{exitRefused, fmt.Errorf("not all was written: %s (--outside-window says why it cannot wait)", run.Err)}
 	case run.State == plan.Waiting:
 		return &codeError{exitRefused, fmt.Errorf("nothing was written: the release %s waits before the gates of %s (mlsync gates -v shows more)", run.Release.Name, run.Target)}
 	case counts[plan.Failed]+counts[plan.Pending] > 0:

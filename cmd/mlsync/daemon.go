@@ -18,6 +18,7 @@ import (
 
 	"mlsync.dev/mlsync/internal/config"
 	"mlsync.dev/mlsync/internal/gitrepo"
+	"mlsync.dev/mlsync/internal/limit"
 	"mlsync.dev/mlsync/internal/queue"
 	"mlsync.dev/mlsync/internal/trace"
 	"mlsync.dev/mlsync/internal/webhook"
@@ -108,6 +109,10 @@ type daemon struct {
 	wakes   *wakes
 	// hooks takes deliveries; nil if there are none.
 	hooks *webhook.Server
+	// box tells the service with the pull requests, previews plans those; nil
+	// if nobody asks for it.
+	box      *postbox
+	previews *pullWatch
 	// up says that all of the above is there: others may look at it from then on.
 	up atomic.Bool
 }
@@ -202,6 +207,9 @@ func (d *daemon) setUp(ctx context.Context) error {
 	}
 	// Channels have workers of their own: one that is slow keeps no target.
 	opts := queue.Options{Workers: max(2, min(8, len(cfg.Targets))) + len(cfg.Notify.Channels), Logger: d.quiet()}
+	if cfg.Previews.On {
+		opts.Workers += limit.PreviewsAtOnce
+	}
 	if d.shared = state.IsPostgres(where); d.shared {
 		d.queue, err = queue.OpenPostgres(ctx, where, opts)
 	} else {
@@ -210,13 +218,16 @@ func (d *daemon) setUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := d.openForge(ctx); err != nil {
+		return err
+	}
 	if d.hooks, err = d.openWebhooks(ctx); err != nil {
 		return err
 	}
 	if err := d.register(); err != nil {
 		return err
 	}
-	if err := d.registerChannels(ctx); err != nil {
+	if err := errors.Join(d.registerChannels(ctx), d.registerForge(ctx)); err != nil {
 		return err
 	}
 	d.metrics.register.MustRegister(newUpkeep(d.store, d.queue, d.flags.data, d.log)) // last: it is registered once
@@ -376,5 +387,6 @@ func (d *daemon) close() error {
 	if d.source != nil {
 		err = errors.Join(err, d.source.close())
 	}
+	err = errors.Join(err, d.closeForge())
 	return err
 }

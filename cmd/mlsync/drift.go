@@ -18,7 +18,7 @@ import (
 
 func (a *app) driftCommand() *cobra.Command {
 	var f planFlags
-	var adopt, revert bool
+	var adopt, revert, inbox, all bool
 	c := &cobra.Command{
 		Use: "drift", Short: "Show what was changed in the workspace behind git's back", GroupID: "work", Args: cobra.NoArgs,
 		Long: `Read the whole workspace and show which managed assets differ from what mlsync
@@ -32,10 +32,16 @@ With --server, the drift is what the daemon saw last.`,
 		Example: `  mlsync drift
   mlsync drift --json
   mlsync drift --revert
-  mlsync drift --adopt && git diff`,
+  mlsync drift --adopt && git diff
+  mlsync drift --inbox --state /var/lib/mlsync/mlsync.db`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if adopt && revert {
+			switch {
+			case adopt && revert:
 				return fmt.Errorf("--adopt and --revert exclude each other")
+			case (inbox || all) && (adopt || revert):
+				return fmt.Errorf("--inbox only lists: use mlsync drift accept, revert or ignore")
+			case inbox || all:
+				return a.showInbox(cmd.Context(), f.state, all)
 			}
 			return a.runDrift(cmd.Context(), f, adopt, revert)
 		},
@@ -43,6 +49,9 @@ With --server, the drift is what the daemon saw last.`,
 	f.register(c)
 	c.Flags().BoolVar(&adopt, "adopt", false, "write the live values into the files")
 	c.Flags().BoolVar(&revert, "revert", false, "change the workspace back")
+	c.Flags().BoolVar(&inbox, "inbox", false, "list the drift that runs have found and that waits for somebody")
+	c.Flags().BoolVar(&all, "all", false, "with --inbox: also what was changed back or is gone")
+	c.AddCommand(a.driftCommands()...)
 	return a.onServer(c, func(ctx context.Context, r *remote, _ []string) error { return a.farDrift(ctx, r) })
 }
 
@@ -127,8 +136,11 @@ func driftJSON(p *plan.Plan) map[string]any {
 
 // revertDrift applies the drifted assets, whatever their drift mode.
 func (s *session) revertDrift(ctx context.Context, f planFlags, prep *reconcile.Prepared) (err error) {
+	asked := len(f.only) > 0 // somebody said which
 	for _, d := range prep.Plan.Drift {
-		f.only = append(f.only, d.ID.String())
+		if !asked {
+			f.only = append(f.only, d.ID.String())
+		}
 	}
 	ctx, unlock, err := s.lock(ctx)
 	if err != nil {
@@ -138,6 +150,9 @@ func (s *session) revertDrift(ctx context.Context, f planFlags, prep *reconcile.
 	defer func() { err = because(ctx, err) }()
 	bar := s.newProgress()
 	p := s.pass(bar.event)
+	if err := s.keepTo(ctx, p, ""); err != nil {
+		return err
+	}
 	rule := p.Rule
 	p.Rule = func(id asset.ID, file string) plan.Rule {
 		r := rule(id, file)

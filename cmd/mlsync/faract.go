@@ -24,7 +24,7 @@ func (a *app) farHold(ctx context.Context, r *remote, why string, until time.Tim
 	if err := r.do(ctx, http.MethodPut, targetPath(t, "/hold"), nil, q, nil); err != nil {
 		return err
 	}
-	a.printf("%s: on hold\n", t.Name)
+	a.printf("%s: on hold%s\n", t.Name, untilText(until))
 	return nil
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -46,6 +47,12 @@ func (a *app) approveGates(ctx context.Context, f targetFlags, given state.Appro
 		return err
 	}
 	given.Author, given.Digest = a.author(given.Author), consentOf(r)
+	if files, err := a.openFiles(cfg); err == nil && cfg.Approvals.FourEyes {
+		c := commitOf(ctx, cfg, files)
+		if err := errors.Join(notAuthor(given.Author, c.By, c.Hash), files.Close()); err != nil {
+			return err
+		}
+	}
 	if _, err := j.Approve(ctx, given); err != nil {
 		return err
 	}

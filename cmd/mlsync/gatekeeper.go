@@ -204,6 +204,8 @@ func (k *gatekeeper) Runs(ctx context.Context, target string, done func(gate.Run
 // illness is what was wrong after a run, "" if nothing was.
 func illness(r plan.Run, drifted int) string {
 	switch {
+	case r.State == plan.Waiting && r.Release.Name == "":
+		return "it waits: " + r.Err
 	case r.State == plan.Waiting:
 		return "it waits with the release " + r.Release.Name
 	case r.State != plan.Done:
@@ -308,7 +310,7 @@ func (k *gatekeeper) Approvals(ctx context.Context, name string) ([]gate.Approva
 	given, err := k.j.Target.Approvals(ctx, consentOf(k.commit.Release))
 	var out []gate.Approval
 	for _, a := range given {
-		if slices.Contains(a.Allow, approvalPrefix+name) {
+		if slices.Contains(a.Allow, approvalPrefix+name) && !(k.cfg.Approvals.FourEyes && madeBy(k.commit.By, a)) {
 			out = append(out, gate.Approval{Author: a.Author, At: a.At})
 		}
 	}

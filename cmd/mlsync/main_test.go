@@ -26,7 +26,8 @@ func TestMain(m *testing.M) {
 // emulator starts an emulator of its own and puts its address into $EMULATOR,
 // writes FILE lists what was written to workspaces since the last time, left
 // WORKSPACE JOB NAME TEXT lets a job leave a file, stamps WORKSPACE ASSET FILE
-// lists the tags of mlsync on an asset, fault TEXT spoils requests, and
+// lists the tags of mlsync on an asset, edit WORKSPACE RESOURCE FIELD TEXT changes
+// a property as somebody does in the studio, fault TEXT spoils requests, and
 // $EXAMPLES is the folder examples.
 func TestScripts(t *testing.T) {
 	examples, err := filepath.Abs(filepath.Join("..", "..", "examples"))
@@ -42,7 +43,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("XDG_STATE_HOME", filepath.Join(e.WorkDir, ".state"))
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"emulator": startEmulator, "writes": listWrites, "scoring": setScoring, "left": leaveFile, "stamps": showStamps, "fault": addFault, "permissions": setPermissions},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"emulator": startEmulator, "writes": listWrites, "scoring": setScoring, "left": leaveFile, "stamps": showStamps, "edit": editAsset, "fault": addFault, "permissions": setPermissions},
 	})
 }
 
@@ -76,6 +77,14 @@ func scriptWorkspace(name string) string {
 
 func leaveFile(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(studio{ts.Getenv("EMULATOR")}.leave(context.Background(), scriptWorkspace(args[0]), args[1], args[2], []byte(args[3])))
+}
+
+func editAsset(ts *testscript.TestScript, _ bool, args []string) {
+	s, id := studio{ts.Getenv("EMULATOR")}, scriptWorkspace(args[0])+"/"+args[1]
+	body, err := s.get(context.Background(), id)
+	ts.Check(err)
+	body.SetPath(asset.NewString(args[3]), append([]string{"properties"}, strings.Split(args[2], ".")...)...)
+	ts.Check(s.put(context.Background(), id, body))
 }
 
 func showStamps(ts *testscript.TestScript, _ bool, args []string) {

@@ -87,6 +87,7 @@ func (a *app) runPlan(ctx context.Context, f planFlags, o planOutput) error {
 	if err := a.showPlan(prep.Plan, o.markdown); err != nil {
 		return err
 	}
+	a.sayWindow(s.target, prep.Plan)
 	return exitWith(prep.Plan.ExitCode(o.detailed))
 }
 
@@ -94,6 +95,9 @@ func (a *app) runPlan(ctx context.Context, f planFlags, o planOutput) error {
 func (s *session) prepare(ctx context.Context, f planFlags, trigger string) (*reconcile.Prepared, error) {
 	p := s.pass(func(reconcile.Event) {})
 	p.Check = reconcile.AssumeChecks
+	if err := leaveAlone(ctx, p, s.journal); err != nil {
+		return nil, err
+	}
 	s.searchIfLost(&f)
 	return p.Prepare(ctx, s.commit(ctx), s.planOptions(f), reconcile.Trigger{Name: trigger, Unmanaged: f.unmanaged})
 }

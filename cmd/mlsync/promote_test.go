@@ -38,9 +38,10 @@ type past map[string]fs.FS
 func (past) fetch(context.Context, gitrepo.Ref) (reconcile.Commit, error) {
 	return reconcile.Commit{}, nil
 }
-func (past) wait(context.Context) error { return nil }
-func (past) close() error               { return nil }
-func (p past) at(commit string) fs.FS   { return p[commit] }
+func (past) authors(string, string) []string { return nil }
+func (past) wait(context.Context) error      { return nil }
+func (past) close() error                    { return nil }
+func (p past) at(commit string) fs.FS        { return p[commit] }
 
 // A branch that is forced back to a commit that was rolled back is not applied.
 func TestCommitsThatWereRolledBackAreNotApplied(t *testing.T) {

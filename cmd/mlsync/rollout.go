@@ -200,14 +200,3 @@ func tellRollouts(ctx context.Context, log *slog.Logger, p *plan.Plan) {
 		log.Log(ctx, level, "rollout", "asset", id.String(), "stage", string(r.Stage), "step", r.Step, "of", r.Of, "traffic", r.Next.String(), "git", r.Want.String(), "next", r.At, "why", r.Why)
 	}
 }
-
-// later enqueues the target for the time at which a rollout goes on. The time
-// is a part of the key: a task that runs cannot wait at the same time.
-func (w *worker) later(ctx context.Context, due time.Time) error {
-	if due.IsZero() {
-		return nil
-	}
-	due = due.Truncate(time.Second).Add(time.Second)
-	key := fmt.Sprintf("%s@%d", w.name, due.Unix())
-	return w.daemon.queue.Enqueue(context.WithoutCancel(ctx), taskRollout, key, []byte(w.name), due)
-}

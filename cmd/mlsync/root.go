@@ -55,7 +55,7 @@ func (a *app) root() *cobra.Command {
 
 func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
-		a.planCommand(), a.applyCommand(), a.driftCommand(), a.statusCommand(), a.historyCommand(), a.whyCommand(), a.runCommand(), a.syncCommand(), a.eventsCommand(),
+		a.planCommand(), a.applyCommand(), a.driftCommand(), a.statusCommand(), a.historyCommand(), a.whyCommand(), a.runCommand(), a.syncCommand(), a.eventsCommand(), a.previewCommand(),
 		a.searchCommand(), a.inventoryCommand(),
 		a.adoptCommand(), a.disownCommand(), a.rolloutCommand(), a.approveCommand(), a.abortCommand(), a.holdCommand(), a.unholdCommand(), a.auditCommand(), a.stateCommand(), a.exportCommand(),
 		a.releaseCommand(), a.promoteCommand(), a.gatesCommand(), a.rollbackCommand(), a.lineageCommand(),

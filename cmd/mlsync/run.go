@@ -54,6 +54,9 @@ func (a *app) runJobs(ctx context.Context, f planFlags, names []string) (err err
 	defer func() { err = because(ctx, err) }()
 	bar := s.newProgress()
 	p := s.pass(bar.event)
+	if err := s.keepTo(ctx, p, ""); err != nil {
+		return err
+	}
 	rule := p.Rule
 	p.Rule = func(id asset.ID, file string) plan.Rule {
 		r := rule(id, file)

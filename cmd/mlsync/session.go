@@ -81,8 +81,9 @@ type session struct {
 	source  bridge.Source // of content that comes from other workspaces
 	log     *slog.Logger
 	given   targetFlags
-	line    *deadline // of the run, once the lock is taken
-	proven  bool      // a run has ended well, so that something may be removed
+	line    *deadline   // of the run, once the lock is taken
+	windows *timekeeper // of the run; nil if it keeps to none
+	proven  bool        // a run has ended well, so that something may be removed
 }
 
 // readConfig reads mlsync.yaml. A file that is not there is the default.
@@ -327,8 +328,27 @@ func (a *app) connect(t *config.Target, given ...string) (*azureml.Client, error
 
 // connectAs is connect for one of the identities of a target.
 func (a *app) connectAs(t *config.Target, who config.Identity, given ...string) (*azureml.Client, error) {
-	if err := a.trusted(t, given); err != nil {
+	o, err := a.clientOptions(t, who, given)
+	if err != nil {
 		return nil, err
+	}
+	return azureml.New(o)
+}
+
+// connectReader makes a client of a target that sends nothing but requests that
+// read, as whoever reads there.
+func (a *app) connectReader(t *config.Target, given ...string) (*azureml.Client, error) {
+	o, err := a.clientOptions(t, readerOf(t), given)
+	if err != nil {
+		return nil, err
+	}
+	o.ReadOnly = true
+	return azureml.New(o)
+}
+
+func (a *app) clientOptions(t *config.Target, who config.Identity, given []string) (azureml.Options, error) {
+	if err := a.trusted(t, given); err != nil {
+		return azureml.Options{}, err
 	}
 	o := azureml.Options{
 		Cloud: cloudName(t.Cloud), Endpoint: t.Endpoint, StorageEndpoint: t.StorageEndpoint, AuthorityHost: t.Authority,
@@ -342,7 +362,7 @@ func (a *app) connectAs(t *config.Target, who config.Identity, given ...string) 
 			o.Credential, o.Token = "static", "emulator"
 		}
 	}
-	return azureml.New(o)
+	return o, nil
 }
 
 // readsInFlight bounds the requests of a plan: less than the hundred streams

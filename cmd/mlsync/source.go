@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,6 +25,9 @@ type source interface {
 	// at is the tree at a commit that was fetched before; nil if it is not at
 	// hand any more.
 	at(commit string) fs.FS
+	// authors are the names and addresses of who made the commits after from up
+	// to to, as far as they are known here.
+	authors(from, to string) []string
 	// wait returns when there may be something new.
 	wait(ctx context.Context) error
 	close() error
@@ -50,7 +54,17 @@ func (d *daemon) openSource(cfg *config.Config) (source, error) {
 // openMirror opens a mirror of a remote repository, as the configuration says
 // that it is reached.
 func (a *app) openMirror(url, dir string, auth config.Auth) (*gitrepo.Repo, error) {
-	o := gitrepo.Options{URL: url, Dir: dir, Depth: 1}
+	return a.openDeep(url, dir, auth, 1)
+}
+
+// openWholeMirror is one with all of the history, which tells where branches
+// parted.
+func (a *app) openWholeMirror(url, dir string, auth config.Auth) (*gitrepo.Repo, error) {
+	return a.openDeep(url, dir, auth, 0)
+}
+
+func (a *app) openDeep(url, dir string, auth config.Auth, depth int) (*gitrepo.Repo, error) {
+	o := gitrepo.Options{URL: url, Dir: dir, Depth: depth}
 	if auth.TokenEnv != "" {
 		o.Credential = func(context.Context) (gitrepo.Credential, error) {
 			token, _ := a.env(auth.TokenEnv)
@@ -112,6 +126,33 @@ func (m *mirror) at(commit string) fs.FS {
 	return sub
 }
 
+// authors goes back from one commit to another, and no further than commits
+// are at hand.
+func (m *mirror) authors(from, to string) []string {
+	return authorsOf(m.repo.Commit, gitrepo.Hash(from), gitrepo.Hash(to), limit.ApprovalCommits)
+}
+
+func authorsOf(read func(gitrepo.Hash) (gitrepo.Commit, error), from, to gitrepo.Hash, most int) []string {
+	var out []string
+	seen := map[gitrepo.Hash]bool{from: true}
+	looked := 0
+	for next := []gitrepo.Hash{to}; len(next) > 0 && looked < most; next = next[1:] {
+		if seen[next[0]] {
+			continue
+		}
+		seen[next[0]] = true
+		c, err := read(next[0])
+		if err != nil {
+			continue // history ends here
+		}
+		looked++
+		out = append(out, signers(c)...)
+		next = append(next, c.Parents...)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
 // wait sleeps for the poll interval, give or take a tenth, so that many
 // daemons do not ask at the same moment.
 func (m *mirror) wait(ctx context.Context) error {
@@ -137,6 +178,9 @@ type folder struct {
 
 // at is nil: a folder is what it is now.
 func (*folder) at(string) fs.FS { return nil }
+
+// authors are none: those of what is checked out come with it.
+func (*folder) authors(string, string) []string { return nil }
 
 func (f *folder) fetch(ctx context.Context, _ gitrepo.Ref) (reconcile.Commit, error) {
 	c := reconcile.Commit{FS: f.tree.FS(), Repo: f.tree.Origin()}
@@ -217,15 +261,29 @@ func (d *daemon) configAt(c reconcile.Commit) (*config.Config, error) {
 	if err != nil {
 		return nil, err
 	}
+	return takeOver(d.cfg, data, d.overlay)
+}
+
+// overlay holds a configuration to the project, and lays the flags over it.
+func (d *daemon) overlay(cfg *config.Config) error {
+	if err := d.project.bind(cfg); err != nil {
+		return err
+	}
+	d.override(cfg)
+	return nil
+}
+
+// takeOver reads the configuration of a commit over that of whoever runs the
+// program: the repository and what may be reached stay theirs.
+func takeOver(was *config.Config, data []byte, override func(*config.Config) error) (*config.Config, error) {
 	cfg, bad := parseConfig(data, config.File)
 	if err := bad.Err(); err != nil {
 		return nil, err
 	}
-	if err := d.project.bind(cfg); err != nil {
+	if err := override(cfg); err != nil {
 		return nil, err
 	}
-	cfg.Repository = d.cfg.Repository
-	cfg.Owner = cmp.Or(d.cfg.Owner, cfg.Owner)
-	d.override(cfg)
-	return cfg, pinned(d.cfg, cfg)
+	cfg.Repository = was.Repository
+	cfg.Owner = cmp.Or(was.Owner, cfg.Owner)
+	return cfg, pinned(was, cfg)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mlsync.dev/mlsync/gate"
+	"mlsync.dev/mlsync/internal/config"
 	"mlsync.dev/mlsync/plan"
 	"mlsync.dev/mlsync/state"
 )
@@ -62,6 +63,10 @@ type targetStatus struct {
 	Left      []string      `json:"left,omitempty"`
 	Rollouts  []rolloutJSON `json:"rollouts,omitempty"`
 	Held      string        `json:"held,omitempty"`
+	HeldBy    string        `json:"held_by,omitempty"`
+	HeldUntil *time.Time    `json:"held_until,omitempty"`
+	HoldEnded *time.Time    `json:"hold_ended,omitempty"`
+	Window    *windowState  `json:"window,omitempty"`
 	Busy      string        `json:"busy,omitempty"`
 	// Waiting is the release that waits before the gates.
 	Waiting string         `json:"waiting,omitempty"`
@@ -79,6 +84,10 @@ func (a *app) runStatus(ctx context.Context, where string) error {
 	if err != nil {
 		return err
 	}
+	cfg, _, err := a.readConfig()
+	if err != nil { // the journal alone says enough
+		cfg = config.Default()
+	}
 	list := []targetStatus{}
 	for _, t := range targets {
 		if a.flags.target != "" && t.Name != a.flags.target {
@@ -88,6 +97,7 @@ func (a *app) runStatus(ctx context.Context, where string) error {
 		if err != nil {
 			return err
 		}
+		s.Window = windowOf(targetOf(cfg, t.Name), time.Now())
 		list = append(list, s)
 	}
 	if a.flags.json {
@@ -103,7 +113,13 @@ func (a *app) runStatus(ctx context.Context, where string) error {
 }
 
 func statusOf(ctx context.Context, store *state.Store, info state.TargetInfo) (targetStatus, error) {
-	s := targetStatus{Target: info.Name, Workspace: info.Workspace, Managed: info.Owned, Held: info.Hold.Why, Busy: info.Holder}
+	s := targetStatus{Target: info.Name, Workspace: info.Workspace, Managed: info.Owned, Held: info.Hold.Why, HeldBy: info.Hold.By, Busy: info.Holder}
+	if at := info.Hold.Until; !at.IsZero() {
+		s.HeldUntil = &at
+	}
+	if at := info.LastHold.Until; !at.IsZero() {
+		s.HoldEnded = &at
+	}
 	t, err := store.Target(ctx, info.Name, info.Workspace)
 	if err != nil {
 		return s, err
@@ -158,7 +174,7 @@ func leftText(d state.Drifted) string {
 
 // lastNote says more of the last run: what it waits for is told gate by gate.
 func (s targetStatus) lastNote() string {
-	if s.Waiting != "" {
+	if s.Waiting != "" && len(s.Gates) > 0 {
 		return "release " + s.Waiting
 	}
 	return s.Error
@@ -206,8 +222,16 @@ func (a *app) showStatus(s targetStatus) {
 	for _, r := range s.Rollouts {
 		a.printf("  rollout   %s\n", r)
 	}
-	if s.Held != "" {
+	switch {
+	case s.Held != "" && s.HeldUntil != nil:
+		a.printf("  held      %s%s\n", printable(s.Held), untilText(*s.HeldUntil))
+	case s.Held != "":
 		a.printf("  held      %s\n", printable(s.Held))
+	case s.HoldEnded != nil:
+		a.printf("  hold      ended by itself at %s\n", s.HoldEnded.Local().Format("2006-01-02 15:04:05"))
+	}
+	if s.Window != nil {
+		a.printf("  window    %s\n", s.Window.Why)
 	}
 	if s.Busy != "" {
 		a.printf("  busy      %s\n", printable(s.Busy))

@@ -148,6 +148,12 @@ func (d *daemon) hinted(ctx context.Context, h webhook.Hint) (bool, error) {
 		return false, nil
 	}
 	woken := false
+	if h.Pull {
+		if d.previews == nil {
+			return false, nil
+		}
+		return true, d.previews.hint(ctx)
+	}
 	for _, ref := range d.refs {
 		if len(h.Refs) > 0 && !slices.ContainsFunc(h.Refs, ref.Touches) {
 			continue

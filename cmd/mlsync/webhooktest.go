@@ -63,6 +63,7 @@ type webhookTest struct {
 	Delivery   string          `json:"delivery,omitempty"`
 	Signature  string          `json:"signature"` // good, bad, or not looked at
 	Push       bool            `json:"push"`
+	Pull       bool            `json:"pull_request"`
 	Repository string          `json:"repository"`
 	Key        string          `json:"key,omitempty"`
 	Named      []webhookNamed  `json:"named"`
@@ -154,7 +155,7 @@ func (a *app) payload(file string) ([]byte, error) {
 func explain(cfg *config.Config, h webhook.Hint, remote string) *webhookTest {
 	service := serviceOf(cfg)
 	t := &webhookTest{
-		Provider: string(h.Provider), Event: h.Event, Delivery: h.Delivery, Push: h.Push, Refs: h.Refs,
+		Provider: string(h.Provider), Event: h.Event, Delivery: h.Delivery, Push: h.Push, Pull: h.Pull, Refs: h.Refs,
 		Matches: h.About(remote, service), Named: []webhookNamed{}, Targets: []webhookTarget{},
 	}
 	if t.Refs == nil {
@@ -217,7 +218,7 @@ func (t *webhookTest) verdict() string {
 	switch {
 	case strings.HasPrefix(t.Signature, "bad"):
 		return "it is refused: the proof does not hold"
-	case !t.Push:
+	case !t.Push && !t.Pull:
 		return fmt.Sprintf("it is taken and ignored: %s is no push", cmp.Or(t.Event, "the event"))
 	case t.Repository == "":
 		return "it is taken and ignored: no repository is configured: set repository.url, or say --repository"
@@ -225,6 +226,8 @@ func (t *webhookTest) verdict() string {
 		return "it is taken and ignored: the payload names no repository"
 	case !t.Matches:
 		return "it is taken and ignored: it is about another repository"
+	case t.Pull:
+		return "it lets the pull requests be looked at, if there are previews"
 	case len(t.Targets) == 0:
 		return "it is about this repository, and no target is configured"
 	case len(woken) == 0:

@@ -68,14 +68,15 @@ func (w *worker) run(ctx context.Context, task string) error {
 		return nil // which is in the queue already
 	case errors.Is(err, state.ErrAborted), errors.Is(err, state.ErrHeld):
 		log.Warn("stopped", "err", err)
-		return nil // until there is something new to do
+		return w.afterHold(ctx, err) // else until there is something new to do
 	case err != nil && ctx.Err() != nil:
 		log.Warn("interrupted", "err", err)
 		return err
 	}
 	w.notify(ctx, run, p, err)
+	w.applied(ctx, run, p, err)
 	switch {
-	case err == nil && run.State == plan.Waiting:
+	case err == nil && run.State == plan.Waiting && len(run.Outcomes) == 0:
 		log.Info("waiting", "release", run.Release.Name, "why", run.Err)
 		return nil // the next look is in the queue
 	case err != nil:
@@ -104,6 +105,9 @@ func (w *worker) tell(ctx context.Context, log *slog.Logger, run plan.Run, p *pl
 		}
 	}
 	tellRollouts(ctx, log, p)
+	if run.State == plan.Waiting {
+		log.Info("waiting", "release", run.Release.Name, "why", run.Err)
+	}
 	log.Info("done", "plan", p.Digest(), "done", counts[plan.Done], "failed", counts[plan.Failed], "blocked", counts[plan.Skipped]+counts[plan.Pending], "unchanged", p.Summary()["noop"])
 	if counts[plan.Failed] > 0 {
 		return fmt.Errorf("%d steps failed", counts[plan.Failed])
@@ -164,6 +168,9 @@ func (w *worker) try(ctx context.Context, task string) (plan.Run, *plan.Plan, er
 		return none, nil, err
 	}
 	defer unlock()
+	if _, err := j.Expire(ctx); err != nil {
+		return none, nil, err
+	}
 	now, err := d.source.fetch(ctx, d.refOf(t))
 	if err != nil {
 		return none, nil, err
@@ -183,12 +190,24 @@ func (w *worker) try(ctx context.Context, task string) (plan.Run, *plan.Plan, er
 			return *held, nil, errors.Join(because(ctx, err), w.next(ctx, j, *held))
 		}
 	}
+	rules, err := w.rules(ctx, cfg, t, j)
+	if err != nil {
+		return none, nil, err
+	}
+	if err := rules.into(ctx, p, j); err != nil {
+		return none, nil, err
+	}
 	run, made, err := w.do(w.trace.work(ctx), &reconcile.Work{
-		Pass: p, Book: j, Commit: now, Task: task, Ready: func(p *plan.Plan) { line.forPlan(p, t); w.trace.ready(ctx, p) },
-		Hold: func(ctx context.Context, p *plan.Plan) (*plan.Run, error) { return keeper.hold(ctx, p, task) },
+		Pass: p, Book: w.book(rules.fourEyes, j, rules.last, now), Commit: now, Task: task, Ready: func(p *plan.Plan) { line.forPlan(p, t); w.trace.ready(ctx, p) },
+		Hold: func(ctx context.Context, p *plan.Plan) (*plan.Run, error) {
+			if held, err := keeper.hold(ctx, p, task); err != nil || held != nil {
+				return held, err
+			}
+			return rules.windows.hold(ctx, j, p, plan.Run{Trigger: task, Release: now.Release})
+		},
 	}, j, t)
 	w.keep(ctx, j, run, made)
-	err = errors.Join(because(ctx, err), w.next(ctx, j, run))
+	err = errors.Join(because(ctx, err), w.next(ctx, j, run), rules.next(ctx, w, run), compared(ctx, j, run, made, err))
 	if _, trim := j.Trim(context.WithoutCancel(ctx), runsKept); trim != nil {
 		d.log.Warn("old runs are kept", "target", w.name, "err", trim)
 	}
@@ -206,7 +225,7 @@ func (w *worker) do(ctx context.Context, k *reconcile.Work, j *journal, t *confi
 	k.Search = w.daemon.store.Lost() && !w.searched
 	k.Options = plan.Options{Prune: t.Prune.Mode != config.PruneOff && proven, Full: k.Task != taskSync && k.Task != taskGate && k.Task != taskRollout || k.Search}
 	run, made, err := k.Do(ctx)
-	if later := w.later(ctx, k.Due); later != nil {
+	if later := w.atTime(ctx, taskRollout, "rollout", k.Due); later != nil {
 		w.daemon.log.Error("not enqueued", "target", w.name, "err", later)
 	}
 	if errors.Is(err, reconcile.ErrProblems) {

@@ -27,7 +27,11 @@ type Config struct {
 	Lineage Lineage
 	Notify  Notify
 	// Webhooks are the services that may tell of pushes, in the order of the file.
-	Webhooks []Webhook
+	Webhooks  []Webhook
+	Approvals Consent
+	Previews  Previews
+	// Statuses says that commits get a status for each target.
+	Statuses bool
 }
 
 // Webhook is one service that may tell of pushes. Env are names of environment
@@ -122,6 +126,8 @@ type Target struct {
 	From string
 	// Gates are what must be so before the target takes a new release.
 	Gates []Gate
+	// Windows are when it may be changed.
+	Windows Windows
 
 	Drift Drift
 	// Resync is the cron schedule of the full comparison, "" for never.
@@ -211,6 +217,7 @@ func Default() *Config {
 	return &Config{
 		Repository: Repository{Poll: time.Minute},
 		Notify:     Notify{Window: 30 * time.Second},
+		Previews:   Previews{Label: previewLabel, Poll: time.Minute},
 		Secrets: Secrets{
 			Providers: map[string]Provider{"env": {Type: "env", Prefix: envPrefix}},
 			Default:   "env",

@@ -150,7 +150,7 @@ func TestRegistryTarget(t *testing.T) {
 func TestProblems(t *testing.T) {
 	for _, tc := range []struct{ text, want string }{
 		{"target: {}\n", `mlsync.yaml:1:9: unknown key "target" (did you mean "targets"?)`},
-		{"zzzzzzzzzz: 1\n", `mlsync.yaml:1:13: unknown key "zzzzzzzzzz" (known here: defaults, limits, lineage, notify, owner, repository, rules, secrets, targets, webhooks)`},
+		{"zzzzzzzzzz: 1\n", `mlsync.yaml:1:13: unknown key "zzzzzzzzzz" (known here: approvals, defaults, limits, lineage, notify, owner, previews, repository, rules, secrets, statuses, targets, webhooks)`},
 		{"targets:\n  a:\n    worksapce: w\n    id: x\n", "mlsync.yaml:3:16: targets.a: unknown key \"worksapce\" (did you mean \"workspace\"?)\nmlsync.yaml:4:9: targets.a.id: \"x\": it is not the resource id of a workspace or registry"},
 		{"targets: {a: {subscription: s}}\n", "mlsync.yaml:1:14: targets.a: resource_group is missing (add it, or id: with the resource id of the workspace)\nmlsync.yaml:1:14: targets.a: workspace is missing (add it, or id: with the resource id of the workspace)"},
 		{"targets: {a: {subscription: s, resource_group: r, workspace: w, registry: x}}\n", "mlsync.yaml:1:75: targets.a: workspace and registry exclude each other (make two targets of them)"},

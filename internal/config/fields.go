@@ -67,6 +67,7 @@ func settingFields(t *Target) []field {
 				number("hour", "How many assets within an hour; 300 if not given.", &t.Drift.Corrections.Hour, 0, 1_000_000),
 			}),
 		}),
+		windowsField(t),
 		schedule("resync", "When the daemon compares everything anew; every 6 hours if not given, off for never.", &t.Resync),
 		duration("poll", "How often the daemon asks for new commits for this target.", &t.Poll, 5*time.Second, day),
 		object("prune", "What happens to assets that git no longer has. Beyond the larger of max and percent, guarded asks for an approval.", []field{

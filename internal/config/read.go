@@ -35,6 +35,9 @@ func Read(doc *asset.Value, kinds ...string) (*Config, problem.List) {
 		for _, k := range t.Manage {
 			known(t.Pos, "targets."+t.Name+".manage", k)
 		}
+		for _, k := range t.Windows.Always {
+			known(t.Pos, "targets."+t.Name+".windows.always", k)
+		}
 	}
 	for _, r := range c.Rules {
 		for _, k := range []string{r.Kind, r.KindIs} {
@@ -67,6 +70,9 @@ func rootFields(c *Config, base *Target) []field {
 		secretsField(c),
 		webhooksField(c),
 		notifyField(c),
+		approvalsField(&c.Approvals),
+		previewsField(&c.Previews),
+		statusesField(c),
 		object("lineage", "What a release notes of where its assets came from.", []field{
 			texts("metrics", "Globs of the metrics of the job that made a model: tags or properties of the job; none if not given.", &c.Lineage.Metrics, badGlob),
 		}),

@@ -223,7 +223,7 @@ func TestAttackN11RedirectsWithinTheService(t *testing.T) {
 			answer(w, 401, obj{})
 			return
 		}
-		answer(w, 200, hubPull(&pull{number: 1, head: "a", base: "b", open: true}))
+		answer(w, 200, (&state{}).hubPull(&pull{number: 1, head: "a", base: "b", open: true}))
 	}))
 	defer server.Close()
 	f, err := Of(server.URL+"/team/repo", Options{Provider: Gitea, Token: token})

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"mlsync.dev/mlsync/internal/limit"
 )
@@ -80,6 +81,10 @@ type azurePull struct {
 	Repository struct {
 		Web string `json:"webUrl"`
 	} `json:"repository"`
+	Labels []struct {
+		Name   string `json:"name"`
+		Active bool   `json:"active"`
+	} `json:"labels"`
 }
 
 func (a *azure) value(p azurePull, k call) (PullRequest, error) {
@@ -90,7 +95,14 @@ func (a *azure) value(p azurePull, k call) (PullRequest, error) {
 	if web == "" {
 		web = a.web
 	}
+	var labels []string
+	for _, l := range p.Labels {
+		if l.Active {
+			labels = append(labels, l.Name)
+		}
+	}
 	return PullRequest{
+		Labels: labels,
 		Number: p.ID, Head: strings.TrimPrefix(p.Source, heads), Base: strings.TrimPrefix(p.Target, heads), Title: p.Title, Body: p.Description,
 		Commit: p.Last.Commit, Author: p.By.Unique, URL: fmt.Sprintf("%s/pullrequest/%d", web, p.ID), Open: p.Status == "active", Fork: p.Fork != nil,
 	}, nil
@@ -99,30 +111,73 @@ func (a *azure) value(p azurePull, k call) (PullRequest, error) {
 // list: https://learn.microsoft.com/rest/api/azure/devops/git/pull-requests/get-pull-requests
 // cuts descriptions at 400 characters, so what matches is read one by one.
 func (a *azure) list(ctx context.Context, head, base string) ([]PullRequest, error) {
-	const size = 100
-	for skip := 0; skip < size*limit.ForgePages; skip += size {
-		q := url.Values{
-			"searchCriteria.status": {"active"}, "searchCriteria.sourceRefName": {heads + head}, "searchCriteria.targetRefName": {heads + base},
-			"$top": {strconv.Itoa(size)}, "$skip": {strconv.Itoa(skip)},
+	q := url.Values{"searchCriteria.status": {"active"}, "searchCriteria.sourceRefName": {heads + head}, "searchCriteria.targetRefName": {heads + base}}
+	found, more, err := a.active(ctx, "find pull request", q, azurePage*limit.ForgePages)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range found {
+		if p.Fork == nil && p.Source == heads+head && p.Target == heads+base {
+			pr, err := a.get(ctx, p.ID)
+			return []PullRequest{pr}, err
 		}
-		k := call{op: "find pull request", need: readPulls, method: http.MethodGet, path: a.at + "/pullrequests?" + q.Encode() + "&" + azureVersion}
+	}
+	if more {
+		return nil, a.client.fail("find pull request", ErrTooLarge, "there are too many pull requests")
+	}
+	return nil, nil
+}
+
+const azurePage = 100
+
+// active reads pull requests until there are so many. There is no Link header:
+// a page that is not full is the last.
+func (a *azure) active(ctx context.Context, op string, q url.Values, most int) (out []azurePull, more bool, err error) {
+	left := a.client.answer
+	for skip := 0; len(out) < most && left > 0; skip += azurePage {
+		q.Set("$top", strconv.Itoa(azurePage))
+		q.Set("$skip", strconv.Itoa(skip))
+		k := call{op: op, need: readPulls, method: http.MethodGet, path: a.at + "/pullrequests?" + q.Encode() + "&" + azureVersion, most: left}
 		var found struct {
 			Value []azurePull `json:"value"`
 		}
-		if _, err := a.client.do(ctx, k, &found); err != nil {
-			return nil, err
+		got, err := a.client.do(ctx, k, &found)
+		if err != nil {
+			return nil, false, err
 		}
-		for _, p := range found.Value {
-			if p.Fork == nil && p.Source == heads+head && p.Target == heads+base {
-				pr, err := a.get(ctx, p.ID)
-				return []PullRequest{pr}, err
-			}
-		}
-		if len(found.Value) < size {
-			return nil, nil
+		left -= got.bytes
+		if out = append(out, found.Value...); len(found.Value) < azurePage {
+			return out[:min(len(out), most)], len(out) > most, nil
 		}
 	}
-	return nil, &Error{Op: "find pull request", Repo: a.client.repo, Kind: ErrTooLarge, Detail: "there are too many pull requests"}
+	return out[:min(len(out), most)], true, nil
+}
+
+// open asks for all each time: the service gives no tags.
+func (a *azure) open(ctx context.Context, _ string, most int) (Listing, error) {
+	const op = "list pull requests"
+	found, more, err := a.active(ctx, op, url.Values{"searchCriteria.status": {"active"}}, most)
+	out := Listing{More: more, Pulls: make([]PullRequest, len(found))}
+	for i, p := range found {
+		if err == nil {
+			out.Pulls[i], err = a.value(p, call{op: op})
+		}
+	}
+	return out, err
+}
+
+// refs: the merge of source into target; heads are branches, of forks in
+// repositories of their own.
+// https://learn.microsoft.com/azure/devops/pipelines/repos/azure-repos-git#pr-triggers
+func (a *azure) refs(number int64) (head, merge string) {
+	return "", fmt.Sprintf("refs/pull/%d/merge", number)
+}
+
+// may is never: the service does not say who set a label.
+func (a *azure) may(context.Context, Label) (bool, error) { return false, nil }
+
+func (a *azure) moved(context.Context, PullRequest) (time.Time, bool, error) {
+	return time.Time{}, false, nil
 }
 
 func (a *azure) pull(ctx context.Context, k call) (PullRequest, error) {

@@ -54,6 +54,7 @@ const (
 	writePulls
 	writeStatus
 	readSelf
+	readMembers
 )
 
 // call is one request.
@@ -67,6 +68,8 @@ type call struct {
 	again bool
 	// most bounds the answer, if it is less than the client's bound.
 	most int64
+	// tag asks only for what is not this any more; "" for everything.
+	tag string
 }
 
 func newClient(base string, o Options) (*client, error) {
@@ -132,6 +135,8 @@ func checkRedirect(req *http.Request, via []*http.Request) error {
 type reply struct {
 	header http.Header
 	bytes  int64
+	// same says that there is nothing but what the tag of the call says.
+	same bool
 }
 
 // do sends a call, again if that is of use and no harm, and reads its answer
@@ -155,13 +160,16 @@ func (c *client) once(ctx context.Context, k call, into any) (reply, error) {
 	defer cancel()
 	req, err := c.request(short, k)
 	if err != nil {
-		return reply{}, &Error{Op: k.op, Repo: c.repo, Kind: ErrInvalid, Detail: clean(err.Error(), c.token)}
+		return reply{}, c.fail(k.op, ErrInvalid, clean(err.Error(), c.token))
 	}
 	answer, err := c.http.Do(req)
 	if err != nil {
 		return reply{}, c.failure(ctx, k, err)
 	}
 	defer answer.Body.Close()
+	if answer.StatusCode == http.StatusNotModified && k.tag != "" {
+		return reply{header: answer.Header, same: true}, nil
+	}
 	// Azure DevOps answers 203 with its sign-in page to a bad token:
 	// https://github.com/MicrosoftDocs/vsts-rest-api-specs/issues/97
 	if answer.StatusCode < 200 || answer.StatusCode > 299 || answer.StatusCode == http.StatusNonAuthoritativeInfo {
@@ -174,7 +182,7 @@ func (c *client) once(ctx context.Context, k call, into any) (reply, error) {
 	if err != nil {
 		return reply{}, c.failure(ctx, k, err)
 	}
-	return reply{answer.Header, n}, nil
+	return reply{header: answer.Header, bytes: n}, nil
 }
 
 func (c *client) request(ctx context.Context, k call) (*http.Request, error) {
@@ -197,6 +205,9 @@ func (c *client) request(ctx context.Context, k call) (*http.Request, error) {
 	}
 	if k.body != nil {
 		req.Header.Set("Content-Type", "application/json")
+	}
+	if k.tag != "" {
+		req.Header.Set("If-None-Match", k.tag)
 	}
 	if c.token != "" {
 		c.speaks.authorize(req.Header, string(c.token))
@@ -242,7 +253,7 @@ func (c *client) whoami(ctx context.Context, ask func(context.Context) (string, 
 			return "", err
 		}
 		if self == "" {
-			return "", &Error{Op: "ask whose the token is", Repo: c.repo, Kind: ErrUnreachable, Detail: errAnswer.Error()}
+			return "", c.fail("ask whose the token is", ErrUnreachable, errAnswer.Error())
 		}
 		c.self = self
 	}

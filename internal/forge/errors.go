@@ -95,6 +95,11 @@ func (f *Forge) refuse(op, why string) error {
 	return &Error{Op: op, Repo: f.repo.Key(), Kind: ErrInvalid, Detail: why}
 }
 
+// fail is the error of a call that the client itself gives up.
+func (c *client) fail(op string, kind error, detail string) error {
+	return &Error{Op: op, Repo: c.repo, Kind: kind, Detail: detail}
+}
+
 const longestDetail = 400
 
 // clean makes one printable line of what a stranger said, without the token in

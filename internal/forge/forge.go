@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -64,6 +65,16 @@ type api interface {
 	// say writes a comment: anew if its id is "".
 	say(ctx context.Context, number int64, c comment) error
 	status(ctx context.Context, s CommitStatus) error
+	// open gives at most so many open pull requests, those that changed last.
+	open(ctx context.Context, tag string, most int) (Listing, error)
+	// refs are the refs of the head and of its merge into the base, "" if the
+	// service keeps none.
+	refs(number int64) (head, merge string)
+	// may reports whether who set a label may write to the repository.
+	may(ctx context.Context, by Label) (bool, error)
+	// moved is when the head was moved last, and whether that is all there is to
+	// know of the head that is given.
+	moved(ctx context.Context, pr PullRequest) (last time.Time, tells bool, err error)
 	labels(ctx context.Context, number int64) ([]Label, error)
 }
 
@@ -265,6 +276,45 @@ func badBranch(name string) string {
 // Labels are the labels of a pull request and who set them.
 func (f *Forge) Labels(ctx context.Context, number int64) ([]Label, error) {
 	return f.api.labels(ctx, number)
+}
+
+// Pulls lists at most so many open pull requests, those that changed last, of
+// forks too. tag is that of the last listing, "" for the first: services that
+// know such tags say that nothing changed without listing anything.
+func (f *Forge) Pulls(ctx context.Context, tag string, most int) (Listing, error) {
+	out, err := f.api.open(ctx, tag, most)
+	if err != nil {
+		return Listing{}, err
+	}
+	out.Pulls = slices.DeleteFunc(out.Pulls, func(p PullRequest) bool { return !p.Open })
+	return out, nil
+}
+
+// Refs are the refs under which the service keeps the head of a pull request
+// and the result of merging it into its base; "" for those that it does not
+// keep. The result may be of an older head or base.
+func (f *Forge) Refs(number int64) (head, merge string) { return f.api.refs(number) }
+
+// Consent is what is known of a label of a pull request, and of whether the head
+// was moved since it was set.
+func (f *Forge) Consent(ctx context.Context, pr PullRequest, name string) (Consent, error) {
+	labels, err := f.api.labels(ctx, pr.Number)
+	if err != nil {
+		return Consent{}, err
+	}
+	i := slices.IndexFunc(labels, func(l Label) bool { return l.Name == name })
+	if i < 0 {
+		return Consent{Label: Label{Name: name}}, nil
+	}
+	out := Consent{Label: labels[i], There: true}
+	if out.By == "" || out.At.IsZero() {
+		return out, nil
+	}
+	if out.May, err = f.api.may(ctx, out.Label); err != nil || !out.May {
+		return out, err
+	}
+	out.Moved, out.Tells, err = f.api.moved(ctx, pr)
+	return out, err
 }
 
 // Status sets the status of a commit. The last of a context counts.

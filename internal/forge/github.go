@@ -29,6 +29,7 @@ func githubTongue() tongue {
 			writePulls:  "pull requests: write (classic: repo)",
 			writeStatus: "commit statuses: write (classic: repo:status)",
 			readSelf:    "no leave of its own",
+			readMembers: "metadata: read, and write access to the repository (classic: repo)",
 		},
 	}
 }
@@ -51,8 +52,11 @@ type githubPull struct {
 	User    struct {
 		Login string `json:"login"`
 	} `json:"user"`
-	Head githubEnd `json:"head"`
-	Base githubEnd `json:"base"`
+	Head   githubEnd `json:"head"`
+	Base   githubEnd `json:"base"`
+	Labels []struct {
+		Name string `json:"name"`
+	} `json:"labels"`
 }
 
 // githubEnd has no repository if that was deleted.
@@ -68,7 +72,12 @@ func (p githubPull) value(c *client, k call) (PullRequest, error) {
 	if p.Number <= 0 || p.Head.Ref == "" || p.Base.Ref == "" {
 		return PullRequest{}, incomplete(c, k)
 	}
+	var labels []string
+	for _, l := range p.Labels {
+		labels = append(labels, l.Name)
+	}
 	return PullRequest{
+		Labels: labels,
 		Number: p.Number, Head: p.Head.Ref, Base: p.Base.Ref, Title: p.Title, Body: p.Body, Commit: p.Head.SHA,
 		Author: p.User.Login, URL: webPage(p.HTMLURL), Open: p.State == "open",
 		Fork: p.Head.Repo == nil || p.Base.Repo == nil || p.Head.Repo.ID != p.Base.Repo.ID,
@@ -77,7 +86,7 @@ func (p githubPull) value(c *client, k call) (PullRequest, error) {
 
 // incomplete is the error of an answer that lacks what it must have.
 func incomplete(c *client, k call) error {
-	return &Error{Op: k.op, Repo: c.repo, Kind: ErrUnreachable, Detail: errAnswer.Error() + ": it lacks a number or a branch"}
+	return c.fail(k.op, ErrUnreachable, errAnswer.Error()+": it lacks a number or a branch")
 }
 
 // webPage is an address that may be shown and opened.
@@ -89,17 +98,6 @@ func webPage(s string) string {
 	return u.String()
 }
 
-func values(c *client, k call, pulls []githubPull) ([]PullRequest, error) {
-	out := make([]PullRequest, len(pulls))
-	for i, p := range pulls {
-		var err error
-		if out[i], err = p.value(c, k); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
-}
-
 // list: https://docs.github.com/en/rest/pulls/pulls#list-pull-requests; head
 // is OWNER:BRANCH.
 func (g *github) list(ctx context.Context, head, base string) ([]PullRequest, error) {
@@ -108,37 +106,69 @@ func (g *github) list(ctx context.Context, head, base string) ([]PullRequest, er
 		owner = name
 	}
 	q := url.Values{"state": {"open"}, "head": {owner + ":" + head}, "base": {base}, "per_page": {"100"}}
-	k := call{op: "find pull request", need: readPulls, path: g.at + "/pulls?" + q.Encode()}
-	pulls, err := list[githubPull](ctx, g.client, k)
-	if err != nil {
-		return nil, err
-	}
-	return values(g.client, k, pulls)
+	return allPulls[githubPull](ctx, g.client, call{op: "find pull request", need: readPulls, path: g.at + "/pulls?" + q.Encode()})
 }
 
-func (g *github) pull(ctx context.Context, k call) (PullRequest, error) {
-	var p githubPull
-	if _, err := g.client.do(ctx, k, &p); err != nil {
-		return PullRequest{}, err
+// open: an answer 304 costs nothing of the quota.
+// https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#use-conditional-requests-if-appropriate
+func (g *github) open(ctx context.Context, tag string, most int) (Listing, error) {
+	const q = "/pulls?state=open&sort=updated&direction=desc&per_page=100"
+	return openPulls[githubPull](ctx, g.client, call{op: "list pull requests", need: readPulls, path: g.at + q}, tag, most)
+}
+
+// refs: https://docs.github.com/en/pull-requests/collaborating-with-pull-requests/reviewing-changes-in-pull-requests/checking-out-pull-requests-locally
+// The merge is made when somebody asks whether it can be, so it may be old.
+func (g *github) refs(number int64) (head, merge string) {
+	return fmt.Sprintf("refs/pull/%d/head", number), fmt.Sprintf("refs/pull/%d/merge", number)
+}
+
+// may: https://docs.github.com/en/rest/collaborators/collaborators#get-repository-permissions-for-a-user
+// maintain is written as write there, triage as read.
+func (g *github) may(ctx context.Context, by Label) (bool, error) {
+	var got struct {
+		Permission string `json:"permission"`
 	}
-	return p.value(g.client, k)
+	k := call{op: "ask what somebody may do", need: readMembers, method: http.MethodGet, path: g.at + "/collaborators/" + escape(by.By) + "/permission"}
+	_, err := g.client.do(ctx, k, &got)
+	if errors.Is(err, ErrNotFound) { // nobody who has anything to do with the repository
+		return false, nil
+	}
+	return got.Permission == "admin" || got.Permission == "write" || got.Permission == "owner", err
+}
+
+// moved tells of forced pushes only: others are in no list with the time at
+// which the service took them.
+// https://docs.github.com/en/rest/using-the-rest-api/issue-event-types#head_ref_force_pushed
+func (g *github) moved(ctx context.Context, pr PullRequest) (time.Time, bool, error) {
+	type event struct {
+		Event   string    `json:"event"`
+		Created time.Time `json:"created_at"`
+	}
+	events, err := list[event](ctx, g.client, call{op: "read labels", need: readPulls, path: fmt.Sprintf("%s/issues/%d/events?per_page=100", g.at, pr.Number)})
+	var last time.Time
+	for _, e := range events {
+		if (e.Event == "head_ref_force_pushed" || e.Event == "head_ref_restored") && e.Created.After(last) {
+			last = e.Created
+		}
+	}
+	return last, false, err
 }
 
 func (g *github) get(ctx context.Context, number int64) (PullRequest, error) {
-	return g.pull(ctx, call{op: "read pull request", need: readPulls, method: http.MethodGet, path: fmt.Sprintf("%s/pulls/%d", g.at, number)})
+	return onePull[githubPull](ctx, g.client, call{op: "read pull request", need: readPulls, method: http.MethodGet, path: fmt.Sprintf("%s/pulls/%d", g.at, number)})
 }
 
 // create answers 422 if there is one already.
 // https://docs.github.com/en/rest/pulls/pulls#create-a-pull-request
 func (g *github) create(ctx context.Context, pr PullRequest) (PullRequest, error) {
-	return g.pull(ctx, call{
+	return onePull[githubPull](ctx, g.client, call{
 		op: "open pull request", need: writePulls, method: http.MethodPost, path: g.at + "/pulls",
 		body: map[string]string{"title": pr.Title, "body": pr.Body, "head": pr.Head, "base": pr.Base},
 	})
 }
 
 func (g *github) update(ctx context.Context, pr PullRequest) (PullRequest, error) {
-	return g.pull(ctx, call{
+	return onePull[githubPull](ctx, g.client, call{
 		op: "update pull request", need: writePulls, method: http.MethodPatch, path: fmt.Sprintf("%s/pulls/%d", g.at, pr.Number),
 		body: map[string]string{"title": pr.Title, "body": pr.Body},
 	})

@@ -27,6 +27,7 @@ func gitlabTongue() tongue {
 			writePulls:  "the scope api and the role developer",
 			writeStatus: "the scope api and the role developer",
 			readSelf:    "the scope read_api",
+			readMembers: "the scope read_api",
 		},
 	}
 }
@@ -67,6 +68,7 @@ type gitlabMerge struct {
 	Author      struct {
 		Username string `json:"username"`
 	} `json:"author"`
+	Labels []string `json:"labels"`
 }
 
 func (m gitlabMerge) value(c *client, k call) (PullRequest, error) {
@@ -75,50 +77,83 @@ func (m gitlabMerge) value(c *client, k call) (PullRequest, error) {
 	}
 	return PullRequest{
 		Number: m.IID, Head: m.Source, Base: m.Target, Title: m.Title, Body: m.Description, Commit: m.SHA,
-		Author: m.Author.Username, URL: webPage(m.WebURL), Open: m.State == "opened", Fork: m.From != m.To,
+		Author: m.Author.Username, URL: webPage(m.WebURL), Open: m.State == "opened", Fork: m.From != m.To, Labels: m.Labels,
 	}, nil
 }
 
 // list: https://docs.gitlab.com/api/merge_requests/#list-project-merge-requests
 func (g *gitlab) list(ctx context.Context, head, base string) ([]PullRequest, error) {
 	q := url.Values{"state": {"opened"}, "source_branch": {head}, "target_branch": {base}, "per_page": {"100"}}
-	k := call{op: "find merge request", need: readPulls, path: g.at + "/merge_requests?" + q.Encode()}
-	merges, err := list[gitlabMerge](ctx, g.client, k)
-	if err != nil {
-		return nil, err
-	}
-	out := make([]PullRequest, len(merges))
-	for i, m := range merges {
-		if out[i], err = m.value(g.client, k); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
+	return allPulls[gitlabMerge](ctx, g.client, call{op: "find merge request", need: readPulls, path: g.at + "/merge_requests?" + q.Encode()})
 }
 
-func (g *gitlab) merge(ctx context.Context, k call) (PullRequest, error) {
-	var m gitlabMerge
-	if _, err := g.client.do(ctx, k, &m); err != nil {
-		return PullRequest{}, err
+// open: https://docs.gitlab.com/api/merge_requests/#list-project-merge-requests
+func (g *gitlab) open(ctx context.Context, tag string, most int) (Listing, error) {
+	const q = "/merge_requests?state=opened&order_by=updated_at&sort=desc&per_page=100"
+	return openPulls[gitlabMerge](ctx, g.client, call{op: "list merge requests", need: readPulls, path: g.at + q}, tag, most)
+}
+
+// refs: https://docs.gitlab.com/user/project/merge_requests/reviews/#checkout-merge-requests-locally-through-the-head-ref
+// The merge is made when somebody asks whether it can be, so it may be old.
+// https://docs.gitlab.com/api/merge_requests/#merge-to-default-merge-ref-path
+func (g *gitlab) refs(number int64) (head, merge string) {
+	return fmt.Sprintf("refs/merge-requests/%d/head", number), fmt.Sprintf("refs/merge-requests/%d/merge", number)
+}
+
+// mayWrite is the access level of developers, the least with which one pushes.
+// https://docs.gitlab.com/api/members/#roles
+const mayWrite = 30
+
+// may: https://docs.gitlab.com/api/members/#get-a-member-of-a-group-or-project-including-inherited-and-invited-members
+func (g *gitlab) may(ctx context.Context, by Label) (bool, error) {
+	if by.account <= 0 {
+		return false, nil
 	}
-	return m.value(g.client, k)
+	var got struct {
+		Level int    `json:"access_level"`
+		State string `json:"state"`
+	}
+	k := call{op: "ask what somebody may do", need: readMembers, method: http.MethodGet, path: fmt.Sprintf("%s/members/all/%d", g.at, by.account)}
+	_, err := g.client.do(ctx, k, &got)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	return got.Level >= mayWrite && got.State == "active", err
+}
+
+// moved: each push makes a version, the newest first; the head of the merge
+// request is that of its newest version.
+// https://docs.gitlab.com/api/merge_requests/#get-merge-request-diff-versions
+func (g *gitlab) moved(ctx context.Context, pr PullRequest) (time.Time, bool, error) {
+	type version struct {
+		Head    string    `json:"head_commit_sha"`
+		Created time.Time `json:"created_at"`
+	}
+	all, err := list[version](ctx, g.client, call{op: "read versions", need: readPulls, path: fmt.Sprintf("%s/merge_requests/%d/versions?per_page=100", g.at, pr.Number)})
+	var last version
+	for _, v := range all {
+		if v.Created.After(last.Created) {
+			last = v
+		}
+	}
+	return last.Created, last.Head != "" && last.Head == pr.Commit, err
 }
 
 func (g *gitlab) get(ctx context.Context, number int64) (PullRequest, error) {
-	return g.merge(ctx, call{op: "read merge request", need: readPulls, method: http.MethodGet, path: fmt.Sprintf("%s/merge_requests/%d", g.at, number)})
+	return onePull[gitlabMerge](ctx, g.client, call{op: "read merge request", need: readPulls, method: http.MethodGet, path: fmt.Sprintf("%s/merge_requests/%d", g.at, number)})
 }
 
 // create answers 409 if there is one already.
 // https://docs.gitlab.com/api/merge_requests/#create-mr
 func (g *gitlab) create(ctx context.Context, pr PullRequest) (PullRequest, error) {
-	return g.merge(ctx, call{
+	return onePull[gitlabMerge](ctx, g.client, call{
 		op: "open merge request", need: writePulls, method: http.MethodPost, path: g.at + "/merge_requests",
 		body: map[string]string{"title": pr.Title, "description": pr.Body, "source_branch": pr.Head, "target_branch": pr.Base},
 	})
 }
 
 func (g *gitlab) update(ctx context.Context, pr PullRequest) (PullRequest, error) {
-	return g.merge(ctx, call{
+	return onePull[gitlabMerge](ctx, g.client, call{
 		op: "update merge request", need: writePulls, method: http.MethodPut, path: fmt.Sprintf("%s/merge_requests/%d", g.at, pr.Number),
 		body: map[string]string{"title": pr.Title, "description": pr.Body},
 	})
@@ -194,6 +229,7 @@ func (g *gitlab) labels(ctx context.Context, number int64) ([]Label, error) {
 		Action  string    `json:"action"`
 		Created time.Time `json:"created_at"`
 		User    struct {
+			ID       int64  `json:"id"`
 			Username string `json:"username"`
 		} `json:"user"`
 		Label *struct {
@@ -208,7 +244,7 @@ func (g *gitlab) labels(ctx context.Context, number int64) ([]Label, error) {
 	var done []labelEvent
 	for _, e := range events {
 		if e.Label != nil { // nil if the label was deleted
-			done = append(done, labelEvent{Label{Name: e.Label.Name, By: e.User.Username, At: e.Created}, e.Action == "add"})
+			done = append(done, labelEvent{Label{Name: e.Label.Name, By: e.User.Username, At: e.Created, account: e.User.ID}, e.Action == "add"})
 		}
 	}
 	return attribute(now.Labels, done), nil

@@ -2,6 +2,7 @@ package forge
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -30,6 +31,9 @@ type state struct {
 	notes    []*note
 	statuses []posted
 	events   []labelled
+	pushes   []pushed
+	// may is what accounts may do: read, write or admin; "" is nothing.
+	may map[string]string
 	// whose is who the token belongs to; app says that it is an app's.
 	whose string
 	app   bool
@@ -41,6 +45,31 @@ type pull struct {
 	number                          int64
 	head, base, title, body, author string
 	fork, open                      bool
+	sha                             string // hash if ""
+}
+
+func (p *pull) commit() string {
+	if p.sha == "" {
+		return hash
+	}
+	return p.sha
+}
+
+// pushed is a push to the head of a pull request.
+type pushed struct {
+	pull   int64
+	sha    string
+	at     time.Time
+	forced bool
+}
+
+// account is the number of an account, as GitLab asks with.
+func account(name string) int64 {
+	n := int64(7)
+	for _, c := range name {
+		n = n*31 + int64(c)
+	}
+	return n
 }
 
 type note struct {
@@ -139,6 +168,19 @@ func body(r *http.Request) obj {
 }
 
 func str(v any) string { s, _ := v.(string); return s }
+
+// tagged gives one page of a list, and nothing but 304 if it is what the client
+// has, as Rails and GitHub do.
+func tagged[T any](w http.ResponseWriter, r *http.Request, size string, most int, all []T) {
+	data, _ := json.Marshal(all)
+	tag := fmt.Sprintf(`W/"%x"`, sha256.Sum256(data))
+	w.Header().Set("ETag", tag)
+	if r.Header.Get("If-None-Match") == tag {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	paged(w, r, size, most, all)
+}
 
 // paged gives one page of a list, and the link to the next.
 func paged[T any](w http.ResponseWriter, r *http.Request, size string, most int, all []T) {

@@ -14,8 +14,13 @@ func devopsPull(s *state, p *pull, most int) obj {
 	}
 	out := obj{
 		"pullRequestId": p.number, "status": status, "title": p.title, "description": cut(p.body, most), "sourceRefName": "refs/heads/" + p.head, "targetRefName": "refs/heads/" + p.base,
-		"lastMergeSourceCommit": obj{"commitId": hash}, "createdBy": obj{"uniqueName": p.author}, "repository": obj{"webUrl": "https://dev.azure.com/team/My%20Project/_git/repo"},
+		"lastMergeSourceCommit": obj{"commitId": p.commit()}, "createdBy": obj{"uniqueName": p.author}, "repository": obj{"webUrl": "https://dev.azure.com/team/My%20Project/_git/repo"},
 	}
+	labels := []obj{}
+	for _, n := range s.labelNames(p.number) {
+		labels = append(labels, obj{"id": "1", "name": n, "active": true})
+	}
+	out["labels"] = labels
 	if p.fork {
 		out["forkSource"] = obj{"name": "refs/heads/" + p.head}
 	}
@@ -35,7 +40,8 @@ func azureTwin(s *state) http.Handler {
 	mux.HandleFunc("GET "+at+"/pullrequests", func(w http.ResponseWriter, r *http.Request) {
 		all := []obj{}
 		for _, p := range s.pulls {
-			if p.open && r.FormValue("searchCriteria.status") == "active" && r.FormValue("searchCriteria.sourceRefName") == "refs/heads/"+p.head && r.FormValue("searchCriteria.targetRefName") == "refs/heads/"+p.base {
+			head, base := r.FormValue("searchCriteria.sourceRefName"), r.FormValue("searchCriteria.targetRefName")
+			if p.open && r.FormValue("searchCriteria.status") == "active" && (head == "" || head == "refs/heads/"+p.head) && (base == "" || base == "refs/heads/"+p.base) {
 				all = append(all, devopsPull(s, p, s.longest))
 			}
 		}

@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-func ends(repo, ref string, id int64) obj {
-	return obj{"ref": ref, "sha": hash, "repo": obj{"id": id, "full_name": repo}}
+func ends(repo, ref, sha string, id int64) obj {
+	return obj{"ref": ref, "sha": sha, "repo": obj{"id": id, "full_name": repo}}
 }
 
 // hubPull is a pull request as GitHub and Gitea write it.
-func hubPull(p *pull) obj {
+func (s *state) hubPull(p *pull) obj {
 	state, from := "closed", int64(1)
 	if p.open {
 		state = "open"
@@ -21,7 +21,8 @@ func hubPull(p *pull) obj {
 	}
 	return obj{
 		"id": 900 + p.number, "number": p.number, "state": state, "title": p.title, "body": p.body, "user": obj{"login": p.author},
-		"html_url": "https://github.com/team/repo/pull/1", "head": ends("x/repo", p.head, from), "base": ends("team/repo", p.base, 1),
+		"html_url": "https://github.com/team/repo/pull/1", "head": ends("x/repo", p.head, p.commit(), from), "base": ends("team/repo", p.base, hash, 1),
+		"labels": labelObjects(s.labelNames(p.number)),
 	}
 }
 
@@ -41,7 +42,7 @@ func hub(s *state, prefix string, said func(w http.ResponseWriter)) *http.ServeM
 	gone := func(w http.ResponseWriter) { answer(w, 404, obj{"message": "Not Found"}) }
 	mux.HandleFunc("GET "+at+"/pulls/{number}", func(w http.ResponseWriter, r *http.Request) {
 		if p := s.pull(r); p != nil {
-			answer(w, 200, hubPull(p))
+			answer(w, 200, s.hubPull(p))
 			return
 		}
 		gone(w)
@@ -58,7 +59,7 @@ func hub(s *state, prefix string, said func(w http.ResponseWriter)) *http.ServeM
 		}
 		p := &pull{number: s.next(), head: str(b["head"]), base: str(b["base"]), title: str(b["title"]), body: str(b["body"]), author: s.whose, open: true}
 		s.pulls = append(s.pulls, p)
-		answer(w, 201, hubPull(p))
+		answer(w, 201, s.hubPull(p))
 	})
 	mux.HandleFunc("PATCH "+at+"/pulls/{number}", func(w http.ResponseWriter, r *http.Request) {
 		p, b := s.pull(r), body(r)
@@ -67,7 +68,7 @@ func hub(s *state, prefix string, said func(w http.ResponseWriter)) *http.ServeM
 			return
 		}
 		p.title, p.body = str(b["title"]), str(b["body"])
-		answer(w, 201, hubPull(p)) // GitHub says 200
+		answer(w, 201, s.hubPull(p)) // GitHub says 200
 	})
 	mux.HandleFunc("POST "+at+"/issues/{number}/comments", func(w http.ResponseWriter, r *http.Request) {
 		p := s.pull(r)
@@ -92,6 +93,15 @@ func hub(s *state, prefix string, said func(w http.ResponseWriter)) *http.ServeM
 		b := body(r)
 		s.statuses = append(s.statuses, posted{r.PathValue("sha"), str(b["context"]), str(b["state"]), str(b["description"]), str(b["target_url"])})
 		answer(w, 201, b)
+	})
+	// maintain is written as write, and triage as read, by GitHub.
+	mux.HandleFunc("GET "+at+"/collaborators/{name}/permission", func(w http.ResponseWriter, r *http.Request) {
+		may := s.may[r.PathValue("name")]
+		if may == "" {
+			gone(w)
+			return
+		}
+		answer(w, 200, obj{"permission": may, "role_name": may, "user": obj{"login": r.PathValue("name")}})
 	})
 	mux.HandleFunc("GET "+prefix+"/user", func(w http.ResponseWriter, _ *http.Request) {
 		if s.app {
@@ -142,11 +152,12 @@ func githubTwin(s *state) http.Handler {
 	mux.HandleFunc("GET /repos/team/repo/pulls", func(w http.ResponseWriter, r *http.Request) {
 		out := []obj{}
 		for _, p := range s.pulls {
-			if p.open && r.FormValue("state") == "open" && r.FormValue("head") == "team:"+p.head && r.FormValue("base") == p.base {
-				out = append(out, hubPull(p))
+			head, base := r.FormValue("head"), r.FormValue("base")
+			if p.open && r.FormValue("state") == "open" && (head == "" || head == "team:"+p.head) && (base == "" || base == p.base) {
+				out = append(out, s.hubPull(p))
 			}
 		}
-		paged(w, r, "per_page", 100, out)
+		tagged(w, r, "per_page", 100, out)
 	})
 	mux.HandleFunc("GET /repos/team/repo/issues/{number}/comments", func(w http.ResponseWriter, r *http.Request) {
 		paged(w, r, "per_page", 100, s.notesOf(s.pull(r)))
@@ -159,6 +170,11 @@ func githubTwin(s *state) http.Handler {
 		for _, e := range s.events {
 			kind := map[bool]string{true: "labeled", false: "unlabeled"}[e.set]
 			out = append(out, obj{"event": "mentioned", "actor": nil, "created_at": e.at}, obj{"event": kind, "actor": obj{"login": e.by}, "created_at": e.at, "label": obj{"name": e.name}})
+		}
+		for _, p := range s.pushes {
+			if p.forced { // of other pushes nothing is said here
+				out = append(out, obj{"event": "head_ref_force_pushed", "actor": nil, "created_at": p.at})
+			}
 		}
 		paged(w, r, "per_page", 100, out)
 	})
@@ -174,7 +190,7 @@ func giteaTwin(s *state) http.Handler {
 		out := []obj{}
 		for _, p := range s.pulls {
 			if p.open {
-				out = append(out, hubPull(p))
+				out = append(out, s.hubPull(p))
 			}
 		}
 		paged(w, r, "limit", 50, out)
@@ -192,6 +208,9 @@ func giteaTwin(s *state) http.Handler {
 		for _, e := range s.events {
 			text := map[bool]string{true: "1", false: ""}[e.set]
 			out = append(out, obj{"type": "comment", "body": "1", "created_at": e.at}, obj{"type": "label", "body": text, "user": obj{"login": e.by}, "created_at": e.at, "label": obj{"name": e.name}})
+		}
+		for _, p := range s.pushes {
+			out = append(out, obj{"type": "pull_push", "body": `{"is_force_push":false,"commit_ids":["` + p.sha + `"]}`, "created_at": p.at})
 		}
 		rest := out
 		if page := r.FormValue("page"); page != "1" {

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -17,7 +18,7 @@ func labMerge(s *state, p *pull) obj {
 	}
 	return obj{
 		"id": 900 + p.number, "iid": p.number, "state": state, "title": p.title, "description": p.body, "web_url": "https://gitlab.com/team/sub/repo/-/merge_requests/1",
-		"sha": hash, "source_branch": p.head, "target_branch": p.base, "source_project_id": from, "target_project_id": 1,
+		"sha": p.commit(), "source_branch": p.head, "target_branch": p.base, "source_project_id": from, "target_project_id": 1,
 		"author": obj{"username": p.author}, "labels": append([]string{}, s.labelNames(p.number)...),
 	}
 }
@@ -37,11 +38,12 @@ func gitlabTwin(s *state) http.Handler {
 	mux.HandleFunc("GET "+at+"/merge_requests", func(w http.ResponseWriter, r *http.Request) {
 		out := []obj{}
 		for _, p := range s.pulls {
-			if p.open && r.FormValue("state") == "opened" && r.FormValue("source_branch") == p.head && r.FormValue("target_branch") == p.base {
+			head, base := r.FormValue("source_branch"), r.FormValue("target_branch")
+			if p.open && r.FormValue("state") == "opened" && (head == "" || head == p.head) && (base == "" || base == p.base) {
 				out = append(out, labMerge(s, p))
 			}
 		}
-		paged(w, r, "per_page", 100, out)
+		tagged(w, r, "per_page", 100, out)
 	})
 	mux.HandleFunc("POST "+at+"/merge_requests", func(w http.ResponseWriter, r *http.Request) {
 		b := body(r)
@@ -85,12 +87,32 @@ func gitlabTwin(s *state) http.Handler {
 		s.statuses = append(s.statuses, next)
 		answer(w, 201, b)
 	})
+	// Invited and inherited members too; those who are none are not found.
+	mux.HandleFunc("GET "+at+"/members/all/{account}", func(w http.ResponseWriter, r *http.Request) {
+		for name, may := range s.may {
+			if strconv.FormatInt(account(name), 10) == r.PathValue("account") {
+				level := map[string]int{"read": 20, "write": 30, "admin": 40, "blocked": 40}[may]
+				state := map[bool]string{true: "blocked", false: "active"}[may == "blocked"]
+				answer(w, 200, obj{"id": account(name), "username": name, "access_level": level, "state": state})
+				return
+			}
+		}
+		gone(w)
+	})
+	// Each push makes one, the newest first.
+	mux.HandleFunc("GET "+at+"/merge_requests/{number}/versions", func(w http.ResponseWriter, r *http.Request) {
+		out := []obj{{"id": 1, "head_commit_sha": strings.Repeat("0", 40), "created_at": when(0)}}
+		for _, p := range s.pushes {
+			out = append([]obj{{"id": 2, "head_commit_sha": p.sha, "created_at": p.at}}, out...)
+		}
+		paged(w, r, "per_page", 100, out)
+	})
 	mux.HandleFunc("GET /api/v4/user", func(w http.ResponseWriter, _ *http.Request) { answer(w, 200, obj{"username": s.whose}) })
 	mux.HandleFunc("GET "+at+"/merge_requests/{number}/resource_label_events", func(w http.ResponseWriter, r *http.Request) {
 		out := []obj{{"action": "add", "label": nil, "user": obj{"username": "x"}, "created_at": when(0)}}
 		for _, e := range s.events {
 			act := map[bool]string{true: "add", false: "remove"}[e.set]
-			out = append(out, obj{"action": act, "user": obj{"username": e.by}, "created_at": e.at, "label": obj{"name": e.name}})
+			out = append(out, obj{"action": act, "user": obj{"username": e.by, "id": account(e.by)}, "created_at": e.at, "label": obj{"name": e.name}})
 		}
 		paged(w, r, "per_page", 100, out)
 	})

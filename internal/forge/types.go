@@ -39,6 +39,21 @@ type PullRequest struct {
 	Commit, Author, URL string
 	// Open says that it is neither merged nor closed.
 	Open bool
+	// Labels are the names of its labels, as far as lists say them.
+	Labels []string
+}
+
+// Listing is what a look at the open pull requests found.
+type Listing struct {
+	Pulls []PullRequest
+	// More says that there are more than were asked for.
+	More bool
+	// Same says that nothing changed since Tag was given; Pulls is empty then.
+	Same bool
+	// Tag is what to ask with the next time; "" if the service gives none.
+	Tag string
+	// At is when it was so, by the clock of the service.
+	At time.Time
 }
 
 // Label is a label of a pull request. By is the account that set it last and
@@ -47,6 +62,22 @@ type PullRequest struct {
 type Label struct {
 	Name, By string
 	At       time.Time
+	// account is the number of who set it, where the service asks with it.
+	account int64
+}
+
+// Consent is what is known of a label that lets something be done with the head
+// of a pull request.
+type Consent struct {
+	Label
+	// There says that the pull request has the label, and May that who set it
+	// may write to the repository.
+	There, May bool
+	// Moved is when the head was moved last, as far as the service tells: zero
+	// if never. Tells says that it tells all of it, for the head that was asked
+	// about; otherwise only of some moves.
+	Moved time.Time
+	Tells bool
 }
 
 // State is how a commit does.

@@ -30,6 +30,17 @@ func (r *Repo) Changed(from, to Hash) ([]string, error) {
 	return out, nil
 }
 
+// Changed lists the paths of files that differ from those of another tree of
+// the same Repo, sorted.
+func (t *Tree) Changed(from *Tree) ([]string, error) {
+	var out []string
+	if err := t.store.compare(treeEntry{mode: modeTree, hash: from.root}, treeEntry{mode: modeTree, hash: t.root}, "", &out); err != nil {
+		return nil, faultText(err)
+	}
+	slices.Sort(out)
+	return out, nil
+}
+
 // compare adds the files below path in which a and b differ. A zero entry is
 // nothing.
 func (s *store) compare(a, b treeEntry, path string, out *[]string) error {

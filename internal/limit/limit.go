@@ -105,6 +105,19 @@ const (
 	ForgeRequest = 30 * time.Second // time of one attempt
 )
 
+// Previews of pull requests, statuses of commits and approvals.
+const (
+	PreviewBytes    = 60_000           // bytes of the comment with the plans
+	PreviewPulls    = 200              // open pull requests that are planned; further ones are left alone and said
+	PreviewTargets  = 50               // targets that one pull request is planned for
+	PreviewsAtOnce  = 2                // pull requests that are planned at a time
+	PreviewTime     = 10 * time.Minute // time of one preview
+	MergeHistory    = 100_000          // commits that are looked at for where two branches parted
+	MergeLines      = 20_000           // lines of a file that both sides changed; a longer one is a conflict
+	PostAge         = 24 * time.Hour   // time after which a comment or status that cannot be told is given up
+	ApprovalCommits = 1_000            // commits of a plan whose authors are looked at
+)
+
 // Answers of endpoints and addresses that gates ask.
 const (
 	ProbeAnswer    = 1 << 20          // bytes of one answer

@@ -7,6 +7,7 @@ func Table() map[string]Room {
 		"internal/graph":   {},
 		"internal/glob":    {Pure: true},
 		"internal/limit":   {Pure: true},
+		"internal/window":  {Pure: true},
 		"internal/content": {Imports: []string{"internal/limit"}},
 		"internal/gitrepo": {Imports: []string{"internal/limit"}},
 		"internal/forge":   {Imports: []string{"internal/gitrepo", "internal/limit"}},

@@ -17,8 +17,9 @@ type Hint struct {
 	// Event is what the provider calls it; Delivery is its id. Both are as
 	// they came, for people.
 	Event, Delivery string
-	// Push says that refs were pushed; all else is for nobody here.
-	Push bool
+	// Push says that refs were pushed, and Pull that something became of a pull
+	// request; all else is for nobody here.
+	Push, Pull bool
 	// Remotes are addresses of the repository, as they came.
 	Remotes []string
 	// Refs are the full names of the refs that moved, came or went. Without
@@ -46,6 +47,9 @@ func Read(p Provider, h http.Header, body []byte) (Hint, error) {
 	hint.Provider, hint.Delivery = p, first(h, s.id)
 	if hint.Event == "" {
 		hint.Event = event
+	}
+	if !hint.Push {
+		hint.Refs = nil // whatever is called so, no ref has moved
 	}
 	slices.Sort(hint.Refs)
 	hint.Refs = slices.Compact(hint.Refs)

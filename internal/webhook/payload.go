@@ -57,18 +57,22 @@ func (h *Hint) moved(ref string) {
 	}
 }
 
-// readGitHub reads push, create and delete of GitHub, and of Gitea, which has
-// them the same way. A create or delete names the ref without refs/heads/.
+// readGitHub reads push, create, delete and pull_request of GitHub, and of Gitea,
+// which has them the same way, and more events of pull requests whose names
+// begin so (pull_request_sync, pull_request_label). A create or delete names the
+// ref without refs/heads/. The repository of a pull request is the one that it
+// was opened in, whoever has its head.
 // https://docs.github.com/en/webhooks/webhook-events-and-payloads#push
+// https://docs.github.com/en/webhooks/webhook-events-and-payloads#pull_request
 func readGitHub(event string, v any) Hint {
-	h := Hint{Push: event == "push" || event == "create" || event == "delete"}
+	h := Hint{Push: event == "push" || event == "create" || event == "delete", Pull: strings.HasPrefix(event, "pull_request")}
 	h.Remotes = texts(at(v, "repository"), "clone_url", "ssh_url", "git_url", "html_url", "url")
 	h.moved(full(text(v, "ref_type"), text(v, "ref")))
 	return h
 }
 
-// readGitLab reads push, tag_push and the repository_update of system hooks,
-// which alone has more than one ref.
+// readGitLab reads push, tag_push, merge_request and the repository_update of
+// system hooks, which alone has more than one ref.
 // https://docs.gitlab.com/user/project/integrations/webhook_events/#push-events
 // https://docs.gitlab.com/administration/system_hooks/#repository-update-events
 func readGitLab(event string, v any) Hint {
@@ -76,9 +80,9 @@ func readGitLab(event string, v any) Hint {
 	if what == "" {
 		what = text(v, "event_name")
 	}
-	h := Hint{Event: what, Push: what == "push" || what == "tag_push" || what == "repository_update"}
+	h := Hint{Event: what, Push: what == "push" || what == "tag_push" || what == "repository_update", Pull: what == "merge_request"}
 	if what == "" {
-		h.Event, h.Push = event, event == "Push Hook" || event == "Tag Push Hook"
+		h.Event, h.Push, h.Pull = event, event == "Push Hook" || event == "Tag Push Hook", event == "Merge Request Hook"
 	}
 	h.Remotes = texts(at(v, "project"), "git_http_url", "git_ssh_url", "http_url", "ssh_url", "url", "web_url", "homepage")
 	h.Remotes = append(h.Remotes, texts(at(v, "repository"), "git_http_url", "git_ssh_url", "url", "homepage")...)
@@ -93,11 +97,12 @@ func readGitLab(event string, v any) Hint {
 	return h
 }
 
-// readAzure reads git.push with all its refs.
+// readAzure reads git.push with all its refs, and git.pullrequest.created,
+// updated and merged.
 // https://learn.microsoft.com/azure/devops/service-hooks/events#git.push
 func readAzure(_ string, v any) Hint {
 	h := Hint{Event: text(v, "eventType")}
-	h.Push = h.Event == "git.push"
+	h.Push, h.Pull = h.Event == "git.push", strings.HasPrefix(h.Event, "git.pullrequest.")
 	h.Remotes = texts(at(v, "resource", "repository"), "remoteUrl", "sshUrl", "webUrl")
 	for _, u := range list(v, "resource", "refUpdates") {
 		h.moved(text(u, "name"))

@@ -20,8 +20,8 @@ import (
 // State is how a delivery ended.
 type State string
 
-// The states. Accepted woke somebody, Ignored is of another repository or no
-// push, Replayed came before; they are answered alike.
+// The states. Accepted woke somebody, Ignored is of another repository, or
+// neither a push nor of a pull request, Replayed came before; they are answered alike.
 const (
 	Accepted  State = "accepted"
 	Ignored   State = "ignored"
@@ -249,7 +249,7 @@ func (s *Server) take(w http.ResponseWriter, r *http.Request, k *hook) (State, H
 	switch {
 	case err != nil:
 		return Malformed, hint, err
-	case !hint.Push:
+	case !hint.Push && !hint.Pull:
 		return Ignored, hint, nil
 	}
 	woken, err := s.o.Wake(r.Context(), hint)

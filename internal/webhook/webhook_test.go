@@ -52,12 +52,36 @@ func TestIgnoredIsSilent(t *testing.T) {
 		try(p, `{}`, "", "")
 	}
 	try(GitHub, `{"zen":"Keep it simple."}`, "X-GitHub-Event", "ping")
-	try(GitHub, string(payload(t, GitHub)), "X-GitHub-Event", "pull_request")
+	try(GitHub, string(payload(t, GitHub)), "X-GitHub-Event", "issues")
 	try(GitLab, strings.ReplaceAll(string(payload(t, GitLab)), `"push"`, `"note"`), "", "")
 	try(Azure, strings.ReplaceAll(string(payload(t, Azure)), "git.push", "workitem.created"), "", "")
 	try(BitbucketServer, `{"test": true}`, "X-Event-Key", "diagnostics:ping")
 	if len(r.hints) > 0 {
 		t.Errorf("woken by %v", r.hints)
+	}
+}
+
+// Events of pull requests are hints of their own, and move no ref.
+func TestEventsOfPullRequests(t *testing.T) {
+	r := newReceiver(t, time.Now)
+	for _, c := range []struct {
+		p          Provider
+		body       string
+		name, kind string
+	}{
+		{GitHub, `{"action":"synchronize","number":7,"ref":"refs/heads/main","repository":{"clone_url":"https://github.com/contoso/ml-assets.git"}}`, "X-GitHub-Event", "pull_request"},
+		{Gitea, `{"action":"label_updated","number":7,"repository":{"clone_url":"https://codeberg.org/contoso/ml-assets.git"}}`, "X-Gitea-Event", "pull_request_label"},
+		{GitLab, `{"object_kind":"merge_request","project":{"git_http_url":"https://gitlab.com/contoso/ml-assets.git"}}`, "X-Gitlab-Event", "Merge Request Hook"},
+		{Azure, `{"eventType":"git.pullrequest.updated","resource":{"repository":{"remoteUrl":"https://dev.azure.com/contoso/p/_git/assets"}}}`, "", ""},
+	} {
+		h := r.sign(c.p, secret, []byte(c.body))
+		if c.name != "" {
+			h.Set(c.name, c.kind)
+		}
+		hint, err := Read(c.p, h, []byte(c.body))
+		if err != nil || !hint.Pull || hint.Push || len(hint.Refs) != 0 || len(hint.Remotes) == 0 {
+			t.Errorf("%s: %+v %v", c.p, hint, err)
+		}
 	}
 }
 
