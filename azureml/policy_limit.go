@@ -66,6 +66,11 @@ func (l *limitPolicy) Do(req *policy.Request) (*http.Response, error) {
 		return nil, err
 	}
 	defer func() { <-l.slots }()
+	if c.class != reads { // the last moment before it goes out
+		if err := stands(ctx); err != nil {
+			return nil, err
+		}
+	}
 	attempt, cancel := context.WithTimeout(ctx, l.o.Timeout)
 	defer cancel()
 	resp, err := req.WithContext(attempt).Next()

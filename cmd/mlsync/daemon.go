@@ -102,9 +102,15 @@ type daemon struct {
 	byRef map[string][]*config.Target
 	// shared says that other processes may work on the same database.
 	shared bool
-	// looking is held by who looks at the repository.
+	// looking is held by who looks at the repository, and known is what the looks
+	// of this process found, by ref.
 	looking sync.Mutex
-	wakes   *wakes
+	known   map[string]known
+	configs configs
+	// due is told that somebody said that a ref had moved.
+	due chan struct{}
+	// stale is told that this program is too old for the journal.
+	stale chan error
 	// hooks takes deliveries; nil if there are none.
 	hooks *webhook.Server
 	// up says that all of the above is there: others may look at it from then on.
@@ -120,6 +126,14 @@ func (d *daemon) run(ctx context.Context) error {
 	g.Go(func() error { return d.answer(ctx) })
 	g.Go(func() error { return d.queue.Run(ctx) })
 	g.Go(func() error { return d.watch(ctx) })
+	g.Go(func() error {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-d.stale: // newer replicas go on
+			return err
+		}
+	})
 	return g.Wait()
 }
 

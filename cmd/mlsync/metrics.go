@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -135,7 +136,7 @@ func (m *metrics) ran(target, task string, run plan.Run, p *plan.Plan, err error
 		waiting = 1
 	}
 	m.waiting.WithLabelValues(target).Set(waiting)
-	inSync := 0.0
+	synced := 0.0
 	if p != nil {
 		m.drift.WithLabelValues(target).Set(float64(len(p.Drift)))
 		left := 0.0
@@ -147,13 +148,22 @@ func (m *metrics) ran(target, task string, run plan.Run, p *plan.Plan, err error
 		m.left.WithLabelValues(target).Set(left)
 		m.pending.WithLabelValues(target).Set(float64(len(p.Refusals())))
 		m.requests.WithLabelValues(target).Add(float64(p.Observed.Requests))
-		if err == nil && run.State == plan.Done && p.Complete() && len(p.Refusals()) == 0 && left == 0 && !p.Unfinished() {
-			inSync = 1
+		if err == nil && inSync(run, p) {
+			synced = 1
 			m.last.WithLabelValues(target).SetToCurrentTime()
 		}
 	}
-	m.synced.WithLabelValues(target).Set(inSync)
+	m.synced.WithLabelValues(target).Set(synced)
 }
+
+// inSync reports whether a pass has compared everything and left nothing undone.
+func inSync(run plan.Run, p *plan.Plan) bool {
+	held := slices.ContainsFunc(p.Drift, func(d plan.Drift) bool { return d.Held != "" })
+	return run.State == plan.Done && p.Complete() && len(p.Refusals()) == 0 && !held && !p.Unfinished()
+}
+
+// same notes that a target is in sync without a pass: nothing of it changed.
+func (m *metrics) same(target string) { m.synced.WithLabelValues(target).Set(1) }
 
 // gates notes how the gates of a target stand.
 func (m *metrics) gates(target string, d gate.Decision) {

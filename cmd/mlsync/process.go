@@ -65,7 +65,7 @@ func (p *process) setUp(ctx context.Context) error {
 
 // daemon adds what runs for one project.
 func (p *process) daemon(name string, register prometheus.Registerer) *daemon {
-	d := &daemon{app: p.app, name: name, flags: p.flags, log: p.log, tracer: p.tracer, metrics: newMetrics(register), workers: map[string]*worker{}, wakes: newWakes()}
+	d := &daemon{app: p.app, name: name, flags: p.flags, log: p.log, tracer: p.tracer, metrics: newMetrics(register), workers: map[string]*worker{}, due: make(chan struct{}, 1), stale: make(chan error, 1)}
 	p.daemons = append(p.daemons, d)
 	return d
 }

@@ -440,7 +440,7 @@ func newPass(cfg *config.Config, t *config.Target, live *bridge.Workspace, ws *a
 		Owner:     cfg.OwnerOf(t.Name),
 		Workspace: live,
 		Journal:   j,
-		Read:      func(fsys fs.FS) (*tree.Tree, problem.List) { return readFor(fsys, cfg, t, ws) },
+		Read:      func(fsys fs.FS) (*tree.Tree, problem.List) { return readFor(under(fsys), cfg, t, ws) },
 		Document:  parseDocument,
 		Bytes:     releasedBytes,
 		Stamps:    releasedStamps(t),

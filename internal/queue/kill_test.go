@@ -139,7 +139,7 @@ func child(url string) error {
 	signal.Notify(woken, syscall.SIGCONT)
 	err = q.Register("sync", func(_ context.Context, args []byte) error {
 		fmt.Printf("running %s\n", args)
-		<-woken // or it is killed
+		<-woken                                       // or it is killed
 		time.AfterFunc(500*time.Millisecond, func() { // when the queue has noted the end
 			fmt.Println("ended")
 			os.Exit(0)
