@@ -117,6 +117,9 @@ const again = "again"
 // enqueue inserts the task, or changes the one that is there already. That
 // one may begin or end meanwhile, so it tries until it meets it in one state.
 func (b *base[T]) enqueue(ctx context.Context, t task, attempts int, at time.Time) error {
+	if !at.After(b.now()) {
+		at = time.Time{} // what has a time waits for the leader to look, even if that is past
+	}
 	for {
 		res, err := b.insert.Insert(ctx, t, insertOpts(attempts, at))
 		if err != nil || !res.UniqueSkippedAsDuplicate {

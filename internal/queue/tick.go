@@ -91,8 +91,9 @@ func (k *ticker[T]) tick(ctx context.Context, i int, p periodic) error {
 // note returns the last tick, after it enqueued the task if that is due.
 func (k *ticker[T]) note(ctx context.Context, tx T, i int, p periodic, now time.Time) (last int64, err error) {
 	ex := k.b.driver.UnwrapExecutor(tx)
-	if k.last[i] == 0 {
-		if err := ex.Exec(ctx, k.b.bind(`INSERT INTO queue_ticks (name, key, last) VALUES (?, ?, ?) ON CONFLICT (name, key) DO NOTHING`), p.task.Name, p.task.Key, now.UnixNano()); err != nil {
+	if k.last[i] == 0 { // it counts from the next second on, as schedules know whole ones
+		first := now.Truncate(time.Second).Add(time.Second)
+		if err := ex.Exec(ctx, k.b.bind(`INSERT INTO queue_ticks (name, key, last) VALUES (?, ?, ?) ON CONFLICT (name, key) DO NOTHING`), p.task.Name, p.task.Key, first.UnixNano()); err != nil {
 			return 0, err
 		}
 	}
