@@ -204,7 +204,13 @@ func (d *daemon) setUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if d.store, err = state.Open(ctx, where, journalOptions(where, cfg.Installation())); err != nil {
+	journal := journalOptions(where, cfg.Installation())
+	// Channels have workers of their own: one that is slow keeps no target.
+	opts := queue.Options{Workers: max(2, min(8, len(cfg.Targets))) + len(cfg.Notify.Channels), Logger: d.quiet()}
+	if err := d.tune(&journal, &opts); err != nil {
+		return err
+	}
+	if d.store, err = state.Open(ctx, where, journal); err != nil {
 		return d.keepDamaged(err, where)
 	}
 	if d.store.Lost() {
@@ -213,8 +219,6 @@ func (d *daemon) setUp(ctx context.Context) error {
 			return err
 		}
 	}
-	// Channels have workers of their own: one that is slow keeps no target.
-	opts := queue.Options{Workers: max(2, min(8, len(cfg.Targets))) + len(cfg.Notify.Channels), Logger: d.quiet()}
 	if d.shared = state.IsPostgres(where); d.shared {
 		d.queue, err = queue.OpenPostgres(ctx, where, opts)
 	} else {

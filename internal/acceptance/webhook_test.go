@@ -75,6 +75,15 @@ func newHooked(t *testing.T) *hooked {
 // hook delivers to the daemon, and gives the status.
 func (h *hooked) hook(d *daemon, listening, body, secret string) int {
 	h.t.Helper()
+	code, err := h.deliver(d, listening, body, secret)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return code
+}
+
+func (h *hooked) deliver(d *daemon, listening, body, secret string) (int, error) {
+	h.t.Helper()
 	at := fmt.Sprint(time.Now().Unix())
 	mac := hmac.New(sha256.New, []byte(secret))
 	_, _ = io.WriteString(mac, at+"."+body)
@@ -86,10 +95,9 @@ func (h *hooked) hook(d *daemon, listening, body, secret string) int {
 	req.Header.Set("X-Mlsync-Signature", "sha256="+hex.EncodeToString(mac.Sum(nil)))
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
-		h.t.Fatal(err)
+		return 0, err
 	}
-	defer res.Body.Close()
-	return res.StatusCode
+	return res.StatusCode, res.Body.Close()
 }
 
 var serial atomic.Int64

@@ -96,7 +96,7 @@ func (l *session) beat(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l.base.ahead.Store(int64(now.Sub(asked.Add(time.Since(asked) / 2))))
+	l.base.ahead.Store(int64(now.Sub(asked.Add(l.base.skew + time.Since(asked)/2))))
 	if _, err := l.conn.Exec(ctx, `DELETE FROM queue_processes WHERE seen < clock_timestamp() - interval '1 day'`); err != nil {
 		return err
 	}

@@ -26,7 +26,7 @@ func OpenPostgres(ctx context.Context, url string, opts Options) (*Queue, error)
 	if err != nil {
 		return nil, fmt.Errorf("open the queue: %w", err)
 	}
-	b := &base[pgx.Tx]{driver: riverpgxv5.New(pool), shut: func() error { pool.Close(); return nil }, numbered: true, update: " FOR UPDATE"}
+	b := &base[pgx.Tx]{driver: riverpgxv5.New(pool), shut: func() error { pool.Close(); return nil }, numbered: true, skew: q.opts.Skew, update: " FOR UPDATE"}
 	b.begin = func(ctx context.Context) (transaction[pgx.Tx], error) {
 		tx, err := pool.Begin(ctx)
 		if err != nil {

@@ -22,6 +22,9 @@ type Options struct {
 	// for others that do not: one that was silent for four pulses is taken for
 	// dead, and its tasks are taken over. 0 is 5 seconds.
 	Pulse time.Duration
+	// Skew is how wrong the clock of the machine is, for tests of machines that
+	// do not agree.
+	Skew time.Duration
 	// Logger hears of failures and panics of tasks; nil is silence.
 	Logger *slog.Logger
 }

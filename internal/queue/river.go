@@ -42,12 +42,15 @@ type base[T any] struct {
 	update   string
 	// ahead is how far the clock of the database is before ours, in nanoseconds.
 	ahead atomic.Int64
+	skew  time.Duration // see Options.Skew
 	// poll is how often work is looked for without being told of it.
 	poll time.Duration
 }
 
 // now is the time by the clock of the database.
-func (b *base[T]) now() time.Time { return time.Now().Add(time.Duration(b.ahead.Load())) }
+func (b *base[T]) now() time.Time {
+	return time.Now().Add(b.skew + time.Duration(b.ahead.Load()))
+}
 
 // bind writes the placeholders of a query as the database wants them.
 func (b *base[T]) bind(query string) string {
