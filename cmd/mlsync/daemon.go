@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"mlsync.dev/mlsync/azureml"
 	"mlsync.dev/mlsync/internal/config"
 	"mlsync.dev/mlsync/internal/gitrepo"
 	"mlsync.dev/mlsync/internal/queue"
@@ -220,6 +221,9 @@ func (d *daemon) setUp(ctx context.Context) error {
 		}
 	}
 	if d.shared = state.IsPostgres(where); d.shared {
+		own := *d.app
+		own.budget = azureml.NewBudget(d.store) // all replicas slow down together
+		d.app = &own
 		d.queue, err = queue.OpenPostgres(ctx, where, opts)
 	} else {
 		d.queue, err = queue.OpenSQLite(ctx, d.store.DB(), opts)

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"mlsync.dev/mlsync/access"
+	"mlsync.dev/mlsync/azureml"
 	"mlsync.dev/mlsync/internal/trace"
 	"mlsync.dev/mlsync/internal/webhook"
 	"mlsync.dev/mlsync/state"
@@ -43,6 +44,7 @@ type process struct {
 
 func (a *app) runDaemon(ctx context.Context, f daemonFlags) (err error) {
 	p := &process{app: a, flags: f, registry: newRegistry()}
+	a.budget = azureml.NewBudget(nil)
 	p.log = jsonLog(a.streams.err, slog.LevelInfo)
 	if p.tracer, err = trace.FromEnv(a.env, version, p.log, time.Now); err != nil {
 		return err

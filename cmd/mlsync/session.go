@@ -333,7 +333,7 @@ func (a *app) connectAs(t *config.Target, who config.Identity, given ...string) 
 	o := azureml.Options{
 		Cloud: cloudName(t.Cloud), Endpoint: t.Endpoint, StorageEndpoint: t.StorageEndpoint, AuthorityHost: t.Authority,
 		CAFile: t.CAFile, Credential: strings.ReplaceAll(who.Type, "_", "-"), ClientID: who.ClientID, TenantID: who.TenantID,
-		UserAgent: "mlsync/" + version, Trusted: a.trustedHosts(), Logger: a.logger(), InFlight: max(readsInFlight, t.Concurrency),
+		UserAgent: "mlsync/" + version, Trusted: a.trustedHosts(), Logger: a.logger(), InFlight: max(readsInFlight, t.Concurrency), Budget: a.budget,
 	}
 	if local(t.Endpoint) {
 		o.Insecure = true
