@@ -226,7 +226,7 @@ func locate(ctx context.Context, ws *azureml.Workspace, t *config.Target) error 
 // readFor reads the tree of a target. A workspace that does not exist must be
 // in it.
 func readFor(fsys fs.FS, cfg *config.Config, t *config.Target, ws *azureml.Workspace) (*tree.Tree, problem.List) {
-	tr, bad := readTree(fsys, cfg, t)
+	tr, bad := readAssets(fsys, cfg, t)
 	if ws.Lacks(tr.Assets) {
 		bad.Hintf(problem.Pos{File: config.File}, "missing_target", "add a file for it, or make it otherwise", "%s does not exist, and no file of the tree describes it", ws.Scope())
 	}

@@ -20,7 +20,7 @@ func siblingsOf(cfg *config.Config, t *config.Target) func(fs.FS) (map[string]ma
 		out := map[string]map[asset.ID]bool{}
 		var bad problem.List
 		for _, o := range others {
-			tree, more := readTree(under(fsys), cfg, o)
+			tree, more := readAssets(under(fsys), cfg, o)
 			bad.Append(more)
 			names := map[asset.ID]bool{}
 			for _, a := range tree.Assets {

@@ -77,7 +77,10 @@ func (d *Digests) list(dir string) ([]gitrepo.Entry, error) {
 	return e, err
 }
 
-// folder is the digest of what a filter takes of a folder.
+// nothing is the digest of no bytes.
+var nothing = hex.EncodeToString(sha256.New().Sum(nil))
+
+// folder is the digest of what a filter takes of a folder; "" if that is nothing.
 func (d *Digests) folder(f Filter, dir string) (string, error) {
 	key := f.Key(dir)
 	if key != "" {
@@ -113,6 +116,9 @@ func (d *Digests) folder(f Filter, dir string) (string, error) {
 		}
 	}
 	sum := hex.EncodeToString(h.Sum(nil))
+	if sum == nothing {
+		sum = "" // a folder of which nothing counts is as good as none
+	}
 	if key != "" {
 		d.known[key] = sum
 	}
@@ -130,7 +136,7 @@ func (d *Digests) entry(h hash.Hash, f Filter, at string, e gitrepo.Entry) error
 		fmt.Fprintf(h, "%q %s\n", at, e.ID)
 	default:
 		sum, err := d.folder(f, at)
-		if err != nil {
+		if err != nil || sum == "" {
 			return err
 		}
 		fmt.Fprintf(h, "%q %s\n", at, sum)
