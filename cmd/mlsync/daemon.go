@@ -108,6 +108,7 @@ type daemon struct {
 	looking sync.Mutex
 	known   map[string]known
 	configs configs
+	rest    rest
 	// due is told that somebody said that a ref had moved.
 	due chan struct{}
 	// stale is told that this program is too old for the journal.

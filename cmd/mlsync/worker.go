@@ -49,6 +49,7 @@ func (w *worker) run(ctx context.Context, task string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	d := w.daemon
+	defer d.rest.work()()
 	started := time.Now()
 	ctx = state.Acting(ctx, state.Actor{Via: "daemon", From: d.hostName(), Project: d.name})
 	ctx, w.trace = d.begin(ctx, w.name, task)

@@ -141,7 +141,8 @@ func (q *Queue) Register(name string, work Work, opts TaskOptions) error {
 
 // Periodic enqueues a task by a cron expression: five fields, six with
 // seconds first, or @every 15m. With many processes on PostgreSQL each tick
-// is enqueued once. A tick while the task waits or runs is left out; those that
+// is enqueued once, up to a minute or a tenth of the time between two later than
+// it says, so that many do not come at once. A tick while the task waits or runs is left out; those that
 // came while no process ran are made up for by one.
 func (q *Queue) Periodic(name, key, expression string, args []byte) error {
 	schedule, err := ParseSchedule(expression)

@@ -470,9 +470,9 @@ func TestTicksComeOnce(t *testing.T) {
 			waitFor(t, func() bool { return enqueued() == 0 })
 		}
 		at(0, 0, 0)
-		at(61*time.Minute, 0, 1)
-		at(62*time.Minute, 0, 0)
-		at(119*time.Minute, 5*time.Minute, 1) // one clock is five minutes ahead
+		at(62*time.Minute, 0, 1)
+		at(63*time.Minute, 0, 0)
+		at(118*time.Minute, 5*time.Minute, 1) // one clock is five minutes ahead
 		at(124*time.Minute, 0, 0)             // and the other comes there later
 		at(20*time.Hour, 0, 1)
 	})

@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"errors"
+	"hash/fnv"
 	"log/slog"
 	"time"
 
@@ -84,8 +85,18 @@ func (k *ticker[T]) tick(ctx context.Context, i int, p periodic) error {
 	if k.last[i], err = k.note(ctx, t.tx, i, p, now); err != nil {
 		return errors.Join(err, t.rollback())
 	}
-	k.next[i] = p.schedule.Next(time.Unix(0, k.last[i]))
+	at := p.schedule.Next(time.Unix(0, k.last[i]))
+	k.next[i] = at.Add(k.spread(p, at))
 	return t.commit(ctx)
+}
+
+// spread is how much later than its schedule says a task comes, always the same
+// for one task: a thousand of one schedule do not come in one moment.
+func (k *ticker[T]) spread(p periodic, at time.Time) time.Duration {
+	most := min(time.Minute, p.schedule.Next(at).Sub(at)/10)
+	h := fnv.New32a()
+	h.Write([]byte(p.task.Name + "\x00" + p.task.Key))
+	return time.Duration(float64(most) * float64(h.Sum32()%1000) / 1000)
 }
 
 // note returns the last tick, after it enqueued the task if that is due.
@@ -102,7 +113,7 @@ func (k *ticker[T]) note(ctx context.Context, tx T, i int, p periodic, now time.
 		return 0, err
 	}
 	at := p.schedule.Next(time.Unix(0, last))
-	if at.After(now) {
+	if at.Add(k.spread(p, at)).After(now) {
 		return last, nil
 	}
 	if !p.schedule.Next(at).After(now) {
