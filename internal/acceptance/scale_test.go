@@ -2,6 +2,7 @@ package acceptance_test
 
 import (
 	"fmt"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -51,6 +52,13 @@ func TestScaleOnlyWhatChanged(t *testing.T) {
 		{"a file that is removed", func() { h.remove("t8/more") }, []string{"t8"}},
 	} {
 		h.step(d, step.what, step.change, step.targets)
+	}
+
+	h.journal = filepath.Join(h.args[1], "mlsync.db")
+	status := h.mlsync("status", "--target", "t1")
+	head := h.repo.git(h.dir, "rev-parse", "HEAD")
+	if begun := h.repo.git(h.dir, "rev-list", "--max-parents=0", "HEAD"); !strings.Contains(status.out, head[:12]+" brings nothing new") || !strings.Contains(status.out, begun[:12]) {
+		t.Errorf("the status does not tell the commit that was compared from the one that is the same:\n%s", status.out)
 	}
 
 	// The next process finds all targets as they were.
