@@ -25,7 +25,7 @@ type Lock struct {
 // be dead, is taken over, and the
 // generation moves on, so that its last holder is fenced off.
 func (t *Target) Lock(ctx context.Context, holder string) (*Lock, error) {
-	lock := &Lock{t: t, holder: holder, began: time.Now()}
+	lock := &Lock{t: t, holder: holder, began: time.Now()} //nolint:forbidigo // the clock that only goes forward
 	lock.sure.Store(int64(t.s.lockTTL))
 	err := t.s.write(ctx, func(x *tx) error {
 		l, err := t.lock(ctx, x)
@@ -100,7 +100,7 @@ func (s *Store) lockTime(ctx context.Context, x *tx) (time.Time, error) {
 // Renew lets the lock live for another LockTTL. It fails with ErrFenced if it
 // has been lost; the holder must then stop.
 func (l *Lock) Renew(ctx context.Context) error {
-	s, asked := l.t.s, time.Now()
+	s, asked := l.t.s, time.Since(l.began)
 	err := s.write(ctx, func(x *tx) error {
 		now, err := s.lockTime(ctx, x)
 		if err != nil {
@@ -113,7 +113,7 @@ func (l *Lock) Renew(ctx context.Context) error {
 		return err
 	})
 	if err == nil {
-		l.sure.Store(int64(asked.Sub(l.began) + s.lockTTL))
+		l.sure.Store(int64(asked + s.lockTTL))
 	}
 	return err
 }

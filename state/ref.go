@@ -95,6 +95,12 @@ func (s *Store) Looked(ctx context.Context, l Look) (ok bool, busy []string, err
 	return ok, busy, err
 }
 
+const (
+	sameQuery = `UPDATE targets SET seen = ?, seen_at = ? WHERE name = ? AND session = '' AND held_by = ''
+		AND generation = (SELECT generation FROM inputs WHERE target_id = targets.id AND digest = ?)`
+	sameInputsQuery = `UPDATE inputs SET same_commit = ?, same_at = ? WHERE target_id = (SELECT id FROM targets WHERE name = ?)`
+)
+
 // same notes that targets are as a commit says. Nobody may have begun to work on
 // them since they were compared: a pass that has the lock may be for a commit
 // between the two.
@@ -105,8 +111,7 @@ func (s *Store) same(ctx context.Context, x *tx, l Look, now int64) (busy []stri
 	}
 	slices.Sort(names) // two looks take the rows in one order
 	for _, name := range names {
-		n, err := x.exec(ctx, `UPDATE targets SET seen = ?, seen_at = ? WHERE name = ? AND session = '' AND held_by = ''
-			AND generation = (SELECT generation FROM inputs WHERE target_id = targets.id AND digest = ?)`, l.Commit, now, name, l.Same[name])
+		n, err := x.exec(ctx, sameQuery, l.Commit, now, name, l.Same[name])
 		if err != nil {
 			return nil, err
 		}
@@ -114,7 +119,7 @@ func (s *Store) same(ctx context.Context, x *tx, l Look, now int64) (busy []stri
 			busy = append(busy, name)
 			continue
 		}
-		_, err = x.exec(ctx, `UPDATE inputs SET same_commit = ?, same_at = ? WHERE target_id = (SELECT id FROM targets WHERE name = ?)`, l.Commit, now, name)
+		_, err = x.exec(ctx, sameInputsQuery, l.Commit, now, name)
 		if err != nil {
 			return nil, err
 		}

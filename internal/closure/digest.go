@@ -37,11 +37,12 @@ type Digests struct {
 	tree    Tree
 	known   map[string]string // of folders, by key of the filter
 	entries map[string][]gitrepo.Entry
+	nothing string // the digest of no bytes
 }
 
 // New makes digests of a tree.
 func New(tree Tree) *Digests {
-	return &Digests{tree: tree, known: map[string]string{}, entries: map[string][]gitrepo.Entry{}}
+	return &Digests{tree: tree, known: map[string]string{}, entries: map[string][]gitrepo.Entry{}, nothing: hex.EncodeToString(sha256.New().Sum(nil))}
 }
 
 // Of is the digest of what a reading with the filters looks for, and of the
@@ -76,9 +77,6 @@ func (d *Digests) list(dir string) ([]gitrepo.Entry, error) {
 	}
 	return e, err
 }
-
-// nothing is the digest of no bytes.
-var nothing = hex.EncodeToString(sha256.New().Sum(nil))
 
 // folder is the digest of what a filter takes of a folder; "" if that is nothing.
 func (d *Digests) folder(f Filter, dir string) (string, error) {
@@ -116,7 +114,7 @@ func (d *Digests) folder(f Filter, dir string) (string, error) {
 		}
 	}
 	sum := hex.EncodeToString(h.Sum(nil))
-	if sum == nothing {
+	if sum == d.nothing {
 		sum = "" // a folder of which nothing counts is as good as none
 	}
 	if key != "" {

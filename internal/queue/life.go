@@ -89,14 +89,14 @@ func (l *session) end(ctx context.Context) {
 func (l *session) beat(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, pulses*l.pulse)
 	defer cancel()
-	asked := time.Now()
+	asked := l.base.now()
 	var now time.Time
 	err := l.conn.QueryRow(ctx, `INSERT INTO queue_processes (id, seen) VALUES ($1, clock_timestamp())
 		ON CONFLICT (id) DO UPDATE SET seen = excluded.seen RETURNING seen`, l.id).Scan(&now)
 	if err != nil {
 		return err
 	}
-	l.base.ahead.Store(int64(now.Sub(asked.Add(l.base.skew + time.Since(asked)/2))))
+	l.base.ahead.Add(int64(now.Sub(asked.Add(l.base.now().Sub(asked) / 2))))
 	if _, err := l.conn.Exec(ctx, `DELETE FROM queue_processes WHERE seen < clock_timestamp() - interval '1 day'`); err != nil {
 		return err
 	}
