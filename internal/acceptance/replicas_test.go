@@ -18,6 +18,7 @@ import (
 
 	_ "github.com/jackc/pgx/v5/stdlib"
 
+	"mlsync.dev/mlsync/emulator"
 	"mlsync.dev/mlsync/internal/pgtest"
 )
 
@@ -51,19 +52,19 @@ type replica struct {
 	until time.Time
 }
 
-// audit notes by the clock of the server, whatever the clocks of the replicas
+// witness notes by the clock of the server, whatever the clocks of the replicas
 // say, which run was the newest when, whose every intent was, and every tick.
-const audit = `
-CREATE TABLE audit (id BIGINT GENERATED ALWAYS AS IDENTITY, at TIMESTAMPTZ NOT NULL, what TEXT NOT NULL, target BIGINT, generation BIGINT, asset TEXT);
-CREATE FUNCTION audit_run() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-	INSERT INTO audit (at, what, target, generation) VALUES (clock_timestamp(), 'run', NEW.target_id, NEW.generation); RETURN NULL; END $$;
-CREATE TRIGGER audit_run AFTER INSERT ON runs FOR EACH ROW EXECUTE FUNCTION audit_run();
-CREATE FUNCTION audit_step() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-	INSERT INTO audit (at, what, target, generation, asset) SELECT clock_timestamp(), 'step', NEW.target_id, runs.generation, NEW.asset FROM runs WHERE runs.id = NEW.run_id; RETURN NULL; END $$;
-CREATE TRIGGER audit_step AFTER INSERT ON steps FOR EACH ROW EXECUTE FUNCTION audit_step();
-CREATE FUNCTION audit_tick() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-	INSERT INTO audit (at, what, generation, asset) VALUES (clock_timestamp(), 'tick', NEW.last, NEW.name || ' ' || NEW.key); RETURN NULL; END $$;
-CREATE TRIGGER audit_tick AFTER UPDATE ON queue_ticks FOR EACH ROW EXECUTE FUNCTION audit_tick();
+const witness = `
+CREATE TABLE witness (id BIGINT GENERATED ALWAYS AS IDENTITY, at TIMESTAMPTZ NOT NULL, what TEXT NOT NULL, target BIGINT, generation BIGINT, asset TEXT);
+CREATE FUNCTION witness_run() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+	INSERT INTO witness (at, what, target, generation) VALUES (clock_timestamp(), 'run', NEW.target_id, NEW.generation); RETURN NULL; END $$;
+CREATE TRIGGER witness_run AFTER INSERT ON runs FOR EACH ROW EXECUTE FUNCTION witness_run();
+CREATE FUNCTION witness_step() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+	INSERT INTO witness (at, what, target, generation, asset) SELECT clock_timestamp(), 'step', NEW.target_id, runs.generation, NEW.asset FROM runs WHERE runs.id = NEW.run_id; RETURN NULL; END $$;
+CREATE TRIGGER witness_step AFTER INSERT ON steps FOR EACH ROW EXECUTE FUNCTION witness_step();
+CREATE FUNCTION witness_tick() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+	INSERT INTO witness (at, what, generation, asset) VALUES (clock_timestamp(), 'tick', NEW.last, NEW.name || ' ' || NEW.key); RETURN NULL; END $$;
+CREATE TRIGGER witness_tick AFTER UPDATE ON queue_ticks FOR EACH ROW EXECUTE FUNCTION witness_tick();
 `
 
 // The shortest time that a replica may be taken for dead in, in these tests.
@@ -145,7 +146,7 @@ func newFleet(t *testing.T, n, targets int) *fleet {
 		f.replicas = append(f.replicas, r)
 		r.await("started", 1)
 		if i == 0 {
-			if _, err := f.db.ExecContext(t.Context(), audit); err != nil {
+			if _, err := f.db.ExecContext(t.Context(), witness); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -334,7 +335,7 @@ func (f *fleet) oneWriter() {
 		generation int64
 	}
 	runs, steps := map[int64][]entry{}, map[string][]entry{}
-	f.rows(`SELECT at, what, target, generation, coalesce(asset, '') FROM audit WHERE what <> 'tick' ORDER BY at`, func(rows *sql.Rows) error {
+	f.rows(`SELECT at, what, target, generation, coalesce(asset, '') FROM witness WHERE what <> 'tick' ORDER BY at`, func(rows *sql.Rows) error {
 		var e entry
 		var what, asset string
 		var target int64
@@ -379,7 +380,7 @@ func (f *fleet) oneWriter() {
 func (f *fleet) ticks() {
 	f.t.Helper()
 	last, count := map[string]int64{}, 0
-	f.rows(`SELECT asset, generation FROM audit WHERE what = 'tick' ORDER BY id`, func(rows *sql.Rows) error {
+	f.rows(`SELECT asset, generation FROM witness WHERE what = 'tick' ORDER BY id`, func(rows *sql.Rows) error {
 		var name string
 		var at int64
 		err := rows.Scan(&name, &at)
@@ -399,7 +400,7 @@ func (f *fleet) ticks() {
 func (f *fleet) fair() {
 	f.t.Helper()
 	f.rows(`SELECT target, extract(epoch FROM max(gap))::float8 FROM (
-		SELECT target, at - lag(at) OVER (PARTITION BY target ORDER BY id) AS gap FROM audit WHERE what = 'run') g GROUP BY target`, func(rows *sql.Rows) error {
+		SELECT target, at - lag(at) OVER (PARTITION BY target ORDER BY id) AS gap FROM witness WHERE what = 'run') g GROUP BY target`, func(rows *sql.Rows) error {
 		var target int64
 		var gap float64
 		err := rows.Scan(&target, &gap)
@@ -424,5 +425,62 @@ func (f *fleet) rows(query string, scan func(*sql.Rows) error) {
 	}
 	if err := rows.Err(); err != nil {
 		f.t.Fatal(err)
+	}
+}
+
+// A newer replica has migrated the database: older ones go on, and start anew,
+// until it needs what they do not know. Then they stop, and say so.
+func TestOlderReplicas(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, emulator.Options{})
+	w.config(`drift: {schedule: "@every 1s"}`)
+	repo := w.repository()
+	w.write("data/a.yml", dataFile("a"))
+	repo.push("a")
+	url := fleetServer.Database(t)
+	args := []string{"--repository", "file://" + repo.bare, "--database", url, "--data", t.TempDir(), "--poll", "100ms"}
+	d := w.daemon(args...)
+	d.synced()
+	db, err := sql.Open("pgx", url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	execute := func(query string) {
+		t.Helper()
+		if _, err := db.ExecContext(t.Context(), query); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, table := range []string{"installation", "targets", "runs", "steps", "owned", "drift", "events", "refs", "told", "inputs", "budgets"} {
+		execute("ALTER TABLE " + table + " ADD COLUMN newer_one TEXT NOT NULL DEFAULT ''")
+	}
+	execute("CREATE TABLE newer_two (id BIGINT PRIMARY KEY)")
+	execute("INSERT INTO goose_db_version (version_id, is_applied) VALUES (999, true)")
+	w.write("data/b.yml", dataFile("b"))
+	repo.push("b")
+	w.has("data/b/versions/1")
+	d.kill()
+	d = w.daemon(args...)
+	w.write("data/c.yml", dataFile("c"))
+	repo.push("c")
+	w.has("data/c/versions/1")
+	d.synced()
+
+	execute("UPDATE installation SET needs = 999")
+	until(t, "the older replica stops", d.gone)
+	if code := d.cmd.ProcessState.ExitCode(); code != exitError || len(d.lines("this mlsync is too old for its journal, and stops")) == 0 {
+		t.Errorf("it ended with %d:\n%s", code, d.text())
+	}
+	before := len(w.writes())
+	w.write("data/d.yml", dataFile("d"))
+	repo.push("d")
+	again := w.daemon(args...)
+	until(t, "it does not start", again.gone)
+	if code := again.cmd.ProcessState.ExitCode(); code != exitError || !strings.Contains(again.text(), "use the newer mlsync") {
+		t.Errorf("started anew, it ended with %d:\n%s", code, again.text())
+	}
+	if n := len(w.writes()); n != before {
+		t.Error("it wrote")
 	}
 }
