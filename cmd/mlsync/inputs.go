@@ -2,12 +2,17 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"io/fs"
+	"slices"
+	"strings"
 	"sync"
 
 	"mlsync.dev/mlsync/internal/closure"
 	"mlsync.dev/mlsync/internal/config"
+	"mlsync.dev/mlsync/internal/limit"
 	"mlsync.dev/mlsync/plan"
 	"mlsync.dev/mlsync/reconcile"
 	"mlsync.dev/mlsync/state"
@@ -18,9 +23,47 @@ import (
 // that a target's reading looks for, of what else its last pass came to look at,
 // and of its part of the configuration.
 type inputs struct {
-	cfg     *config.Config
+	*parts
 	digests *closure.Digests
-	common  string // of the configuration
+	read    map[string]string // digests of what readings look for, by target
+}
+
+// parts are those of a configuration. They are made once for all commits that
+// have the same mlsync.yaml.
+type parts struct {
+	cfg      *config.Config
+	common   string
+	own      map[string]string           // by target
+	siblings map[string][]*config.Target // by target
+	targets  map[string]*config.Target
+}
+
+func partsOf(cfg *config.Config) (*parts, error) {
+	p := &parts{cfg: cfg, own: map[string]string{}, siblings: map[string][]*config.Target{}, targets: map[string]*config.Target{}}
+	var err error
+	if p.common, err = commonPart(cfg); err != nil {
+		return nil, err
+	}
+	together := map[string][]*config.Target{} // by workspace
+	for i := range cfg.Targets {
+		t := &cfg.Targets[i]
+		if p.own[t.Name], err = withoutPlaces(t); err != nil {
+			return nil, err
+		}
+		p.targets[t.Name] = t
+		at := strings.ToLower(scopeOf(t).WorkspaceID())
+		together[at] = append(together[at], t)
+	}
+	for _, list := range together {
+		for _, t := range list {
+			for _, o := range list {
+				if o != t && followsSame(o, t) {
+					p.siblings[t.Name] = append(p.siblings[t.Name], o)
+				}
+			}
+		}
+	}
+	return p, nil
 }
 
 // inputsAt is nil if the files are not those of a commit.
@@ -29,12 +72,14 @@ func (d *daemon) inputsAt(c reconcile.Commit) (*inputs, error) {
 	if !ok || c.Hash == "" || c.Dirty {
 		return nil, nil
 	}
-	cfg, err := d.configAt(c)
+	p, err := d.configs.at(c.Hash, c.FS, func() (*config.Config, error) { return d.readConfigAt(c) })
 	if err != nil {
 		return nil, err
 	}
-	common, err := commonPart(cfg)
-	return &inputs{cfg, closure.New(objects), common}, err
+	if p.own == nil {
+		return nil, nil
+	}
+	return &inputs{p, closure.New(objects), map[string]string{}}, nil
 }
 
 // under is the file system without a trace.
@@ -85,35 +130,34 @@ func dropPlaces(v any) {
 	}
 }
 
-// filters are those of a target and of the others in its workspace, whose names
-// it must know.
-func (in *inputs) filters(t *config.Target) []closure.Filter {
-	out := []closure.Filter{filterOf(in.cfg, t)}
-	for _, o := range siblings(in.cfg, t) {
-		out = append(out, filterOf(in.cfg, o))
-	}
-	return out
-}
-
 func filterOf(cfg *config.Config, t *config.Target) *tree.Filter {
 	return treeOptions(cfg, t).Filter()
 }
 
-// of is the digest of a target whose last pass came to look at the paths.
-func (in *inputs) of(t *config.Target, paths []string) (string, error) {
-	own, err := withoutPlaces(t)
-	if err != nil {
-		return "", err
+// files is the digest of what the reading of a target looks for.
+func (in *inputs) files(t *config.Target) (string, error) {
+	sum, ok := in.read[t.Name]
+	if ok {
+		return sum, nil
 	}
-	more := []string{in.common, own}
-	for _, o := range siblings(in.cfg, t) {
-		text, err := withoutPlaces(o)
+	sum, err := in.digests.Filter(filterOf(in.cfg, t))
+	in.read[t.Name] = sum
+	return sum, err
+}
+
+// of is the digest of a target whose last pass came to look at the paths. The
+// other targets in its workspace are part of it, whose names it must know.
+func (in *inputs) of(t *config.Target, paths []string) (string, error) {
+	var files []string
+	more := []string{in.common}
+	for _, o := range append([]*config.Target{t}, in.siblings[t.Name]...) {
+		sum, err := in.files(o)
 		if err != nil {
 			return "", err
 		}
-		more = append(more, text)
+		files, more = append(files, sum), append(more, in.own[o.Name])
 	}
-	return in.digests.Of(in.filters(t), paths, more...)
+	return in.digests.Of(files, paths, more...)
 }
 
 // sort tells the targets for which a commit changes nothing, with their digests,
@@ -141,15 +185,13 @@ func (d *daemon) sort(ctx context.Context, c reconcile.Commit, targets []*config
 // isSame reports whether a target is made of what it was when it was compared.
 func (d *daemon) isSame(in *inputs, name string, last map[string]state.Inputs) bool {
 	was, ok := last[name]
-	t := in.target(name)
+	t := in.targets[name]
 	if !ok || t == nil {
 		return false
 	}
 	now, err := in.of(t, was.Paths)
 	return err == nil && now == was.Digest
 }
-
-func (in *inputs) target(name string) *config.Target { return targetOf(in.cfg, name) }
 
 // settled reports whether the target is known to be as the commit says, so that
 // a pass for it would find nothing.
@@ -173,11 +215,11 @@ func (w *worker) compared(ctx context.Context, j *journal, k *reconcile.Work, ru
 	if err != nil || in == nil {
 		return
 	}
-	t := in.target(w.name)
+	t := in.targets[w.name]
 	if t == nil {
 		return
 	}
-	note := state.Inputs{Commit: k.Commit.Hash, Paths: trace.Paths(in.filters(t))}
+	note := state.Inputs{Commit: k.Commit.Hash, Paths: trace.Paths([]closure.Filter{filterOf(in.cfg, t)})}
 	if note.Digest, err = in.of(t, note.Paths); err == nil {
 		err = j.Compared(ctx, run.Generation, note)
 	}
@@ -186,7 +228,8 @@ func (w *worker) compared(ctx context.Context, j *journal, k *reconcile.Work, ru
 	}
 }
 
-// configs are the configurations of the last commits: many targets are of one.
+// configs are the configurations of the last commits. Many targets are of one
+// commit, and many commits have one configuration.
 type configs struct {
 	mu    sync.Mutex
 	known []readConfig // the newest last
@@ -194,7 +237,8 @@ type configs struct {
 
 type readConfig struct {
 	commit string
-	cfg    *config.Config
+	sum    [sha256.Size]byte // of the file
+	parts  *parts
 	err    error
 }
 
@@ -202,18 +246,39 @@ type readConfig struct {
 const configsKept = 4
 
 // at is the configuration of a commit, read once.
-func (c *configs) at(commit string, read func() (*config.Config, error)) (*config.Config, error) {
+func (c *configs) at(commit string, fsys fs.FS, read func() (*config.Config, error)) (*parts, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, k := range c.known {
 		if k.commit == commit {
-			return k.cfg, k.err
+			return k.parts, k.err
 		}
 	}
-	cfg, err := read()
-	c.known = append(c.known, readConfig{commit, cfg, err})
+	data, err := readBounded(func() (fs.File, error) { return fsys.Open(config.File) }, limit.FileBytes)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	now := readConfig{commit: commit, sum: sha256.Sum256(data)}
+	same := slices.IndexFunc(c.known, func(k readConfig) bool { return k.sum == now.sum })
+	if same >= 0 {
+		now.parts, now.err = c.known[same].parts, c.known[same].err
+	} else {
+		now.parts, now.err = partsFrom(read())
+	}
+	c.known = append(c.known, now)
 	if n := len(c.known); n > configsKept {
 		c.known = c.known[n-configsKept:]
 	}
-	return cfg, err
+	return now.parts, now.err
+}
+
+func partsFrom(cfg *config.Config, err error) (*parts, error) {
+	if err != nil {
+		return nil, err
+	}
+	p, err := partsOf(cfg)
+	if err != nil {
+		return &parts{cfg: cfg}, nil //nolint:nilerr // without digests: each commit gets its passes
+	}
+	return p, nil
 }

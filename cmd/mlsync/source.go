@@ -213,7 +213,11 @@ func (d *daemon) configAt(c reconcile.Commit) (*config.Config, error) {
 	if c.Hash == "" || c.Dirty {
 		return d.readConfigAt(c)
 	}
-	return d.configs.at(c.Hash, func() (*config.Config, error) { return d.readConfigAt(c) })
+	p, err := d.configs.at(c.Hash, c.FS, func() (*config.Config, error) { return d.readConfigAt(c) })
+	if err != nil {
+		return nil, err
+	}
+	return p.cfg, nil
 }
 
 func (d *daemon) readConfigAt(c reconcile.Commit) (*config.Config, error) {

@@ -45,18 +45,14 @@ func New(tree Tree) *Digests {
 	return &Digests{tree: tree, known: map[string]string{}, entries: map[string][]gitrepo.Entry{}, nothing: hex.EncodeToString(sha256.New().Sum(nil))}
 }
 
-// Of is the digest of what a reading with the filters looks for, and of the
-// paths of traces. more is whatever else it depends on.
-func (d *Digests) Of(filters []Filter, paths []string, more ...string) (string, error) {
+// Of is the digest of what readings look for, as Filter says of each, and of the
+// paths of a trace. more is whatever else it depends on.
+func (d *Digests) Of(filters, paths []string, more ...string) (string, error) {
 	h := sha256.New()
 	for _, text := range more {
 		fmt.Fprintf(h, "%d %s\n", len(text), text)
 	}
-	for _, f := range filters {
-		sum, err := d.folder(f, ".")
-		if err != nil {
-			return "", err
-		}
+	for _, sum := range filters {
 		fmt.Fprintf(h, "filter %s\n", sum)
 	}
 	for _, p := range paths {
@@ -66,6 +62,9 @@ func (d *Digests) Of(filters []Filter, paths []string, more ...string) (string, 
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
+
+// Filter is the digest of what a filter takes.
+func (d *Digests) Filter(f Filter) (string, error) { return d.folder(f, ".") }
 
 func (d *Digests) list(dir string) ([]gitrepo.Entry, error) {
 	if e, ok := d.entries[dir]; ok {
