@@ -484,3 +484,74 @@ func TestOlderReplicas(t *testing.T) {
 		t.Error("it wrote")
 	}
 }
+
+// onBoth runs a test of the daemon with its journal in a file and in PostgreSQL.
+func onBoth(t *testing.T, test func(t *testing.T, database ...string)) {
+	t.Parallel()
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		test(t)
+	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		test(t, "--database", fleetServer.Database(t))
+	})
+}
+
+// A webhook that one replica takes stops the pass of another, which goes on with
+// the new commit.
+func TestWakeStopsThePassOfAnotherReplica(t *testing.T) {
+	t.Parallel()
+	h := newHooked(t)
+	for i := range 30 {
+		name := fmt.Sprintf("a%d", i)
+		h.write("data/"+name+".yml", dataFile(name))
+	}
+	first := h.repo.push("many")
+	h.fault("method=PUT,delay=400ms")
+	url := fleetServer.Database(t)
+	replicas := map[string]*daemon{}
+	for range 2 {
+		data := t.TempDir()
+		replicas[data] = h.daemon("--database", url, "--data", data, "--poll", "24h")
+	}
+	db, err := sql.Open("pgx", url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var working, other *daemon
+	until(t, "a replica works", func() bool {
+		var holder string
+		if db.QueryRowContext(t.Context(), `SELECT holder FROM targets`).Scan(&holder) != nil {
+			return false
+		}
+		working, other = nil, nil
+		for data, d := range replicas {
+			if strings.HasSuffix(holder, data) {
+				working = d
+			} else {
+				other = d
+			}
+		}
+		return working != nil && len(other.lines("listening")) > 0 && len(working.lines("step done")) > 0
+	})
+	h.write("data/b.yml", dataFile("b"))
+	second := h.repo.push("one more")
+	h.pushed(other)
+	working.await("overtaken by a newer commit", 1)
+	if r := working.lines("overtaken by a newer commit")[0]; r["commit"] != first {
+		t.Errorf("overtaken was %v, want %s", r["commit"], first)
+	}
+	h.has("data/b/versions/1")
+	until(t, "a pass over the second commit", func() bool {
+		for _, d := range replicas {
+			for _, r := range d.lines("done") {
+				if r["commit"] == second {
+					return true
+				}
+			}
+		}
+		return false
+	})
+}
