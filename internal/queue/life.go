@@ -106,7 +106,7 @@ func (l *session) beat(ctx context.Context) error {
 // takeOver makes the running tasks of dead processes available.
 func (l *session) takeOver(ctx context.Context) error {
 	rows, err := l.conn.Query(ctx, `SELECT DISTINCT attempted_by[array_upper(attempted_by, 1)] FROM river_job
-		WHERE state = 'running' AND array_upper(attempted_by, 1) IS NOT NULL`)
+		WHERE state = 'running' AND array_upper(attempted_by, 1) IS NOT NULL UNION SELECT leader_id FROM river_leader`)
 	if err != nil {
 		return err
 	}
@@ -135,6 +135,10 @@ func (l *session) takeOverFrom(ctx context.Context, id string) error {
 			coalesce((SELECT seen < clock_timestamp() - $3::interval FROM queue_processes WHERE id = $4), false)`,
 			lockSpace, lockOf(id), pulses*l.pulse, id).Scan(&free, &stopped)
 		if err != nil || !free && !stopped {
+			return err
+		}
+		// River's leader lets tasks with a time come: another one has to.
+		if _, err := tx.Exec(ctx, `DELETE FROM river_leader WHERE leader_id = $1`, id); err != nil {
 			return err
 		}
 		rows, err := tx.Query(ctx, `UPDATE river_job SET state = 'cancelled', finalized_at = clock_timestamp()
