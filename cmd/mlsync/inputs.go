@@ -160,9 +160,9 @@ func (in *inputs) of(t *config.Target, paths []string) (string, error) {
 	return in.digests.Of(files, paths, more...)
 }
 
-// sort tells the targets for which a commit changes nothing, with their digests,
-// from those that need a pass. Whatever cannot be read is for the pass to tell.
-func (d *daemon) sort(ctx context.Context, c reconcile.Commit, targets []*config.Target) (same map[string]string, fresh []*config.Target, err error) {
+// sort tells the targets for which a commit changes nothing, with what they are
+// made of, from those that need a pass. Whatever cannot be read is for the pass to tell.
+func (d *daemon) sort(ctx context.Context, c reconcile.Commit, targets []*config.Target) (same map[string]state.Inputs, fresh []*config.Target, err error) {
 	in, err := d.inputsAt(c)
 	if in == nil || err != nil || d.store.Lost() {
 		return nil, targets, nil //nolint:nilerr // each pass tells of it
@@ -171,10 +171,10 @@ func (d *daemon) sort(ctx context.Context, c reconcile.Commit, targets []*config
 	if err != nil {
 		return nil, nil, err
 	}
-	same = map[string]string{}
+	same = map[string]state.Inputs{}
 	for _, t := range targets {
 		if d.isSame(in, t.Name, last) {
-			same[t.Name] = last[t.Name].Digest
+			same[t.Name] = last[t.Name]
 		} else {
 			fresh = append(fresh, t)
 		}

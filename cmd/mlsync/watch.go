@@ -127,12 +127,16 @@ func (d *daemon) tell(ctx context.Context, ref gitrepo.Ref, was state.Ref, commi
 	if commit.Hash != was.Commit {
 		moved++
 	}
-	look := state.Look{Ref: d.refKey(ref), Group: d.group(ref), Was: was, Commit: commit.Hash}
-	known := looked && commit.Hash == last.commit.Hash && commit.Hash != "" && !commit.Dirty
+	look := state.Look{Ref: d.refKey(ref), Group: d.group(ref), Was: was, Commit: commit.Hash, Same: map[string]string{}}
+	var same map[string]state.Inputs
+	known := looked && last.moved == was.Moved && commit.Hash == last.commit.Hash && commit.Hash != "" && !commit.Dirty
 	if !known && (!looked || was.Told != commit.Hash || commit.Dirty || commit.Hash == "") {
 		var fresh []*config.Target
-		if look.Same, fresh, err = d.sort(ctx, commit, targets); err != nil {
+		if same, fresh, err = d.sort(ctx, commit, targets); err != nil {
 			return 0, false, err
+		}
+		for name, in := range same {
+			look.Same[name] = in.Digest
 		}
 		if err := d.enqueueAll(ctx, fresh, commit); err != nil {
 			return 0, false, err
@@ -158,8 +162,8 @@ func (d *daemon) tell(ctx context.Context, ref gitrepo.Ref, was state.Ref, commi
 		}
 	}
 	for _, t := range targets {
-		if _, same := look.Same[t.Name]; same {
-			d.metrics.same(t.Name)
+		if _, ok := look.Same[t.Name]; ok {
+			d.metrics.same(t.Name, same[t.Name].Compared)
 		}
 		if !known || commit.Dirty {
 			d.workers[t.Name].newer.seen(commit)
