@@ -96,6 +96,7 @@ func TestReplicas(t *testing.T) {
 	head := f.push()
 	f.arrived(head)
 	for _, r := range f.replicas {
+		r.await("started", 1)
 		if code := r.stop(); code != exitDone {
 			t.Errorf("a replica ended with %d", code)
 		}

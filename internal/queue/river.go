@@ -174,6 +174,9 @@ func (b *base[T]) run(ctx context.Context, q *Queue) error {
 	}
 	lasting := context.WithoutCancel(ctx)
 	if err := b.life.begin(ctx, client.ID()); err != nil {
+		if ctx.Err() != nil {
+			return nil // it was told to stop before it had begun
+		}
 		return fmt.Errorf("take over the tasks of dead processes: %w", err)
 	}
 	defer b.life.end(lasting)
