@@ -19,7 +19,6 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib"
 
 	"mlsync.dev/mlsync/emulator"
-	"mlsync.dev/mlsync/internal/pgtest"
 )
 
 // How long the replicas are tormented, how many there are, and what decides what
@@ -164,12 +163,9 @@ func (f *fleet) fleetConfig() string {
 	return b.String()
 }
 
-// fleetServer is the server of these tests.
-var fleetServer pgtest.Server
-
 func database(t *testing.T) string {
 	t.Helper()
-	url := fleetServer.Database(t)
+	url := server.Database(t)
 	return url
 }
 
@@ -438,7 +434,7 @@ func TestOlderReplicas(t *testing.T) {
 	repo := w.repository()
 	w.write("data/a.yml", dataFile("a"))
 	repo.push("a")
-	url := fleetServer.Database(t)
+	url := server.Database(t)
 	args := []string{"--repository", "file://" + repo.bare, "--database", url, "--data", t.TempDir(), "--poll", "100ms"}
 	d := w.daemon(args...)
 	d.synced()
@@ -495,7 +491,7 @@ func onBoth(t *testing.T, test func(t *testing.T, database ...string)) {
 	})
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
-		test(t, "--database", fleetServer.Database(t))
+		test(t, "--database", server.Database(t))
 	})
 }
 
@@ -510,7 +506,7 @@ func TestWakeStopsThePassOfAnotherReplica(t *testing.T) {
 	}
 	first := h.repo.push("many")
 	h.fault("method=PUT,delay=400ms")
-	url := fleetServer.Database(t)
+	url := server.Database(t)
 	replicas := map[string]*daemon{}
 	for range 2 {
 		data := t.TempDir()

@@ -203,7 +203,7 @@ func webhookInTheMiddleOfARun(t *testing.T, database ...string) {
 			t.Parallel()
 			h := newHooked(t)
 			if database != nil { // one of its own
-				h.args = append(h.args, "--database", fleetServer.Database(t))
+				h.args = append(h.args, "--database", server.Database(t))
 			}
 			h.fault(fault)
 			h.write("data/a.yml", dataFile("a"))

@@ -70,6 +70,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	binary := fs.String("binary", filepath.Join("bin", "mlsync"), "the binary to measure")
 	asJSON := fs.Bool("json", false, "print JSON")
 	targets := fs.Int("targets", 0, "with scale: how many targets, in place of 1000")
+	assets := fs.Int("assets", 0, "with scale: how many assets a target has, in place of 100")
 	database := fs.String("database", "", "with scale: postgres://… for the journal")
 	tree := fs.String("tree", "", "only write the small tree to this folder, for a look at it")
 	if err := fs.Parse(args); err != nil {
@@ -83,6 +84,9 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	opt.Binary, opt.Database = *binary, *database
 	if *targets > 0 && opt.Targets > 0 {
 		opt.Targets = *targets
+	}
+	if *assets > 0 && opt.Targets > 0 {
+		opt.Small = *assets
 	}
 	if *tree != "" {
 		if err := writeTree(*tree, opt.Small, false); err != nil {

@@ -36,13 +36,13 @@ type Filter interface {
 type Digests struct {
 	tree    Tree
 	known   map[string]string // of folders, by key of the filter
-	entries map[string][]gitrepo.Entry
+	entries map[string]listing
 	nothing string // the digest of no bytes
 }
 
 // New makes digests of a tree.
 func New(tree Tree) *Digests {
-	return &Digests{tree: tree, known: map[string]string{}, entries: map[string][]gitrepo.Entry{}, nothing: hex.EncodeToString(sha256.New().Sum(nil))}
+	return &Digests{tree: tree, known: map[string]string{}, entries: map[string]listing{}, nothing: hex.EncodeToString(sha256.New().Sum(nil))}
 }
 
 // Of is the digest of what readings look for, as Filter says of each, and of the
@@ -66,15 +66,26 @@ func (d *Digests) Of(filters, paths []string, more ...string) (string, error) {
 // Filter is the digest of what a filter takes.
 func (d *Digests) Filter(f Filter) (string, error) { return d.folder(f, ".") }
 
-func (d *Digests) list(dir string) ([]gitrepo.Entry, error) {
-	if e, ok := d.entries[dir]; ok {
-		return e, nil
+// listing is a folder that was read: once, however many targets are in it.
+type listing struct {
+	all    []gitrepo.Entry
+	byName map[string]gitrepo.Entry
+}
+
+func (d *Digests) list(dir string) (listing, error) {
+	if l, ok := d.entries[dir]; ok {
+		return l, nil
 	}
-	e, err := d.tree.Entries(dir)
-	if err == nil {
-		d.entries[dir] = e
+	all, err := d.tree.Entries(dir)
+	if err != nil {
+		return listing{}, err
 	}
-	return e, err
+	l := listing{all, make(map[string]gitrepo.Entry, len(all))}
+	for _, e := range all {
+		l.byName[e.Name] = e
+	}
+	d.entries[dir] = l
+	return l, nil
 }
 
 // folder is the digest of what a filter takes of a folder; "" if that is nothing.
@@ -88,27 +99,23 @@ func (d *Digests) folder(f Filter, dir string) (string, error) {
 	}
 	names, all := f.Names(dir)
 	h := sha256.New()
+	list, err := d.list(dir)
+	if err != nil {
+		return "", err
+	}
 	if all {
-		list, err := d.list(dir)
-		if err != nil {
-			return "", err
-		}
-		for _, e := range list {
+		for _, e := range list.all {
 			if err := d.entry(h, f, path.Join(dir, e.Name), e); err != nil {
 				return "", err
 			}
 		}
 	}
 	for _, name := range names {
-		at := path.Join(dir, name)
-		e, err := d.tree.Entry(at)
-		if absent(err) {
+		e, ok := list.byName[name]
+		if !ok {
 			continue
 		}
-		if err == nil {
-			err = d.entry(h, f, at, e)
-		}
-		if err != nil {
+		if err := d.entry(h, f, path.Join(dir, name), e); err != nil {
 			return "", err
 		}
 	}
@@ -169,7 +176,7 @@ func (d *Digests) path(h hash.Hash, p string) error {
 	if err != nil {
 		return err
 	}
-	for _, e := range list {
+	for _, e := range list.all {
 		if e.Dir {
 			e.ID = "folder"
 		}
