@@ -56,8 +56,8 @@ docs-check: build
 bench: build ## Measure: times, ratios, requests, allocations, memory. BENCH=short|full.
 	go run ./internal/bench $(if $(BENCH),-mode $(BENCH))
 
-bench-scale: build ## One daemon for 1000 targets x 100 assets: times, counts, memory. TARGETS=200 for fewer.
-	go run ./internal/bench -mode scale $(if $(TARGETS),-targets $(TARGETS))
+bench-scale: build ## One daemon for 1000 targets x 100 assets: times, counts, memory. TARGETS=, ASSETS= for fewer.
+	go run ./internal/bench -mode scale $(if $(TARGETS),-targets $(TARGETS)) $(if $(ASSETS),-assets $(ASSETS))
 
 chaos-replicas: deps ## Kill and stop 5 replicas on PostgreSQL whose clocks differ for TIME (make chaos-replicas TIME=30m).
 	MLSYNC_REPLICAS_TIME=$(TIME) go test ./internal/acceptance -run '^TestReplicas$$' -count=1 -v -timeout 0
