@@ -7,7 +7,7 @@ SEEDS ?= 100
 FIRST ?= 1
 export CGO_ENABLED ?= 0
 
-.PHONY: help demo demo-promotion deploy-check build test test-clients race lint bench chaos sweep fuzz sim sim-nightly sim-mutants golden docs image release-check deps clean
+.PHONY: help demo demo-promotion deploy-check build test test-clients race lint bench bench-scale chaos chaos-replicas sweep fuzz sim sim-nightly sim-mutants golden docs image release-check deps clean
 
 help: ## Show the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -55,6 +55,12 @@ docs-check: build
 
 bench: build ## Measure: times, ratios, requests, allocations, memory. BENCH=short|full.
 	go run ./internal/bench $(if $(BENCH),-mode $(BENCH))
+
+bench-scale: build ## One daemon for 1000 targets x 100 assets: times, counts, memory. TARGETS=, ASSETS= for fewer.
+	go run ./internal/bench -mode scale $(if $(TARGETS),-targets $(TARGETS)) $(if $(ASSETS),-assets $(ASSETS))
+
+chaos-replicas: deps ## Kill and stop 5 replicas on PostgreSQL whose clocks differ for TIME (make chaos-replicas TIME=30m).
+	MLSYNC_REPLICAS_TIME=$(TIME) go test ./internal/acceptance -run '^TestReplicas$$' -count=1 -v -timeout 0
 
 chaos: ## Spoil the service, kill the daemon and commit for TIME (make chaos TIME=1h).
 	MLSYNC_CHAOS_TIME=$(TIME) go test ./internal/acceptance -run '^TestChaos$$' -count=1 -v -timeout 0

@@ -71,8 +71,11 @@ type Options struct {
 	// Reads, Writes and Deletes are the requests a second a class is slowed
 	// to when the service says that its bucket runs dry; zero means 20, 8, 8.
 	Reads, Writes, Deletes float64
-	// InFlight bounds the requests under way; zero means 10.
+	// InFlight bounds the requests under way, those that read and those that
+	// write each; zero means 10.
 	InFlight int
+	// Budget is shared by clients that slow down together; nil is one of its own.
+	Budget *Budget
 	// Tries bounds the attempts of one request, throttling aside; zero means 6.
 	Tries int
 	// MaxWait bounds the time one request may wait for throttling to end

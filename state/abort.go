@@ -24,7 +24,7 @@ func (t *Target) Abort(ctx context.Context, by string) (string, error) {
 	var holder string
 	err := t.s.write(ctx, func(x *tx) error {
 		l, err := t.lock(ctx, x)
-		if err != nil || l.session == "" || !l.until.After(t.s.clock()) {
+		if err != nil || l.session == "" || !l.until.After(l.now) {
 			return err
 		}
 		holder = l.holder

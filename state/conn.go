@@ -213,5 +213,5 @@ func fromNanos(n int64) time.Time {
 
 // hotQueries are prepared once, when the journal is opened.
 func (s *Store) hotQueries() []string {
-	return []string{s.fenceQuery(), intendQuery, finishQuery, ownQuery, forgetQuery, recordQuery}
+	return []string{s.fenceQuery(), intendQuery, finishQuery, ownQuery, forgetQuery, recordQuery, sameQuery, sameInputsQuery}
 }

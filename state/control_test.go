@@ -130,9 +130,9 @@ func TestInbox(t *testing.T) {
 		}
 		// Compared, and not there any more.
 		run := begin(t, j)
-		must(t, j.Compared(ctx, run.Generation, b))
+		must(t, j.NoDrift(ctx, run.Generation, b))
 		one(state.FoundOpen)
-		must(t, j.Compared(ctx, run.Generation, a, b))
+		must(t, j.NoDrift(ctx, run.Generation, a, b))
 		one(state.FoundGone)
 		if ok, err := j.Accept(ctx, a, "anna", ""); ok || err != nil {
 			t.Error("what is gone was accepted", err)

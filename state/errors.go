@@ -85,3 +85,6 @@ func (e *HeldError) Error() string {
 
 // Unwrap makes the error an ErrHeld.
 func (e *HeldError) Unwrap() error { return ErrHeld }
+
+// errBusy takes back what was noted of targets that somebody works on.
+var errBusy = errors.New("somebody works on the target")

@@ -159,9 +159,9 @@ func (t *Target) digestOf(fields []FoundField) string {
 	return t.mark(asset.NewString(b.String()))
 }
 
-// Compared notes that a run compared assets and saw no drift of them: what
+// NoDrift notes that a run compared assets and saw no drift of them: what
 // was found of them is gone.
-func (t *Target) Compared(ctx context.Context, generation int64, ids ...asset.ID) error {
+func (t *Target) NoDrift(ctx context.Context, generation int64, ids ...asset.ID) error {
 	open, err := t.Inbox(ctx, FoundOpen, FoundAccepted)
 	if err != nil || len(open) == 0 {
 		return err

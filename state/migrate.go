@@ -20,12 +20,14 @@ var migrations embed.FS
 // the same SQLite file at the same time.
 const attempts = 10
 
-// migrate brings the schema up to date.
+// migrate brings the schema up to date. A newer one is worked with unless it
+// says that this program is too old: see needs.
 func (s *Store) migrate(ctx context.Context) error {
 	want, err := s.newestSchema()
 	if err != nil {
 		return err
 	}
+	s.known = want
 	for try := 1; ; try++ {
 		have, err := s.schema(ctx)
 		switch {
@@ -34,13 +36,35 @@ func (s *Store) migrate(ctx context.Context) error {
 		case have == want:
 			return nil
 		case have > want:
-			return fmt.Errorf("%w: its schema is %d and this mlsync knows up to %d; use the newer mlsync, or another journal", ErrNewer, have, want)
+			return s.tooOld(ctx)
 		}
 		err = s.up(ctx)
 		if err != nil && (try == attempts || ctx.Err() != nil) {
 			return fmt.Errorf("bring the schema from %d to %d: %w", have, want, err)
 		}
 	}
+}
+
+// needsQuery reads the oldest schema that a program must know. A migration that
+// programs which do not know it would write wrongly under sets it to its number;
+// others only add what has a default, and leave it, so that older replicas go on
+// while newer ones start beside them.
+const needsQuery = `SELECT coalesce(max(needs), 0) FROM installation`
+
+// tooOld refuses a journal that needs a newer program.
+func (s *Store) tooOld(ctx context.Context) error {
+	var needs int64
+	if err := s.writer.db.QueryRowContext(ctx, needsQuery).Scan(&needs); err != nil {
+		return err
+	}
+	return s.newer(needs)
+}
+
+func (s *Store) newer(needs int64) error {
+	if needs <= s.known {
+		return nil
+	}
+	return fmt.Errorf("%w: it needs a program that knows schema %d and this mlsync knows up to %d; use the newer mlsync, or another journal", ErrNewer, needs, s.known)
 }
 
 func (s *Store) migrationFiles() (fs.FS, error) {

@@ -13,8 +13,13 @@ import (
 
 // Options are what Open needs to know.
 type Options struct {
-	// Clock tells the time; nil is the clock of the machine.
+	// Clock tells the time; nil is the clock of the machine, and on PostgreSQL
+	// that of the server for what several machines must agree on: how long
+	// locks and shares live.
 	Clock func() time.Time
+	// Skew is how wrong the clock of the machine is, for tests of machines that
+	// do not agree.
+	Skew time.Duration
 	// Installation is the id that the journal must bear, and that a new one
 	// is given. Empty takes the journal as it is and makes up an id for a
 	// new one.
@@ -39,6 +44,8 @@ type Store struct {
 	dialect        dialect
 	writer, reader *handle // the same where the database wants it
 	clock          func() time.Time
+	serverClock    bool  // the server's clock is the one of locks
+	known          int64 // the newest schema that this program knows
 	lockTTL        time.Duration
 	dead           func(holder string, since time.Time) bool
 	session        string // of this Store, in the locks it holds
@@ -90,7 +97,8 @@ func open(ctx context.Context, url string, opts Options) (*Store, error) {
 	}
 	s := &Store{location: where, clock: opts.Clock, lockTTL: opts.LockTTL, dead: opts.Dead, session: rand.Text()}
 	if s.clock == nil {
-		s.clock = time.Now
+		s.serverClock = where.postgres != ""
+		s.clock = func() time.Time { return time.Now().Add(opts.Skew) }
 	}
 	if s.dead == nil {
 		s.dead = func(string, time.Time) bool { return false }

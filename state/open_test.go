@@ -89,18 +89,38 @@ func TestManyOpenANewJournalAtOnce(t *testing.T) {
 	})
 }
 
-func TestNewerSchemaIsRefused(t *testing.T) {
+// A newer replica has migrated the journal: this one works on and starts beside
+// it, until a migration says that it is too old. Then it stops writing.
+func TestNewerSchema(t *testing.T) {
 	both(t, func(t *testing.T, url string) {
-		s, err := state.Open(t.Context(), url, state.Options{})
-		must(t, err)
-		_, err = s.DB().ExecContext(t.Context(), `INSERT INTO goose_db_version (version_id, is_applied) VALUES (999, true)`)
-		must(t, err)
-		must(t, s.Close())
-		_, err = state.Open(t.Context(), url, state.Options{})
+		s := open(t, url, state.Options{})
+		must(t, execute(t, s, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (999, true)`))
+		must(t, execute(t, s, `ALTER TABLE targets ADD COLUMN new_one TEXT NOT NULL DEFAULT ''`))
+		j := target(t, open(t, url, state.Options{}), "prod")
+		gen := begin(t, j).Generation
+		intend(t, j, gen, env("a", "1"))
+
+		must(t, execute(t, s, `UPDATE installation SET needs = 999`))
+		ctx := t.Context()
+		_, lock := j.Lock(ctx, "anna")
+		_, begun := j.Begin(ctx, plan.Run{})
+		_, intended := j.Intend(ctx, gen, plan.Key{ID: env("b", "1")}, plan.Create, "d")
+		for what, err := range map[string]error{"a lock": lock, "a run": begun, "an intent": intended} {
+			if !errors.Is(err, state.ErrNewer) {
+				t.Errorf("%s in a journal that needs a newer program: %v", what, err)
+			}
+		}
+		_, err := state.Open(t.Context(), url, state.Options{})
 		if !errors.Is(err, state.ErrNewer) || !strings.Contains(err.Error(), "use the newer mlsync") {
 			t.Errorf("a newer journal: %v", err)
 		}
 	})
+}
+
+func execute(t *testing.T, s *state.Store, query string) error {
+	t.Helper()
+	_, err := s.DB().ExecContext(t.Context(), query)
+	return err
 }
 
 // filled makes a journal of many pages, closes it and returns its path.

@@ -19,7 +19,12 @@ func (s *Store) connectPostgres(ctx context.Context) error {
 	if err != nil {
 		return errors.New("the PostgreSQL URL cannot be read (it is not shown, as it may hold a password)")
 	}
-	db := stdlib.OpenDB(*config)
+	// A process that is stopped in the middle of a transaction keeps rows that
+	// others wait for: the server ends it.
+	db := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(func(ctx context.Context, c *pgx.Conn) error {
+		_, err := c.Exec(ctx, `SET idle_in_transaction_session_timeout = '20s'`)
+		return err
+	}))
 	db.SetMaxOpenConns(connections)
 	db.SetMaxIdleConns(connections)
 	if err := db.PingContext(ctx); err != nil {

@@ -29,7 +29,7 @@ func (t *Target) Begin(ctx context.Context, run plan.Run) (plan.Run, error) {
 			return err
 		}
 		now := t.s.clock()
-		if l.session != "" && l.session != t.s.session && l.until.After(now) {
+		if l.session != "" && l.session != t.s.session && l.until.After(l.now) {
 			return l.err(t.name)
 		}
 		if t.locked.Load() && l.session != t.s.session {

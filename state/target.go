@@ -112,7 +112,19 @@ func (t *Target) Info(ctx context.Context) (TargetInfo, error) {
 		out, err = t.s.scanTarget(r)
 		return err
 	})
-	if now := t.s.clock(); out.Holder != "" && !out.Expires.After(now) {
+	if err != nil || out.Holder == "" {
+		return out, err
+	}
+	now := t.s.clock()
+	if t.s.serverClock {
+		err = t.s.read(ctx, serverTime, nil, func(r row) error {
+			var n int64
+			err := r.Scan(&n)
+			now = fromNanos(n)
+			return err
+		})
+	}
+	if !out.Expires.After(now) {
 		out.Holder, out.Expires = "", time.Time{}
 	}
 	return out, err
@@ -176,9 +188,9 @@ func (t *Target) See(ctx context.Context, generation int64, commit string) error
 // fence refuses a generation that a later run has overtaken. The target's row
 // stays as it is until the transaction ends.
 func (t *Target) fence(ctx context.Context, x *tx, generation int64) (fence, error) {
-	var now, heldAt, heldUntil int64
+	var now, heldAt, heldUntil, needs int64
 	var f fence
-	ok, err := x.get(ctx, t.s.fenceQuery(), []any{t.id}, &now, &f.hold.By, &f.hold.Why, &heldAt, &heldUntil, &f.aborted, &f.by)
+	ok, err := x.get(ctx, t.s.fenceQuery(), []any{t.id}, &now, &f.hold.By, &f.hold.Why, &heldAt, &heldUntil, &f.aborted, &f.by, &needs)
 	f.hold.At, f.hold.Until = fromNanos(heldAt), fromNanos(heldUntil)
 	if f.hold.over(t.s.clock()) {
 		f.hold = Hold{}
@@ -191,7 +203,7 @@ func (t *Target) fence(ctx context.Context, x *tx, generation int64) (fence, err
 	case now != generation:
 		return fence{}, fmt.Errorf("target %q: %w: this run is generation %d and the journal is at %d", t.name, ErrFenced, generation, now)
 	}
-	return f, nil
+	return f, t.s.newer(needs)
 }
 
 // fence is what stands in the way of new writes.
@@ -214,7 +226,7 @@ func (f fence) stops(target string, generation int64) error {
 }
 
 func (s *Store) fenceQuery() string {
-	return `SELECT generation, held_by, held_why, held_at, held_until, abort_generation, aborted_by FROM targets WHERE id = ?` + s.dialect.share
+	return `SELECT generation, held_by, held_why, held_at, held_until, abort_generation, aborted_by, (` + needsQuery + `) FROM targets WHERE id = ?` + s.dialect.share
 }
 
 // write runs do in one transaction if generation is still the latest.

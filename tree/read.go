@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"mlsync.dev/mlsync/asset"
-	"mlsync.dev/mlsync/internal/glob"
 	"mlsync.dev/mlsync/internal/problem"
 	"mlsync.dev/mlsync/kind"
 )
@@ -60,6 +59,9 @@ type Options struct {
 	// known: what cannot be in it is a problem.
 	Scope kind.Scope
 	Parse ParseOptions
+	// Narrow goes only into folders in which something may be included: files
+	// of others are not among Tree.Files.
+	Narrow bool
 }
 
 // File is one YAML file of the tree and what was made of it.
@@ -103,7 +105,7 @@ type Tree struct {
 // files. With errors among the problems the tree is for looking at, not for
 // applying: assets may be missing.
 func Read(fsys fs.FS, opts Options) (*Tree, problem.List) {
-	r := &reader{opts: opts, tree: &Tree{}}
+	r := &reader{opts: opts, tree: &Tree{}, filter: opts.Filter()}
 	r.walk(fsys)
 	r.patchAll()
 	r.finish()
@@ -113,6 +115,7 @@ func Read(fsys fs.FS, opts Options) (*Tree, problem.List) {
 // reader is one reading of a tree.
 type reader struct {
 	opts    Options
+	filter  *Filter
 	tree    *Tree
 	bad     problem.List
 	drafts  []*draft // the documents that are assets, in the order of the files
@@ -135,12 +138,12 @@ func (r *reader) walk(fsys fs.FS) {
 			return r.enough("files and folders of any sort", lim.Names)
 		}
 		if d.IsDir() {
-			if name != "." && (strings.HasPrefix(d.Name(), ".") || glob.Any(r.opts.Apart, name) && !r.overlaid(name)) {
+			if name != "." && r.filter.skips(name) || r.opts.Narrow && r.filter.None(name) {
 				return fs.SkipDir
 			}
 			return nil
 		}
-		if !d.Type().IsRegular() || !IsYAML(name) {
+		if !d.Type().IsRegular() || !IsYAML(name) || r.opts.Narrow && !r.filter.File(name) {
 			return nil
 		}
 		if r.count++; r.count > lim.Files {
@@ -171,17 +174,6 @@ func plainError(err error) string {
 	return err.Error()
 }
 
-// overlaid reports whether a folder is, is in or holds an overlay of this reading.
-func (r *reader) overlaid(name string) bool {
-	for _, o := range r.opts.Overlays {
-		o = path.Clean(o)
-		if name == o || strings.HasPrefix(name, o+"/") || strings.HasPrefix(o, name+"/") {
-			return true
-		}
-	}
-	return false
-}
-
 func (r *reader) inOverlay(name string) (order int, rel string) {
 	for i, o := range r.opts.Overlays {
 		if rest, ok := strings.CutPrefix(name, path.Clean(o)+"/"); ok {
@@ -200,10 +192,10 @@ func (r *reader) file(fsys fs.FS, name string, lim Limits) {
 		return
 	}
 	switch {
-	case glob.Any(r.opts.Exclude, name):
+	case r.filter.exclude.Any(name):
 		f.Why = "excluded by mlsync.yaml"
 		return
-	case !f.Overlay && len(r.opts.Include) > 0 && !glob.Any(r.opts.Include, name):
+	case !f.Overlay && len(r.opts.Include) > 0 && !r.filter.include.Any(name):
 		f.Why = "not included by mlsync.yaml"
 		return
 	}

@@ -216,7 +216,18 @@ func (c *checked) addFiles(tr *tree.Tree, seen map[string]int) {
 // readTree reads the tree of a target, with what the rules of mlsync.yaml find
 // wrong in it.
 func readTree(fsys fs.FS, cfg *config.Config, t *config.Target) (*tree.Tree, problem.List) {
-	tr, bad := tree.Read(fsys, treeOptions(cfg, t))
+	return readTreeWith(fsys, cfg, t, treeOptions(cfg, t))
+}
+
+// readAssets is readTree for whom the files that are no part of it do not matter.
+func readAssets(fsys fs.FS, cfg *config.Config, t *config.Target) (*tree.Tree, problem.List) {
+	o := treeOptions(cfg, t)
+	o.Narrow = true
+	return readTreeWith(fsys, cfg, t, o)
+}
+
+func readTreeWith(fsys fs.FS, cfg *config.Config, t *config.Target, o tree.Options) (*tree.Tree, problem.List) {
+	tr, bad := tree.Read(fsys, o)
 	bad.Append(versioningProblems(cfg, tr))
 	bad.Append(pinProblems(fsys, t))
 	return tr, bad

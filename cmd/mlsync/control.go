@@ -119,5 +119,5 @@ func compared(ctx context.Context, j *journal, run plan.Run, p *plan.Plan, faile
 		seen[s.Key.ID] = true
 		ids = append(ids, s.Key.ID)
 	}
-	return j.Compared(context.WithoutCancel(ctx), run.Generation, ids...)
+	return j.NoDrift(context.WithoutCancel(ctx), run.Generation, ids...)
 }

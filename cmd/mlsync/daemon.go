@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"mlsync.dev/mlsync/azureml"
 	"mlsync.dev/mlsync/internal/config"
 	"mlsync.dev/mlsync/internal/gitrepo"
 	"mlsync.dev/mlsync/internal/limit"
@@ -104,9 +105,16 @@ type daemon struct {
 	byRef map[string][]*config.Target
 	// shared says that other processes may work on the same database.
 	shared bool
-	// looking is held by who looks at the repository.
+	// looking is held by who looks at the repository, and known is what the looks
+	// of this process found, by ref.
 	looking sync.Mutex
-	wakes   *wakes
+	known   map[string]known
+	configs configs
+	rest    rest
+	// due is told that somebody said that a ref had moved.
+	due chan struct{}
+	// stale is told that this program is too old for the journal.
+	stale chan error
 	// hooks takes deliveries; nil if there are none.
 	hooks *webhook.Server
 	// box tells the service with the pull requests, previews plans those; nil
@@ -126,6 +134,14 @@ func (d *daemon) run(ctx context.Context) error {
 	g.Go(func() error { return d.answer(ctx) })
 	g.Go(func() error { return d.queue.Run(ctx) })
 	g.Go(func() error { return d.watch(ctx) })
+	g.Go(func() error {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-d.stale: // newer replicas go on
+			return err
+		}
+	})
 	return g.Wait()
 }
 
@@ -196,7 +212,16 @@ func (d *daemon) setUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if d.store, err = state.Open(ctx, where, journalOptions(where, cfg.Installation())); err != nil {
+	journal := journalOptions(where, cfg.Installation())
+	// Channels have workers of their own: one that is slow keeps no target.
+	opts := queue.Options{Workers: max(2, min(8, len(cfg.Targets))) + len(cfg.Notify.Channels), Logger: d.quiet()}
+	if cfg.Previews.On {
+		opts.Workers += limit.PreviewsAtOnce
+	}
+	if err := d.tune(&journal, &opts); err != nil {
+		return err
+	}
+	if d.store, err = state.Open(ctx, where, journal); err != nil {
 		return d.keepDamaged(err, where)
 	}
 	if d.store.Lost() {
@@ -205,12 +230,10 @@ func (d *daemon) setUp(ctx context.Context) error {
 			return err
 		}
 	}
-	// Channels have workers of their own: one that is slow keeps no target.
-	opts := queue.Options{Workers: max(2, min(8, len(cfg.Targets))) + len(cfg.Notify.Channels), Logger: d.quiet()}
-	if cfg.Previews.On {
-		opts.Workers += limit.PreviewsAtOnce
-	}
 	if d.shared = state.IsPostgres(where); d.shared {
+		own := *d.app
+		own.budget = azureml.NewBudget(d.store) // all replicas slow down together
+		d.app = &own
 		d.queue, err = queue.OpenPostgres(ctx, where, opts)
 	} else {
 		d.queue, err = queue.OpenSQLite(ctx, d.store.DB(), opts)

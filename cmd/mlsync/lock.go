@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"mlsync.dev/mlsync/azureml"
 	"mlsync.dev/mlsync/state"
 )
 
@@ -35,7 +36,7 @@ func lockTarget(ctx context.Context, t *state.Target, holder string) (locked con
 	if err != nil {
 		return nil, nil, err
 	}
-	locked, cut := context.WithCancelCause(ctx)
+	locked, cut := context.WithCancelCause(azureml.Fenced(ctx, l.Sure))
 	keep, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var both sync.WaitGroup
 	both.Go(func() { // the lock lives only while it is renewed

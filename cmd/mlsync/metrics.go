@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -56,7 +57,7 @@ func newMetrics(register prometheus.Registerer) *metrics {
 		drift:    prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "mlsync_drift_assets", Help: "Assets that were changed behind git's back, at the last look."}, []string{"target"}),
 		left:     prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "mlsync_drift_left_assets", Help: "Drifted assets that are left at the last look: they come back again and again, or the budget of corrections is used up."}, []string{"target"}),
 		pending:  prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "mlsync_approvals_pending", Help: "Steps that wait for an approval."}, []string{"target"}),
-		synced:   prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "mlsync_in_sync", Help: "1 if the last pass compared everything and left nothing undone."}, []string{"target"}),
+		synced:   prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "mlsync_in_sync", Help: "1 if the last pass compared everything and left nothing undone, and nothing of the target changed in git since."}, []string{"target"}),
 		last:     prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "mlsync_last_success_timestamp_seconds", Help: "When a pass ended well last."}, []string{"target"}),
 		waiting:  prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "mlsync_release_waiting", Help: "1 if a new release waits before a gate, or is refused, at the last pass."}, []string{"target"}),
 		gate:     prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "mlsync_gates", Help: "Gates of the target, by how they stood at the last look."}, []string{"target", "state"}),
@@ -135,7 +136,7 @@ func (m *metrics) ran(target, task string, run plan.Run, p *plan.Plan, err error
 		waiting = 1
 	}
 	m.waiting.WithLabelValues(target).Set(waiting)
-	inSync := 0.0
+	synced := 0.0
 	if p != nil {
 		m.drift.WithLabelValues(target).Set(float64(len(p.Drift)))
 		left := 0.0
@@ -147,12 +148,25 @@ func (m *metrics) ran(target, task string, run plan.Run, p *plan.Plan, err error
 		m.left.WithLabelValues(target).Set(left)
 		m.pending.WithLabelValues(target).Set(float64(len(p.Refusals())))
 		m.requests.WithLabelValues(target).Add(float64(p.Observed.Requests))
-		if err == nil && run.State == plan.Done && p.Complete() && len(p.Refusals()) == 0 && left == 0 && !p.Unfinished() {
-			inSync = 1
+		if err == nil && inSync(run, p) {
+			synced = 1
 			m.last.WithLabelValues(target).SetToCurrentTime()
 		}
 	}
-	m.synced.WithLabelValues(target).Set(inSync)
+	m.synced.WithLabelValues(target).Set(synced)
+}
+
+// inSync reports whether a pass has compared everything and left nothing undone.
+func inSync(run plan.Run, p *plan.Plan) bool {
+	held := slices.ContainsFunc(p.Drift, func(d plan.Drift) bool { return d.Held != "" })
+	return run.State == plan.Done && p.Complete() && len(p.Refusals()) == 0 && !held && !p.Unfinished()
+}
+
+// same notes that a target is in sync without a pass: nothing of it changed since
+// it was compared.
+func (m *metrics) same(target string, compared time.Time) {
+	m.synced.WithLabelValues(target).Set(1)
+	m.last.WithLabelValues(target).Set(float64(compared.UnixNano()) / 1e9)
 }
 
 // gates notes how the gates of a target stand.

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"mlsync.dev/mlsync/access"
+	"mlsync.dev/mlsync/azureml"
 	"mlsync.dev/mlsync/internal/trace"
 	"mlsync.dev/mlsync/internal/webhook"
 	"mlsync.dev/mlsync/state"
@@ -47,6 +48,7 @@ type process struct {
 
 func (a *app) runDaemon(ctx context.Context, f daemonFlags) (err error) {
 	p := &process{app: a, flags: f, registry: newRegistry()}
+	a.budget = azureml.NewBudget(nil)
 	p.log = jsonLog(a.streams.err, slog.LevelInfo)
 	if p.tracer, err = trace.FromEnv(a.env, version, p.log, time.Now); err != nil {
 		return err
@@ -75,7 +77,7 @@ func (p *process) setUp(ctx context.Context) error {
 
 // daemon adds what runs for one project.
 func (p *process) daemon(name string, register prometheus.Registerer) *daemon {
-	d := &daemon{app: p.app, name: name, flags: p.flags, log: p.log, tracer: p.tracer, metrics: newMetrics(register), workers: map[string]*worker{}, wakes: newWakes()}
+	d := &daemon{app: p.app, name: name, flags: p.flags, log: p.log, tracer: p.tracer, metrics: newMetrics(register), workers: map[string]*worker{}, due: make(chan struct{}, 1), stale: make(chan error, 1)}
 	p.daemons = append(p.daemons, d)
 	return d
 }

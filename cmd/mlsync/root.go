@@ -2,6 +2,8 @@ package main
 
 import (
 	"github.com/spf13/cobra"
+
+	"mlsync.dev/mlsync/azureml"
 )
 
 // app is one call of the program.
@@ -9,6 +11,7 @@ type app struct {
 	streams streams
 	env     func(string) (string, bool)
 	flags   globalFlags
+	budget  *azureml.Budget // of all clients; nil lets each have its own
 }
 
 // globalFlags are the flags that every command has.

@@ -227,7 +227,7 @@ func locate(ctx context.Context, ws *azureml.Workspace, t *config.Target) error 
 // readFor reads the tree of a target. A workspace that does not exist must be
 // in it.
 func readFor(fsys fs.FS, cfg *config.Config, t *config.Target, ws *azureml.Workspace) (*tree.Tree, problem.List) {
-	tr, bad := readTree(fsys, cfg, t)
+	tr, bad := readAssets(fsys, cfg, t)
 	if ws.Lacks(tr.Assets) {
 		bad.Hintf(problem.Pos{File: config.File}, "missing_target", "add a file for it, or make it otherwise", "%s does not exist, and no file of the tree describes it", ws.Scope())
 	}
@@ -353,7 +353,7 @@ func (a *app) clientOptions(t *config.Target, who config.Identity, given []strin
 	o := azureml.Options{
 		Cloud: cloudName(t.Cloud), Endpoint: t.Endpoint, StorageEndpoint: t.StorageEndpoint, AuthorityHost: t.Authority,
 		CAFile: t.CAFile, Credential: strings.ReplaceAll(who.Type, "_", "-"), ClientID: who.ClientID, TenantID: who.TenantID,
-		UserAgent: "mlsync/" + version, Trusted: a.trustedHosts(), Logger: a.logger(), InFlight: max(readsInFlight, t.Concurrency),
+		UserAgent: "mlsync/" + version, Trusted: a.trustedHosts(), Logger: a.logger(), InFlight: max(readsInFlight, t.Concurrency), Budget: a.budget,
 	}
 	if local(t.Endpoint) {
 		o.Insecure = true
@@ -460,7 +460,7 @@ func newPass(cfg *config.Config, t *config.Target, live *bridge.Workspace, ws *a
 		Owner:     cfg.OwnerOf(t.Name),
 		Workspace: live,
 		Journal:   j,
-		Read:      func(fsys fs.FS) (*tree.Tree, problem.List) { return readFor(fsys, cfg, t, ws) },
+		Read:      func(fsys fs.FS) (*tree.Tree, problem.List) { return readFor(under(fsys), cfg, t, ws) },
 		Document:  parseDocument,
 		Bytes:     releasedBytes,
 		Stamps:    releasedStamps(t),

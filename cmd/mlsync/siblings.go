@@ -12,12 +12,7 @@ import (
 // siblingsOf reads the names that git has for the other targets of the
 // configuration in the workspace of t; nil if t has it to itself.
 func siblingsOf(cfg *config.Config, t *config.Target) func(fs.FS) (map[string]map[asset.ID]bool, problem.List) {
-	var others []*config.Target
-	for i := range cfg.Targets {
-		if o := &cfg.Targets[i]; o.Name != t.Name && sameWorkspace(o, t) && followsSame(o, t) {
-			others = append(others, o)
-		}
-	}
+	others := siblings(cfg, t)
 	if len(others) == 0 {
 		return nil
 	}
@@ -25,7 +20,7 @@ func siblingsOf(cfg *config.Config, t *config.Target) func(fs.FS) (map[string]ma
 		out := map[string]map[asset.ID]bool{}
 		var bad problem.List
 		for _, o := range others {
-			tree, more := readTree(fsys, cfg, o)
+			tree, more := readAssets(under(fsys), cfg, o)
 			bad.Append(more)
 			names := map[asset.ID]bool{}
 			for _, a := range tree.Assets {
@@ -37,8 +32,18 @@ func siblingsOf(cfg *config.Config, t *config.Target) func(fs.FS) (map[string]ma
 	}
 }
 
+// siblings are the other targets in the workspace of t that follow the same.
+func siblings(cfg *config.Config, t *config.Target) (others []*config.Target) {
+	for i := range cfg.Targets {
+		if o := &cfg.Targets[i]; o.Name != t.Name && sameWorkspace(o, t) && followsSame(o, t) {
+			others = append(others, o)
+		}
+	}
+	return others
+}
+
 func sameWorkspace(a, b *config.Target) bool {
-	return strings.EqualFold(scopeOf(a).WorkspaceID(), scopeOf(b).WorkspaceID())
+	return strings.EqualFold(a.Workspace, b.Workspace) && strings.EqualFold(scopeOf(a).WorkspaceID(), scopeOf(b).WorkspaceID())
 }
 
 // followsSame reports whether both targets are applied from one commit: what

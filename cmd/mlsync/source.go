@@ -254,6 +254,17 @@ func refFor(cfg *config.Config, t *config.Target) (gitrepo.Ref, error) {
 // configAt is the configuration of a commit, with the flags laid over it; that
 // of the daemon if the commit has none.
 func (d *daemon) configAt(c reconcile.Commit) (*config.Config, error) {
+	if c.Hash == "" || c.Dirty {
+		return d.readConfigAt(c)
+	}
+	p, err := d.configs.at(c.Hash, c.FS, func() (*config.Config, error) { return d.readConfigAt(c) })
+	if err != nil {
+		return nil, err
+	}
+	return p.cfg, nil
+}
+
+func (d *daemon) readConfigAt(c reconcile.Commit) (*config.Config, error) {
 	data, err := readBounded(func() (fs.File, error) { return c.FS.Open(config.File) }, limit.FileBytes)
 	if errors.Is(err, fs.ErrNotExist) {
 		return d.cfg, nil

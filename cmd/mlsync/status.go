@@ -50,24 +50,30 @@ func (a *app) openStore(ctx context.Context, where string) (*state.Store, error)
 
 // targetStatus is the state of one target for people and machines.
 type targetStatus struct {
-	Target    string        `json:"target"`
-	Workspace string        `json:"workspace"`
-	Managed   int           `json:"managed"`
-	Commit    string        `json:"commit,omitempty"`
-	Applied   *time.Time    `json:"applied,omitempty"`
-	LastRun   string        `json:"last_run,omitempty"`
-	State     plan.State    `json:"state,omitempty"`
-	Error     string        `json:"error,omitempty"`
-	Failed    []string      `json:"failed,omitempty"`
-	Drifted   []string      `json:"drifted,omitempty"`
-	Left      []string      `json:"left,omitempty"`
-	Rollouts  []rolloutJSON `json:"rollouts,omitempty"`
-	Held      string        `json:"held,omitempty"`
-	HeldBy    string        `json:"held_by,omitempty"`
-	HeldUntil *time.Time    `json:"held_until,omitempty"`
-	HoldEnded *time.Time    `json:"hold_ended,omitempty"`
-	Window    *windowState  `json:"window,omitempty"`
-	Busy      string        `json:"busy,omitempty"`
+	Target    string     `json:"target"`
+	Workspace string     `json:"workspace"`
+	Managed   int        `json:"managed"`
+	Commit    string     `json:"commit,omitempty"`
+	Applied   *time.Time `json:"applied,omitempty"`
+	// Same is a newer commit that brings the target nothing new: it is as that
+	// says, as everything was compared with Compared at ComparedAt.
+	Same       string        `json:"same,omitempty"`
+	SameSince  *time.Time    `json:"same_since,omitempty"`
+	Compared   string        `json:"compared,omitempty"`
+	ComparedAt *time.Time    `json:"compared_at,omitempty"`
+	LastRun    string        `json:"last_run,omitempty"`
+	State      plan.State    `json:"state,omitempty"`
+	Error      string        `json:"error,omitempty"`
+	Failed     []string      `json:"failed,omitempty"`
+	Drifted    []string      `json:"drifted,omitempty"`
+	Left       []string      `json:"left,omitempty"`
+	Rollouts   []rolloutJSON `json:"rollouts,omitempty"`
+	Held       string        `json:"held,omitempty"`
+	HeldBy     string        `json:"held_by,omitempty"`
+	HeldUntil  *time.Time    `json:"held_until,omitempty"`
+	HoldEnded  *time.Time    `json:"hold_ended,omitempty"`
+	Window     *windowState  `json:"window,omitempty"`
+	Busy       string        `json:"busy,omitempty"`
 	// Waiting is the release that waits before the gates.
 	Waiting string         `json:"waiting,omitempty"`
 	Gates   []gateState    `json:"gates,omitempty"`
@@ -129,6 +135,12 @@ func statusOf(ctx context.Context, store *state.Store, info state.TargetInfo) (t
 		s.Commit, s.Applied = good.Commit, &good.Ended
 	case !errors.Is(err, state.ErrNotFound):
 		return s, err
+	}
+	switch in, ok, err := store.InputsOf(ctx, info.Name); {
+	case err != nil:
+		return s, err
+	case ok && in.Same != in.Commit:
+		s.Same, s.SameSince, s.Compared, s.ComparedAt = in.Same, &in.SameSince, in.Commit, &in.Compared
 	}
 	if s.Rollouts, err = unfinished(ctx, t); err != nil {
 		return s, err
@@ -197,6 +209,9 @@ func (a *app) showStatus(s targetStatus) {
 		commit = "(no commit)"
 	}
 	a.printf("  applied   %s  %.12s\n", applied, commit)
+	if s.Same != "" {
+		a.printf("  same      %s  %.12s brings nothing new\n", s.SameSince.Local().Format("2006-01-02 15:04:05"), s.Same)
+	}
 	a.printf("  managed   %d assets\n", s.Managed)
 	if s.LastRun != "" {
 		a.printf("  last run  %s: %s%s\n", s.LastRun, s.State, note(s.lastNote()))

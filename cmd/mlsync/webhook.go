@@ -159,9 +159,16 @@ func (d *daemon) hinted(ctx context.Context, h webhook.Hint) (bool, error) {
 			continue
 		}
 		text := ref.String()
-		d.wakes.tell(text) // before it is in the queue: only a look that begins after this answers the task
+		// Noted before it is in the queue: only a look that begins after this answers the task.
+		if err := d.store.Ask(ctx, d.refKey(ref)); err != nil {
+			return woken, err
+		}
 		if err := d.queue.Enqueue(ctx, taskWake, text, []byte(text), time.Time{}); err != nil {
 			return woken, err
+		}
+		select {
+		case d.due <- struct{}{}: // now, however busy the queue is
+		default: // it is due already
 		}
 		woken = true
 	}

@@ -61,27 +61,3 @@ func TestWebhookFlags(t *testing.T) {
 		t.Errorf("the configuration knows %v, and served are %v", got, want)
 	}
 }
-
-// A look answers what was told before it began, and nothing later.
-func TestWakes(t *testing.T) {
-	w := newWakes()
-	if w.answered("main") {
-		t.Error("answered before anything was told: the process before may have been told")
-	}
-	w.looked("main", w.asked("main"))
-	w.tell("main")
-	if w.answered("main") {
-		t.Error("answered by a look of before")
-	}
-	asked := w.asked("main")
-	w.tell("main") // while the look goes on
-	w.looked("main", asked)
-	if w.answered("main") || w.answered("other") {
-		t.Error("answered by a look that had begun")
-	}
-	w.looked("main", w.asked("main"))
-	w.looked("main", 0) // an older one ends later
-	if !w.answered("main") || len(w.due) != 1 {
-		t.Error("not answered")
-	}
-}

@@ -12,7 +12,10 @@ import (
 
 	"mlsync.dev/mlsync/azureml"
 	"mlsync.dev/mlsync/internal/bridge"
+	"mlsync.dev/mlsync/internal/closure"
 	"mlsync.dev/mlsync/internal/config"
+	"mlsync.dev/mlsync/internal/gitrepo"
+	"mlsync.dev/mlsync/internal/queue"
 	"mlsync.dev/mlsync/internal/trace"
 	"mlsync.dev/mlsync/plan"
 	"mlsync.dev/mlsync/policy"
@@ -27,9 +30,6 @@ type worker struct {
 
 	mu    sync.Mutex // held by the task that runs
 	newer newer
-	// seen is the commit that a look at the repository has seen last; it is
-	// held by daemon.looking.
-	seen string
 	// overtaken says that a newer commit ended the last pass: the next one
 	// does all that takes no operation, so that something is done however
 	// fast commits come.
@@ -51,18 +51,28 @@ func (w *worker) run(ctx context.Context, task string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	d := w.daemon
+	defer d.rest.work()()
 	started := time.Now()
 	ctx = state.Acting(ctx, state.Actor{Via: "daemon", From: d.hostName(), Project: d.name})
 	ctx, w.trace = d.begin(ctx, w.name, task)
 	run, p, err := w.pass(ctx, task)
 	w.trace.end(run, p, err)
+	if err != nil && ctx.Err() == nil {
+		if later := w.elsewhere(err); later != nil {
+			return later
+		}
+	}
 	w.overtaken = errors.Is(err, reconcile.ErrOvertaken)
-	d.metrics.ran(w.name, task, run, p, err, time.Since(started))
+	if !errors.Is(err, errSettled) {
+		d.metrics.ran(w.name, task, run, p, err, time.Since(started))
+	}
 	log := d.log.With("target", w.name, "task", task, "commit", run.Commit, "run", run.ID, "took", time.Since(started).Round(time.Millisecond).String())
 	if w.trace != nil {
 		log = log.With("trace", w.trace.root.TraceID())
 	}
 	switch {
+	case errors.Is(err, errSettled):
+		return nil
 	case w.overtaken:
 		log.Info("overtaken by a newer commit")
 		return nil // which is in the queue already
@@ -84,6 +94,30 @@ func (w *worker) run(ctx context.Context, task string) error {
 		return err
 	}
 	return w.tell(ctx, log, run, p)
+}
+
+// busyFor is how long a target is left alone that another process works on.
+const busyFor = time.Second
+
+// elsewhere says what becomes of a pass that could not go on because of another
+// process: that is no failure of the target. nil if the error is another one.
+func (w *worker) elsewhere(err error) error {
+	d := w.daemon
+	switch {
+	case errors.Is(err, state.ErrNewer):
+		d.log.Error("this mlsync is too old for its journal, and stops", "err", err)
+		select {
+		case d.stale <- err:
+		default:
+		}
+	case errors.Is(err, state.ErrLocked):
+		d.log.Info("another process works on the target", "target", w.name, "err", err)
+	case errors.Is(err, state.ErrFenced):
+		d.log.Warn("another process has taken over the target", "target", w.name, "err", err)
+	default:
+		return nil
+	}
+	return queue.Later(busyFor)
 }
 
 // tell logs how a pass ended. The error is for steps that failed.
@@ -134,13 +168,14 @@ var errMoved = errors.New("the repository moved on")
 func (w *worker) try(ctx context.Context, task string) (plan.Run, *plan.Plan, error) {
 	d := w.daemon
 	t := targetOf(d.cfg, w.name)
-	newer := w.newer.watch()
+	newer, ref := w.newer.watch(), d.refOf(t)
 	looking, span := trace.Start(ctx, "fetch")
-	commit, err := d.source.fetch(looking, d.refOf(t))
+	found, err := d.newest(looking, ref, task)
 	span.End(err)
 	if err != nil {
 		return plan.Run{}, nil, err
 	}
+	commit := found.commit
 	w.newer.at(commit)
 	none := plan.Run{Commit: commit.Hash}
 	cfg, err := d.configAt(commit)
@@ -150,6 +185,9 @@ func (w *worker) try(ctx context.Context, task string) (plan.Run, *plan.Plan, er
 	if t = targetOf(cfg, w.name); t == nil {
 		d.log.Warn("the commit does not name the target any more: nothing is done to it", "target", w.name, "commit", commit.Hash)
 		return none, &plan.Plan{}, nil
+	}
+	if task == taskSync && w.settled(ctx, commit) {
+		return none, nil, errSettled
 	}
 	ctx, line, stop := withDeadline(ctx, t.Deadline)
 	defer stop()
@@ -171,17 +209,18 @@ func (w *worker) try(ctx context.Context, task string) (plan.Run, *plan.Plan, er
 	if _, err := j.Expire(ctx); err != nil {
 		return none, nil, err
 	}
-	now, err := d.source.fetch(ctx, d.refOf(t))
+	now, err := w.again(ctx, ref, found)
 	if err != nil {
 		return none, nil, err
 	}
-	if now.Hash != commit.Hash {
-		return none, nil, errMoved
-	}
+	defer d.overtaking(ctx, ref, found, &w.newer)()
 	if err := d.skipped(ctx, t, j, commit); err != nil {
 		return none, nil, err
 	}
 	now = released(now, t)
+	if d.isMirror() {
+		now.FS = closure.NewTrace(now.FS)
+	}
 	w.rolledBack, w.rolledBackWhy = rolledBack(now.FS, t)
 	keeper := w.keeper(cfg, t, j, now)
 	if task == taskGate {
@@ -214,6 +253,27 @@ func (w *worker) try(ctx context.Context, task string) (plan.Run, *plan.Plan, er
 	return run, made, err
 }
 
+// errSettled says that the target is known to be as the commit says.
+var errSettled = errors.New("nothing of the target changed")
+
+// again asks under the lock whether the commit is still the newest that any
+// process knows: whoever brought a newer one to the target has noted it before.
+func (w *worker) again(ctx context.Context, ref gitrepo.Ref, found known) (reconcile.Commit, error) {
+	d := w.daemon
+	if d.isMirror() {
+		is, err := d.still(ctx, ref, found)
+		if err == nil && !is {
+			err = errMoved
+		}
+		return found.commit, err
+	}
+	now, err := d.source.fetch(ctx, ref)
+	if err == nil && now.Hash != found.commit.Hash {
+		err = errMoved
+	}
+	return now, err
+}
+
 // do says what the work may do, and does it.
 func (w *worker) do(ctx context.Context, k *reconcile.Work, j *journal, t *config.Target) (plan.Run, *plan.Plan, error) {
 	proven, err := j.proven(ctx)
@@ -239,6 +299,9 @@ func (w *worker) do(ctx context.Context, k *reconcile.Work, j *journal, t *confi
 				w.daemon.log.Warn("policy", "target", w.name, "commit", k.Commit.Hash, "place", b.Pos.String(), "text", b.Text, "rule", b.Hint)
 			}
 		}
+	}
+	if err == nil && made != nil {
+		w.compared(ctx, j, k, run, made)
 	}
 	w.searched = w.searched || k.Search && err == nil && made.Complete()
 	return run, made, err

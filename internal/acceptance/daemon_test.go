@@ -29,14 +29,16 @@ func (w *world) has(path string) {
 
 // A push to a bare repository is applied, another one too, and a bad commit
 // writes nothing and does not stop the next good one.
-func TestDaemonAppliesWhatIsPushed(t *testing.T) {
-	t.Parallel()
+func TestDaemonAppliesWhatIsPushed(t *testing.T) { onBoth(t, daemonAppliesWhatIsPushed) }
+
+func daemonAppliesWhatIsPushed(t *testing.T, database ...string) {
+	t.Helper()
 	w := newWorld(t, emulator.Options{})
 	repo := w.repository()
 	w.write("data/a.yml", dataFile("a"))
 	repo.push("a")
 	data := t.TempDir()
-	args := []string{"--repository", "file://" + repo.bare, "--data", data, "--poll", "50ms"}
+	args := append([]string{"--repository", "file://" + repo.bare, "--data", data, "--poll", "50ms"}, database...)
 	d := w.daemon(args...)
 	d.synced()
 	if w.get("data/a/versions/1") == nil {
@@ -92,15 +94,17 @@ func TestDaemonAppliesWhatIsPushed(t *testing.T) {
 
 // Commits that come faster than they can be applied end in the state of the
 // last one, and no older one is applied after it.
-func TestDaemonAppliesTheNewestCommit(t *testing.T) {
-	t.Parallel()
+func TestDaemonAppliesTheNewestCommit(t *testing.T) { onBoth(t, daemonAppliesTheNewestCommit) }
+
+func daemonAppliesTheNewestCommit(t *testing.T, database ...string) {
+	t.Helper()
 	w := newWorld(t, emulator.Options{})
 	repo := w.repository()
 	const text = "description: one\n"
 	w.write("data/a.yml", dataFile("a")+text)
 	repo.push("0")
 	w.fault("method=PUT,delay=20ms")
-	d := w.daemon("--repository", "file://"+repo.bare, "--data", t.TempDir(), "--poll", "20ms")
+	d := w.daemon(append(database, "--repository", "file://"+repo.bare, "--data", t.TempDir(), "--poll", "20ms")...)
 	for _, word := range []string{"two", "three", "four", "five", "six", "seven", "last"} {
 		w.write("data/a.yml", dataFile("a")+strings.Replace(text, "one", word, 1))
 		repo.push(word)
@@ -174,14 +178,16 @@ func TestDaemonWatchesAFolder(t *testing.T) {
 }
 
 // Drift is found and corrected on schedule, without a commit.
-func TestDaemonCorrectsDriftOnSchedule(t *testing.T) {
-	t.Parallel()
+func TestDaemonCorrectsDriftOnSchedule(t *testing.T) { onBoth(t, daemonCorrectsDriftOnSchedule) }
+
+func daemonCorrectsDriftOnSchedule(t *testing.T, database ...string) {
+	t.Helper()
 	w := newWorld(t, emulator.Options{})
 	w.config(`drift: {schedule: "@every 1s"}`)
 	repo := w.repository()
 	w.write("data/a.yml", dataFile("a")+"description: git\n")
 	repo.push("a")
-	d := w.daemon("--repository", "file://"+repo.bare, "--data", t.TempDir())
+	d := w.daemon(append(database, "--repository", "file://"+repo.bare, "--data", t.TempDir())...)
 	d.synced()
 	w.change("data/a/versions/1", func(a map[string]any) { a["properties"].(map[string]any)["description"] = "by hand" })
 	until(t, "the drift is corrected", func() bool {

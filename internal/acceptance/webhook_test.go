@@ -75,6 +75,15 @@ func newHooked(t *testing.T) *hooked {
 // hook delivers to the daemon, and gives the status.
 func (h *hooked) hook(d *daemon, listening, body, secret string) int {
 	h.t.Helper()
+	code, err := h.deliver(d, listening, body, secret)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return code
+}
+
+func (h *hooked) deliver(d *daemon, listening, body, secret string) (int, error) {
+	h.t.Helper()
 	at := fmt.Sprint(time.Now().Unix())
 	mac := hmac.New(sha256.New, []byte(secret))
 	_, _ = io.WriteString(mac, at+"."+body)
@@ -86,10 +95,9 @@ func (h *hooked) hook(d *daemon, listening, body, secret string) int {
 	req.Header.Set("X-Mlsync-Signature", "sha256="+hex.EncodeToString(mac.Sum(nil)))
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
-		h.t.Fatal(err)
+		return 0, err
 	}
-	defer res.Body.Close()
-	return res.StatusCode
+	return res.StatusCode, res.Body.Close()
 }
 
 var serial atomic.Int64
@@ -152,10 +160,13 @@ func TestWebhookWakes(t *testing.T) {
 }
 
 // What was answered with 202 lasts: killed before it could look, the next
-// process looks for it, and not only because it begins.
-func TestWebhookOutlivesKill(t *testing.T) {
-	t.Parallel()
+// process looks for it.
+func TestWebhookOutlivesKill(t *testing.T) { onBoth(t, webhookOutlivesKill) }
+
+func webhookOutlivesKill(t *testing.T, database ...string) {
+	t.Helper()
 	h := newHooked(t)
+	h.args = append(h.args, database...)
 	h.write("data/a.yml", dataFile("a"))
 	h.repo.push("a")
 	d := h.daemon(h.args...)
@@ -167,7 +178,6 @@ func TestWebhookOutlivesKill(t *testing.T) {
 	d.kill()
 	h.away.Store(false)
 	again := h.daemon(h.args...)
-	again.await("woken", 1)
 	h.has("data/b/versions/1")
 	again.synced()
 
@@ -184,12 +194,17 @@ func TestWebhookOutlivesKill(t *testing.T) {
 
 // A push that comes in the middle of a run causes another one, whether the
 // first ends well or not.
-func TestWebhookInTheMiddleOfARun(t *testing.T) {
-	t.Parallel()
+func TestWebhookInTheMiddleOfARun(t *testing.T) { onBoth(t, webhookInTheMiddleOfARun) }
+
+func webhookInTheMiddleOfARun(t *testing.T, database ...string) {
+	t.Helper()
 	for name, fault := range map[string]string{"good": "method=PUT,times=1,delay=1s", "failed": "method=PUT,times=1,delay=1s,status=400"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := newHooked(t)
+			if database != nil { // one of its own
+				h.args = append(h.args, "--database", server.Database(t))
+			}
 			h.fault(fault)
 			h.write("data/a.yml", dataFile("a"))
 			h.repo.push("a")

@@ -2,6 +2,7 @@ package acceptance_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -50,6 +51,8 @@ type world struct {
 	// program takes for the service: the emulator, or what is before it.
 	dir, journal, service string
 	env                   map[string]string
+	// program is another build of the program, "" for that of all tests.
+	program string
 }
 
 // newWorld starts an emulator with a workspace that nothing is in.
@@ -172,7 +175,7 @@ func (r result) String() string {
 // command prepares a call of the program in the tree. Nothing of the
 // environment of the test gets in but PATH.
 func (w *world) command(ctx context.Context, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, program, args...)
+	cmd := exec.CommandContext(ctx, cmp.Or(w.program, program), args...)
 	cmd.Dir = w.dir
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + os.TempDir()}
 	for k, v := range w.env {
@@ -325,7 +328,13 @@ func (w *world) get(path string) map[string]any {
 
 func (w *world) getRaw(path string) []byte {
 	w.t.Helper()
-	req, err := http.NewRequestWithContext(w.t.Context(), http.MethodGet, w.em.URL()+workspaceID+"/"+path+"?api-version=2024-04-01", nil)
+	return w.getAt(workspaceID + "/" + path)
+}
+
+// getAt is what is at a path of the service, also of another workspace.
+func (w *world) getAt(path string) []byte {
+	w.t.Helper()
+	req, err := http.NewRequestWithContext(w.t.Context(), http.MethodGet, w.em.URL()+path+"?api-version=2024-04-01", nil)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -44,6 +44,12 @@ type options struct {
 	Populated bool
 	// Allocations counts those of the hot paths, in this process.
 	Allocations bool
+	// Targets is how many targets one daemon has, with Small assets each; then
+	// nothing else is measured. Database is where its journal is, "" for a file;
+	// Settle how long it is left alone before its memory is looked at.
+	Targets  int
+	Database string
+	Settle   time.Duration
 }
 
 func modes() map[string]options {
@@ -53,25 +59,35 @@ func modes() map[string]options {
 			Small: 500, Large: 10_000, Delays: []time.Duration{0, 150 * time.Millisecond}, Repeat: 3, CodeBytes: 200 << 20,
 			Populated: true, Allocations: true,
 		},
+		"scale": {Targets: 1000, Small: 100, Settle: settle},
 	}
 }
 
 func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
 	fs.SetOutput(errs)
-	mode := fs.String("mode", "full", "short (no delay, a small code folder) or full")
+	mode := fs.String("mode", "full", "short (no delay, a small code folder), full, or scale (one daemon for many targets)")
 	binary := fs.String("binary", filepath.Join("bin", "mlsync"), "the binary to measure")
 	asJSON := fs.Bool("json", false, "print JSON")
+	targets := fs.Int("targets", 0, "with scale: how many targets, in place of 1000")
+	assets := fs.Int("assets", 0, "with scale: how many assets a target has, in place of 100")
+	database := fs.String("database", "", "with scale: postgres://… for the journal")
 	tree := fs.String("tree", "", "only write the small tree to this folder, for a look at it")
 	if err := fs.Parse(args); err != nil {
 		return 2
 	}
 	opt, ok := modes()[*mode]
 	if !ok {
-		fmt.Fprintf(errs, "mode %q: want short or full\n", *mode)
+		fmt.Fprintf(errs, "mode %q: want short, full or scale\n", *mode)
 		return 2
 	}
-	opt.Binary = *binary
+	opt.Binary, opt.Database = *binary, *database
+	if *targets > 0 && opt.Targets > 0 {
+		opt.Targets = *targets
+	}
+	if *assets > 0 && opt.Targets > 0 {
+		opt.Small = *assets
+	}
 	if *tree != "" {
 		if err := writeTree(*tree, opt.Small, false); err != nil {
 			fmt.Fprintln(errs, err)
@@ -121,7 +137,11 @@ func measure(ctx context.Context, opt options, progress io.Writer) ([]Row, error
 		return nil, err
 	}
 	b := &bench{options: opt, ctx: ctx, dir: dir, progress: progress}
-	for _, step := range []func() error{b.start, b.small, b.large, b.code, b.allocations} {
+	steps := []func() error{b.start, b.small, b.large, b.code, b.allocations}
+	if opt.Targets > 0 {
+		steps = []func() error{b.scale}
+	}
+	for _, step := range steps {
 		if err := cmp.Or(ctx.Err(), step()); err != nil {
 			return b.rows, err
 		}

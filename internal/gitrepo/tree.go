@@ -314,3 +314,42 @@ func (d *openDir) ReadDir(n int) ([]fs.DirEntry, error) {
 	d.list = d.list[n:]
 	return out, nil
 }
+
+// Entry is one name in a folder. ID is equal for two entries that are the same:
+// it covers the mode, and all that is below a folder.
+type Entry struct {
+	Name string
+	Dir  bool
+	ID   string
+}
+
+func (e treeEntry) entry() Entry {
+	return Entry{Name: e.name, Dir: e.isTree(), ID: fmt.Sprintf("%o %s", e.mode, e.hash)}
+}
+
+// Entry is the one at path ("." for the whole). A path that leads through a link
+// or to nothing is fs.ErrNotExist or ErrSymlink.
+func (t *Tree) Entry(name string) (Entry, error) {
+	e, err := t.lookup("entry", name)
+	return e.entry(), err
+}
+
+// Entries are those of a folder, sorted as git does.
+func (t *Tree) Entries(dir string) ([]Entry, error) {
+	e, err := t.lookup("entries", dir)
+	if err != nil {
+		return nil, err
+	}
+	if !e.isTree() {
+		return nil, &fs.PathError{Op: "entries", Path: dir, Err: errors.New("not a directory")}
+	}
+	entries, err := t.store.tree(e.hash)
+	if err != nil {
+		return nil, faultText(err)
+	}
+	out := make([]Entry, len(entries))
+	for i, e := range entries {
+		out[i] = e.entry()
+	}
+	return out, nil
+}

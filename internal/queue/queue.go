@@ -18,6 +18,13 @@ type Options struct {
 	// Grace is how long running tasks may go on when Run is told to stop,
 	// before their contexts are cancelled; 0 is 10 seconds.
 	Grace time.Duration
+	// Pulse is how often a process on PostgreSQL gives a sign of life, and looks
+	// for others that do not: one that was silent for four pulses is taken for
+	// dead, and its tasks are taken over. 0 is 5 seconds.
+	Pulse time.Duration
+	// Skew is how wrong the clock of the machine is, for tests of machines that
+	// do not agree.
+	Skew time.Duration
 	// Logger hears of failures and panics of tasks; nil is silence.
 	Logger *slog.Logger
 }
@@ -38,6 +45,20 @@ type TaskOptions struct {
 // Work does a task. An error or a panic lets it be tried again later. It must
 // return soon after ctx is cancelled.
 type Work func(ctx context.Context, args []byte) error
+
+// Later is what a task returns that could not begin, as what it needs is in the
+// hands of another process: it comes again after that time, and has not failed.
+func Later(after time.Duration) error { return &laterError{after} }
+
+type laterError struct{ after time.Duration }
+
+// Error says when it comes again.
+func (e *laterError) Error() string { return fmt.Sprintf("not now: again in %v", e.after) }
+
+func isLater(err error) bool {
+	var later *laterError
+	return errors.As(err, &later)
+}
 
 // Queue runs tasks. Register and Periodic come before Run; Enqueue may be
 // called at any time, also by processes that do not run tasks.
@@ -91,6 +112,9 @@ func newQueue(opts Options) *Queue {
 	if opts.Grace == 0 {
 		opts.Grace = 10 * time.Second
 	}
+	if opts.Pulse == 0 {
+		opts.Pulse = 5 * time.Second
+	}
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -117,7 +141,9 @@ func (q *Queue) Register(name string, work Work, opts TaskOptions) error {
 
 // Periodic enqueues a task by a cron expression: five fields, six with
 // seconds first, or @every 15m. With many processes on PostgreSQL each tick
-// is enqueued once. A tick while the task waits or runs is left out.
+// is enqueued once, up to a minute or a tenth of the time between two later than
+// it says, so that many do not come at once. A tick while the task waits or runs is left out; those that
+// came while no process ran are made up for by one.
 func (q *Queue) Periodic(name, key, expression string, args []byte) error {
 	schedule, err := ParseSchedule(expression)
 	if err != nil {
@@ -161,7 +187,8 @@ func (q *Queue) Enqueue(ctx context.Context, name, key string, args []byte, at t
 }
 
 // Run does tasks until ctx is cancelled and returns nil when all have
-// stopped. Tasks that a dead process left running are taken up again. On
+// stopped. Tasks that a dead process left running are taken up again, and so are
+// those of one that gives no sign of life for a while. On
 // SQLite one process at a time may run tasks. Run can be called once.
 func (q *Queue) Run(ctx context.Context) error { return q.engine.run(ctx, q) }
 

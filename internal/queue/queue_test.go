@@ -252,6 +252,10 @@ func TestAttemptsEnd(t *testing.T) {
 		start(t, q)
 		next(t, runs)
 		next(t, runs)
+		waitFor(t, func() bool {
+			left, err := q.Stats(t.Context())
+			return err == nil && len(left) == 0
+		})
 		// Given up, it keeps no new one out.
 		for got := ""; got != "b"; {
 			must(t, q.Enqueue(t.Context(), "sync", "prod", []byte("b"), time.Time{}))
@@ -390,4 +394,95 @@ func TestEnqueuedAboutTheEndOfAFailure(t *testing.T) {
 		}
 		next(t, began)
 	})
+}
+
+// A task that cannot begin comes again later, and that is no failure.
+func TestLaterIsNoFailure(t *testing.T) {
+	both(t, func(t *testing.T, open opener) {
+		var logs lockedBuffer
+		q := open(t, queue.Options{Logger: slog.New(slog.NewTextHandler(&logs, nil))})
+		runs := make(chan int64)
+		var n atomic.Int64
+		must(t, q.Register("sync", func(context.Context, []byte) error {
+			i := n.Add(1)
+			runs <- i
+			if i <= 2 {
+				return fmt.Errorf("locked: %w", queue.Later(10*time.Millisecond))
+			}
+			return nil
+		}, queue.TaskOptions{Attempts: 1, Backoff: time.Hour}))
+		must(t, q.Enqueue(t.Context(), "sync", "prod", nil, time.Time{}))
+		start(t, q)
+		for want := int64(1); want <= 3; want++ {
+			if got := next(t, runs); got != want {
+				t.Errorf("run %d, want %d", got, want)
+			}
+		}
+		if strings.Contains(logs.String(), "task failed") {
+			t.Errorf("the log tells of a failure:\n%s", logs.String())
+		}
+	})
+}
+
+// Many processes have the same ticks: each comes once, whatever their clocks say,
+// and those that came while no process ran are made up for by one.
+func TestTicksComeOnce(t *testing.T) {
+	both(t, func(t *testing.T, open opener) {
+		ran := make(chan string, 100)
+		replica := func() *queue.Queue {
+			q := open(t, queue.Options{})
+			must(t, q.Register("drift", func(_ context.Context, args []byte) error {
+				ran <- string(args)
+				return nil
+			}, queue.TaskOptions{}))
+			must(t, q.Periodic("drift", "prod", "@every 1h", nil))
+			return q
+		}
+		a, b := replica(), replica()
+		tickA, tickB := a.Ticker(), b.Ticker()
+		enqueued := func() (n int) {
+			t.Helper()
+			all, err := a.Stats(t.Context())
+			must(t, err)
+			for _, s := range all {
+				n += s.Count
+			}
+			return n
+		}
+		at := func(when time.Duration, skew time.Duration, want int) {
+			t.Helper()
+			a.Ahead(when + skew)
+			b.Ahead(when)
+			for range 2 {
+				tickA(t.Context())
+				tickB(t.Context())
+			}
+			if n := enqueued(); n != want {
+				t.Fatalf("after %v: %d tasks, want %d", when, n, want)
+			}
+			if want == 0 {
+				return
+			}
+			run, stop := context.WithCancel(t.Context())
+			defer stop()
+			go func() { _ = replica().Run(run) }()
+			next(t, ran)
+			waitFor(t, func() bool { return enqueued() == 0 })
+		}
+		at(0, 0, 0)
+		at(62*time.Minute, 0, 1)
+		at(63*time.Minute, 0, 0)
+		at(118*time.Minute, 5*time.Minute, 1) // one clock is five minutes ahead
+		at(124*time.Minute, 0, 0)             // and the other comes there later
+		at(20*time.Hour, 0, 1)
+	})
+}
+
+func waitFor(t *testing.T, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); !ok(); <-time.After(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("it did not come in a minute")
+		}
+	}
 }

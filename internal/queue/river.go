@@ -9,6 +9,10 @@ import (
 	"math"
 	"math/rand/v2"
 	"runtime/debug"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -32,6 +36,35 @@ type base[T any] struct {
 	count  func(context.Context) ([]Stat, error)
 	life   life
 	shut   func() error
+	// numbered placeholders are $1, $2; update ends a SELECT whose row will be
+	// written.
+	numbered bool
+	update   string
+	// ahead is how far the clock of the database is before ours, in nanoseconds.
+	ahead atomic.Int64
+	skew  time.Duration // see Options.Skew
+	// poll is how often work is looked for without being told of it.
+	poll time.Duration
+}
+
+// now is the time by the clock of the database.
+func (b *base[T]) now() time.Time {
+	return time.Now().Add(b.skew + time.Duration(b.ahead.Load()))
+}
+
+// bind writes the placeholders of a query as the database wants them.
+func (b *base[T]) bind(query string) string {
+	if !b.numbered {
+		return query
+	}
+	var out strings.Builder
+	for i, part := range strings.Split(query, "?") {
+		if i > 0 {
+			out.WriteString("$" + strconv.Itoa(i))
+		}
+		out.WriteString(part)
+	}
+	return out.String()
 }
 
 // life tells living processes from dead ones.
@@ -52,6 +85,9 @@ func (b *base[T]) open(ctx context.Context, logger *slog.Logger) error {
 		return err
 	}
 	if _, err := m.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
+		return fmt.Errorf("make the tables of the queue: %w", err)
+	}
+	if err := b.driver.GetExecutor().Exec(ctx, tickTable); err != nil {
 		return fmt.Errorf("make the tables of the queue: %w", err)
 	}
 	b.insert, err = river.NewClient(b.driver, &river.Config{Logger: logger})
@@ -84,6 +120,9 @@ const again = "again"
 // enqueue inserts the task, or changes the one that is there already. That
 // one may begin or end meanwhile, so it tries until it meets it in one state.
 func (b *base[T]) enqueue(ctx context.Context, t task, attempts int, at time.Time) error {
+	if !at.After(b.now()) {
+		at = time.Time{} // what has a time waits for the leader to look, even if that is past
+	}
 	for {
 		res, err := b.insert.Insert(ctx, t, insertOpts(attempts, at))
 		if err != nil || !res.UniqueSkippedAsDuplicate {
@@ -100,7 +139,7 @@ func (b *base[T]) enqueue(ctx context.Context, t task, attempts int, at time.Tim
 // false if the task is no longer as it was.
 func (b *base[T]) change(ctx context.Context, job *rivertype.JobRow, at time.Time) (bool, error) {
 	if job.State != rivertype.JobStateRunning {
-		if job.State == rivertype.JobStateAvailable || time.Until(at) > 0 || time.Until(job.ScheduledAt) <= 0 {
+		if now := b.now(); job.State == rivertype.JobStateAvailable || at.After(now) || !job.ScheduledAt.After(now) {
 			return true, nil
 		}
 		now, err := b.insert.JobRetry(ctx, job.ID)
@@ -135,13 +174,19 @@ func (b *base[T]) run(ctx context.Context, q *Queue) error {
 	}
 	lasting := context.WithoutCancel(ctx)
 	if err := b.life.begin(ctx, client.ID()); err != nil {
+		if ctx.Err() != nil {
+			return nil // it was told to stop before it had begun
+		}
 		return fmt.Errorf("take over the tasks of dead processes: %w", err)
 	}
 	defer b.life.end(lasting)
 	if err := client.Start(lasting); err != nil {
 		return err
 	}
+	var ticks sync.WaitGroup
+	ticks.Go(func() { (&ticker[T]{b: b, q: q, log: q.opts.Logger}).run(ctx) })
 	b.life.watch(ctx)
+	ticks.Wait()
 	soft, cancel := context.WithTimeout(lasting, q.opts.Grace)
 	defer cancel()
 	if err := client.Stop(soft); err == nil {
@@ -167,13 +212,8 @@ func (b *base[T]) config(q *Queue) *river.Config {
 		Workers:              workers,
 		Logger:               q.opts.Logger,
 		RescueStuckJobsAfter: longest + time.Hour,
+		FetchPollInterval:    b.poll,
 		ErrorHandler:         &remark{logger: q.opts.Logger},
-	}
-	for _, p := range q.periodic {
-		attempts := q.tasks[p.task.Name].opts.Attempts
-		c.PeriodicJobs = append(c.PeriodicJobs, river.NewPeriodicJob(p.schedule, func() (river.JobArgs, *river.InsertOpts) {
-			return p.task, insertOpts(attempts, time.Time{})
-		}, nil))
 	}
 	return c
 }
@@ -221,7 +261,7 @@ func (w *worker[T]) try(ctx context.Context, r registered, job *river.Job[task],
 			failure = fmt.Errorf("panic: %v", v)
 		}
 	}()
-	if failure = r.work(ctx, args); failure != nil {
+	if failure = r.work(ctx, args); failure != nil && !isLater(failure) {
 		log.WarnContext(ctx, "task failed", "error", failure)
 	}
 	return failure
@@ -241,37 +281,54 @@ func (w *worker[T]) end(ctx context.Context, job *river.Job[task], opts TaskOpti
 	return t.commit(ctx)
 }
 
+// endIn notes it in the transaction. A task that another process has taken over,
+// as this one was stopped for too long, is that one's to end.
 func (w *worker[T]) endIn(ctx context.Context, tx T, job *river.Job[task], opts TaskOptions, failure error) error {
 	done, err := river.JobCompleteTx[riverdriver.Driver[T], T, task](ctx, tx, job)
 	if err != nil {
 		return err
 	}
+	if done.State != rivertype.JobStateCompleted {
+		w.q.opts.Logger.WarnContext(ctx, "task was taken over by another process meanwhile", "task", string(job.EncodedArgs))
+		return nil
+	}
 	var at time.Time
 	n := 0
-	if failure != nil {
+	var later *laterError
+	switch {
+	case errors.As(failure, &later):
+		n, at = failures(job.JobRow), w.base.now().Add(later.after)
+	case failure != nil:
 		n = failures(job.JobRow) + 1
-		at = time.Now().Add(opts.wait(n))
+		at = w.base.now().Add(opts.wait(n))
 	}
 	switch {
+	case later != nil:
 	case wantsAgain(done.JobRow):
 		at = time.Time{}
 	case failure == nil, opts.Attempts > 0 && n >= opts.Attempts:
 		return nil
 	}
-	next := insertOpts(opts.Attempts, at)
-	next.Metadata = fmt.Appendf(nil, `{"%s":%d}`, failuresKey, n)
-	_, err = w.base.insert.InsertTx(ctx, tx, job.Args, next)
+	_, err = w.base.insert.InsertTx(ctx, tx, job.Args, failedOften(insertOpts(opts.Attempts, at), n))
 	return err
+}
+
+// failedOften notes how often a task has failed in a row.
+func failedOften(o *river.InsertOpts, n int) *river.InsertOpts {
+	o.Metadata = fmt.Appendf(nil, `{"%s":%d}`, failuresKey, n)
+	return o
 }
 
 // failuresKey is where the metadata of a task says how often it has failed in
 // a row.
 const failuresKey = "failures"
 
-func failures(job *rivertype.JobRow) int {
+func failures(job *rivertype.JobRow) int { return failuresIn(job.Metadata) }
+
+func failuresIn(metadata []byte) int {
 	var m map[string]json.RawMessage
 	var n int
-	if json.Unmarshal(job.Metadata, &m) != nil || json.Unmarshal(m[failuresKey], &n) != nil {
+	if json.Unmarshal(metadata, &m) != nil || json.Unmarshal(m[failuresKey], &n) != nil {
 		return 0
 	}
 	return n

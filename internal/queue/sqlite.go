@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/riverqueue/river/riverdriver/riversqlite"
 )
@@ -13,7 +14,7 @@ import (
 // to close. The pool must have one connection.
 func OpenSQLite(ctx context.Context, db *sql.DB, opts Options) (*Queue, error) {
 	q := newQueue(opts)
-	b := &base[*sql.Tx]{driver: riversqlite.New(db), shut: func() error { return nil }}
+	b := &base[*sql.Tx]{driver: riversqlite.New(db), shut: func() error { return nil }, poll: sqlitePoll}
 	b.begin = func(ctx context.Context) (transaction[*sql.Tx], error) {
 		tx, err := db.BeginTx(ctx, nil)
 		if err != nil {
@@ -29,6 +30,9 @@ func OpenSQLite(ctx context.Context, db *sql.DB, opts Options) (*Queue, error) {
 	q.engine = b
 	return q, nil
 }
+
+// sqlitePoll is short, as SQLite tells nobody that there is work.
+const sqlitePoll = 250 * time.Millisecond
 
 func countSQLite(ctx context.Context, db *sql.DB) (out []Stat, err error) {
 	rows, err := db.QueryContext(ctx, sqliteStats)

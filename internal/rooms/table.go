@@ -10,6 +10,7 @@ func Table() map[string]Room {
 		"internal/window":  {Pure: true},
 		"internal/content": {Imports: []string{"internal/limit"}},
 		"internal/gitrepo": {Imports: []string{"internal/limit"}},
+		"internal/closure": {Imports: []string{"internal/gitrepo"}},
 		"internal/forge":   {Imports: []string{"internal/gitrepo", "internal/limit"}},
 		"internal/webhook": {Imports: []string{"internal/forge", "internal/limit"}},
 		"internal/egress":  {Imports: []string{"internal/limit"}},
