@@ -116,7 +116,9 @@ func timeOf(t time.Time) *time.Time {
 	return &t
 }
 
-func holdOf(h state.Hold) web.Hold { return web.Hold{Author: h.By, Why: redact.Text(h.Why), At: h.At, Until: timeOf(h.Until)} }
+func holdOf(h state.Hold) web.Hold {
+	return web.Hold{Author: h.By, Why: redact.Text(h.Why), At: h.At, Until: timeOf(h.Until)}
+}
 
 func runOf(project string, r plan.Run) web.Run {
 	return web.Run{
