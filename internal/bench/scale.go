@@ -35,9 +35,14 @@ const (
 	scaleRoute = 0.1   // seconds, of 95 in 100 answers
 )
 
-// scaleRoutes are the routes of which the answers are timed. Those of the API
-// come here.
-func scaleRoutes() []string { return []string{"/readyz"} }
+// scaleRoutes are the routes of which the answers are timed.
+func scaleRoutes() []string {
+	const api, one = "/api/v1", "/api/v1/projects/bench/targets/t0001"
+	return []string{
+		"/readyz", api + "/projects", api + "/targets", api + "/targets?health=in_sync", one, one + "/plan", one + "/history?asset=data/d-00000", api + "/runs", api + "/runs?target=t0001",
+		api + "/assets", api + "/assets?kind=model", api + "/drift", api + "/events", api + "/approvals",
+	}
+}
 
 // scaled is a running daemon with its repository.
 type scaled struct {
@@ -48,6 +53,8 @@ type scaled struct {
 	data       string
 	cmd        *exec.Cmd
 	address    string
+	token      string // of the API
+	identity   string // where tokens for the service come from
 	deliveries int
 
 	mu  sync.Mutex
@@ -92,10 +99,17 @@ func (s *scaled) serve() (*httptest.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	server := httptest.NewServer(&cgi.Handler{Path: filepath.Join(programs, "git-http-backend"), Stderr: s.b.progress, Env: []string{
+	mux := http.NewServeMux()
+	mux.Handle("/", &cgi.Handler{Path: filepath.Join(programs, "git-http-backend"), Stderr: s.b.progress, Env: []string{
 		"GIT_PROJECT_ROOT=" + filepath.Dir(s.bare), "GIT_HTTP_EXPORT_ALL=1", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null",
 	}})
-	s.url = server.URL + "/" + filepath.Base(s.bare)
+	// The identities of the machine; the emulator takes any token.
+	mux.HandleFunc("/identity", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"access_token":"bench","expires_on":"4102444800","resource":"x","token_type":"Bearer"}`)
+	})
+	server := httptest.NewServer(mux)
+	s.url, s.identity = server.URL+"/"+filepath.Base(s.bare), server.URL+"/identity"
 	return server, nil
 }
 
@@ -106,7 +120,7 @@ func target(i int) string { return fmt.Sprintf("targets/t%04d", i) }
 func (s *scaled) repository() error {
 	s.b.say("writing %d targets with %d assets", s.b.Targets, s.b.Small)
 	var cfg strings.Builder
-	fmt.Fprintf(&cfg, "owner: bench\nlimits: {files: 40000}\nrepository: {url: %q, branch: main}\nwebhooks:\n  hmac: {secret_env: HOOK}\ntargets:\n", s.url)
+	cfg.WriteString("limits: {files: 40000}\ntargets:\n")
 	for i := range s.b.Targets {
 		fmt.Fprintf(&cfg, "  t%04d:\n    subscription: 00000000-0000-0000-0000-000000000001\n    resource_group: rg-bench\n    workspace: mlw-%04d\n    include: [%s]\n    drift: {mode: \"off\"}\n    resync: \"0 3 1 1 *\"\n", i, i, target(i))
 		for n := range s.b.Small {
@@ -164,14 +178,59 @@ func (s *scaled) push(message string) (string, error) {
 
 const scaleSecret = "a secret of the bench, long enough"
 
+// scaleProjects is the operator's file; nobody asks the issuer, because the
+// bench has a token of mlsync.
+const scaleProjects = `access:
+  issuers:
+    none: {url: "https://login.example.com", audience: mlsync}
+projects:
+  bench:
+    repository: {url: %q, branch: main}
+    owner: bench
+    workspaces: [/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg-bench/providers/Microsoft.MachineLearningServices/workspaces/*]
+    kinds: ["*"]
+    targets:
+      "*":
+        identity: {type: managed_identity, client_id: writer}
+        read_identity: {type: managed_identity, client_id: reader}
+    members:
+      - {user: bench, role: viewer}
+    webhooks:
+      hmac: {secret_env: HOOK}
+`
+
+// mint makes the token of the bench.
+func (s *scaled) mint() error {
+	args := []string{"token", "create", "bench", "--projects", filepath.Join(s.b.dir, "projects.yaml"), "--data", s.data, "--member", "user:bench", "--role", "viewer", "--json"}
+	if s.b.Database != "" {
+		args = append(args, "--database", s.b.Database)
+	}
+	cmd := exec.CommandContext(s.b.ctx, s.b.Binary, args...)
+	cmd.Env = s.b.environment()
+	out, err := cmd.Output()
+	if err != nil {
+		return fmt.Errorf("mlsync %s: %w", strings.Join(args, " "), err)
+	}
+	var made struct{ Secret, Token string }
+	if err := json.Unmarshal(out, &made); err != nil {
+		return err
+	}
+	s.token = cmp.Or(made.Secret, made.Token)
+	return nil
+}
+
 // start starts the daemon and reads its log.
 func (s *scaled) start() error {
-	args := []string{"daemon", "--data", s.data, "--dir", s.work, "--endpoint", s.em.url, "--listen", "127.0.0.1:0", "--poll", "24h"}
+	projects := filepath.Join(s.b.dir, "projects.yaml")
+	if err := writeFile(projects, fmt.Sprintf(scaleProjects, s.url)); err != nil {
+		return err
+	}
+	args := []string{"daemon", "--data", s.data, "--projects", projects, "--endpoint", s.em.url, "--storage-endpoint", s.em.url, "--listen", "127.0.0.1:0", "--poll", "24h"}
 	if s.b.Database != "" {
 		args = append(args, "--database", s.b.Database)
 	}
 	s.cmd = exec.Command(s.b.Binary, args...)
-	s.cmd.Env = append(s.b.environment(), "HOOK="+scaleSecret, "GOMAXPROCS=2")
+	s.cmd.Env = append(s.b.environment(), "HOOK="+scaleSecret, "GOMAXPROCS=2", "IDENTITY_ENDPOINT="+s.identity, "IDENTITY_HEADER=x")
 	pipe, err := s.cmd.StderrPipe()
 	if err != nil {
 		return err
@@ -263,7 +322,7 @@ func (s *scaled) first() error {
 		return err
 	}
 	if bad := len(s.lines("failed", "")) + len(s.lines("problem", "")); bad > 0 {
-		return errors.New("passes over the first commit failed")
+		return fmt.Errorf("passes over the first commit failed: %v", append(s.lines("failed", ""), s.lines("problem", "")...)[0])
 	}
 	t, err := s.em.traffic(s.b.ctx)
 	if err != nil {
@@ -390,8 +449,11 @@ func (s *scaled) tell() error {
 
 // routes times answers.
 func (s *scaled) routes() error {
-	const times = 200
+	const times = 60 // of one token: more in a moment are refused
 	for _, route := range scaleRoutes() {
+		if err := s.mint(); err != nil {
+			return err
+		}
 		var took []float64
 		for range times {
 			began := time.Now()
@@ -412,6 +474,7 @@ func (s *scaled) get(ctx context.Context, route string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	req.Header.Set("Authorization", "Bearer "+s.token)
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return nil, err
@@ -424,7 +487,7 @@ func (s *scaled) get(ctx context.Context, route string) ([]byte, error) {
 	return body, err
 }
 
-var fetched = regexp.MustCompile(`mlsync_fetches_total\{state="ok"\} (\d+)`)
+var fetched = regexp.MustCompile(`mlsync_fetches_total\{(?:project="bench",)?state="ok"\} (\d+)`)
 
 // again kills the daemon and starts it: nothing is to be done.
 func (s *scaled) again() error {
