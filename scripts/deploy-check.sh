@@ -39,10 +39,14 @@ have helm golang helm.sh/helm/v3/cmd/helm@v3.22.0 && {
   check "helm lint" "$tools/helm" lint --strict "${base[@]}"
   "$tools/helm" template t "${base[@]}" >"$out/small.yaml"
   "$tools/helm" template t "${base[@]}" --set "$many" >"$out/full.yaml"
+  printf 'projects:\n  access: {issuers: {entra: {tenant: 11111111-2222-3333-4444-555555555555, audience: a}}}\n  projects: {vision: {owner: vision}}\n' >"$out/projects.values"
+  "$tools/helm" template t deploy/helm/mlsync --kube-version 1.31.0 -f "$out/projects.values" >"$out/projects.yaml"
+  check "helm with projects" grep -q -- '--projects=/etc/mlsync/projects.yaml' "$out/projects.yaml"
   refuses() { ! "$tools/helm" template t "${base[@]}" --set "$1"; }
   check "helm refuses replicas on SQLite" refuses replicas=2
+  check "helm refuses projects beside a repository" refuses projects.access.token_life=1h
   check "helm refuses a password in the address" refuses database.url=postgres://u:p@h/d
-  have kubernetes-validate python kubernetes-validate==1.37.0 && check "kubernetes manifests" "$pip/kubernetes-validate" --strict "$out/small.yaml" "$out/full.yaml"
+  have kubernetes-validate python kubernetes-validate==1.37.0 && check "kubernetes manifests" "$pip/kubernetes-validate" --strict "$out/small.yaml" "$out/full.yaml" "$out/projects.yaml"
 }
 have check-jsonschema python check-jsonschema==0.39.0 && {
   check "compose file" "$pip/check-jsonschema" --builtin-schema vendor.compose-spec deploy/compose/compose.yaml
