@@ -48,7 +48,7 @@ type checkup struct {
 func (a *app) doctorCommand() *cobra.Command {
 	d := &checkup{app: a, commits: map[string]reconcile.Commit{}}
 	c := &cobra.Command{
-		Use: "doctor", Short: "Check what mlsync needs: git, Azure, permissions, clock, journal, secrets, webhooks, disk", GroupID: "run", Args: cobra.NoArgs,
+		Use: "doctor", Short: "Check what mlsync needs: git, Azure, permissions, clock, journal, secrets, webhooks, pull requests, disk", GroupID: "run", Args: cobra.NoArgs,
 		Long: `Check everything that a run or the daemon needs, and say what to do about what is
 wrong: the configuration, access to the repository, the journal, the room on the
 disk, and for each target that Azure and the storage of the workspace are
@@ -80,6 +80,7 @@ func (d *checkup) run(ctx context.Context) error {
 		d.journal(ctx)
 		d.disk()
 		d.webhooks(ctx)
+		d.pulls(ctx)
 		for i := range d.cfg.Targets {
 			if t := d.cfg.Targets[i]; d.app.flags.target == "" || t.Name == d.app.flags.target {
 				d.lay(&t, d.flags)

@@ -116,3 +116,34 @@ func TestForgeAsksTheHost(t *testing.T) {
 		t.Errorf("got %+v, %v", f, err)
 	}
 }
+
+// doctor says whether the service with the pull requests lets the token in.
+func TestDoctorLooksAtPullRequests(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		if r.Header.Get("Authorization") != "Bearer good" {
+			w.WriteHeader(http.StatusUnauthorized)
+			_, _ = w.Write([]byte(`{"message": "Bad credentials"}`))
+			return
+		}
+		_, _ = w.Write([]byte("[]"))
+	}))
+	defer server.Close()
+	for token, want := range map[string]finding{
+		"good": {Check: "pull requests", Result: wellDone, Detail: "can be read"},
+		"bad":  {Check: "pull requests", Result: broken, Cure: "give the token what"},
+		"":     {Check: "pull requests", Result: broken, Cure: "which token each service wants"},
+	} {
+		d := &checkup{app: withEnv(map[string]string{"MINE": token}), cfg: &config.Config{Statuses: true, Repository: config.Repository{
+			URL: "https://github.com/a/b", Forge: config.Forge{Provider: "github", API: server.URL, TokenEnv: "MINE"},
+		}}}
+		d.pulls(t.Context())
+		if len(d.found) != 1 || d.found[0].Check != want.Check || d.found[0].Result != want.Result || !strings.Contains(d.found[0].Detail, want.Detail) || !strings.Contains(d.found[0].Cure, want.Cure) {
+			t.Errorf("token %q: %+v", token, d.found)
+		}
+	}
+	d := &checkup{app: withEnv(nil), cfg: &config.Config{}}
+	if d.pulls(t.Context()); len(d.found) != 0 {
+		t.Errorf("nobody asked for it: %+v", d.found)
+	}
+}
