@@ -5,7 +5,7 @@ package sim_test
 // The race detector makes everything take many times as long.
 const (
 	// usualSeeds is how many seeds every test run simulates.
-	usualSeeds = 40
+	usualSeeds = 10
 	// usualStride is at how few of the places to die at it dies.
-	usualStride = 16
+	usualStride = 40
 )
