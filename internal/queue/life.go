@@ -37,6 +37,9 @@ func lockOf(id string) int32 {
 // begin gives the sign of life and takes over from the dead.
 func (l *session) begin(ctx context.Context, id string) error {
 	l.id = id
+	if l.conn != nil && !l.conn.IsClosed() {
+		return l.beat(ctx) // it had begun, as far as that
+	}
 	conn, err := pgx.ConnectConfig(ctx, l.pool.Config().ConnConfig)
 	if err != nil {
 		return err

@@ -173,11 +173,8 @@ func (b *base[T]) run(ctx context.Context, q *Queue) error {
 		return err
 	}
 	lasting := context.WithoutCancel(ctx)
-	if err := b.life.begin(ctx, client.ID()); err != nil {
-		if ctx.Err() != nil {
-			return nil // it was told to stop before it had begun
-		}
-		return fmt.Errorf("take over the tasks of dead processes: %w", err)
+	if err := b.begun(ctx, q, client.ID()); err != nil || ctx.Err() != nil {
+		return err // without one it was told to stop before it had begun
 	}
 	defer b.life.end(lasting)
 	if err := client.Start(lasting); err != nil {
@@ -198,6 +195,30 @@ func (b *base[T]) run(ctx context.Context, q *Queue) error {
 		return fmt.Errorf("tasks go on although they were cancelled: %w", err)
 	}
 	return nil
+}
+
+// beginnings is how often a process tries to begin. One that was stopped in the
+// middle finds its time over when it goes on.
+const beginnings = 10
+
+// begun says to the others that this process is there, and takes over the tasks
+// of those that are not.
+func (b *base[T]) begun(ctx context.Context, q *Queue, id string) error {
+	for n := 1; ; n++ {
+		err := b.life.begin(ctx, id)
+		switch {
+		case err == nil || ctx.Err() != nil:
+			return nil
+		case n == beginnings:
+			return fmt.Errorf("take over the tasks of dead processes: %w", err)
+		}
+		q.opts.Logger.WarnContext(ctx, "the tasks of dead processes are taken over in a moment", "err", err)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(time.Second):
+		}
+	}
 }
 
 func (b *base[T]) config(q *Queue) *river.Config {
