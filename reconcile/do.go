@@ -168,10 +168,14 @@ func (x *execution) archive(ctx context.Context, s *plan.Step) (forget bool, err
 }
 
 // keptToo reports whether another version of the name is ours, is gone from
-// git and is still kept.
+// git, and is still kept or cannot go yet.
 func (x *execution) keptToo(s *plan.Step) bool {
 	return slices.ContainsFunc(x.prep.Plan.Steps, func(o plan.Step) bool {
-		return o.Code.Kept() && o.Key.ID.Container() == s.Key.ID.Container()
+		if o.Key.ID == s.Key.ID || o.Key.ID.Container() != s.Key.ID.Container() {
+			return false
+		}
+		waits := o.Action == plan.Blocked || o.Action == plan.Unknown || x.prep.Plan.Refused(o)
+		return o.Code.Kept() || o.Want == nil && waits
 	})
 }
 

@@ -49,6 +49,15 @@ func (w *worker) rules(ctx context.Context, cfg *config.Config, t *config.Target
 	return out, nil
 }
 
+// ruled are the rules of a pass, which keeps to them from then on.
+func (w *worker) ruled(ctx context.Context, cfg *config.Config, t *config.Target, j *journal, p *reconcile.Pass) (passRules, error) {
+	rules, err := w.rules(ctx, cfg, t, j)
+	if err != nil {
+		return rules, err
+	}
+	return rules, rules.into(ctx, p, j)
+}
+
 // into lets a pass keep to the rules, and to what people said of drift.
 func (r passRules) into(ctx context.Context, p *reconcile.Pass, j *journal) error {
 	began, err := r.windows.verdict(r.windows.now())

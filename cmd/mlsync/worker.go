@@ -229,11 +229,8 @@ func (w *worker) try(ctx context.Context, task string) (plan.Run, *plan.Plan, er
 			return *held, nil, errors.Join(because(ctx, err), w.next(ctx, j, *held))
 		}
 	}
-	rules, err := w.rules(ctx, cfg, t, j)
+	rules, err := w.ruled(ctx, cfg, t, j, p)
 	if err != nil {
-		return none, nil, err
-	}
-	if err := rules.into(ctx, p, j); err != nil {
 		return none, nil, err
 	}
 	run, made, err := w.do(w.trace.work(ctx), &reconcile.Work{
@@ -247,10 +244,15 @@ func (w *worker) try(ctx context.Context, task string) (plan.Run, *plan.Plan, er
 	}, j, t)
 	w.keep(ctx, j, run, made)
 	err = errors.Join(because(ctx, err), w.next(ctx, j, run), rules.next(ctx, w, run), compared(ctx, j, run, made, err))
-	if _, trim := j.Trim(context.WithoutCancel(ctx), runsKept); trim != nil {
-		d.log.Warn("old runs are kept", "target", w.name, "err", trim)
-	}
+	w.trim(ctx, j)
 	return run, made, err
+}
+
+// trim lets the journal forget old runs.
+func (w *worker) trim(ctx context.Context, j *journal) {
+	if _, err := j.Trim(context.WithoutCancel(ctx), runsKept); err != nil {
+		w.daemon.log.Warn("old runs are kept", "target", w.name, "err", err)
+	}
 }
 
 // errSettled says that the target is known to be as the commit says.

@@ -48,8 +48,10 @@ func (h *hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		end := func(branch string) map[string]any {
 			return map[string]any{"ref": branch, "repo": map[string]any{"id": 1}}
 		}
-		p := map[string]any{"number": n, "state": "open", "title": in.Title, "body": in.Body, "html_url": fmt.Sprintf("https://git.example/%s/pull/%d", h.repo, n),
-			"user": map[string]any{"login": "robot"}, "head": end(in.Head), "base": end(in.Base)}
+		p := map[string]any{
+			"number": n, "state": "open", "title": in.Title, "body": in.Body, "html_url": fmt.Sprintf("https://git.example/%s/pull/%d", h.repo, n),
+			"user": map[string]any{"login": "robot"}, "head": end(in.Head), "base": end(in.Base),
+		}
 		h.pulls = append(h.pulls, p)
 		w.WriteHeader(http.StatusCreated)
 		_ = json.NewEncoder(w).Encode(p)
