@@ -168,6 +168,7 @@ func resolve(o Options) (*resolved, error) {
 			return nil, err
 		}
 	}
+	r.Transport = attempts{r.Transport}
 	return r, nil
 }
 
