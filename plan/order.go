@@ -34,6 +34,7 @@ func (m *maker) require() {
 			m.requireBefore(s)
 		}
 	}
+	m.requireTogether()
 	for _, s := range m.all() {
 		slices.SortFunc(s.Requires, Key.Compare)
 		s.Requires = slices.Compact(s.Requires)
@@ -113,6 +114,29 @@ func (m *maker) requireBefore(s *Step) {
 	if box != nil && s.Want == nil && (box.removes() || box.Action == Replace) {
 		m.need(box, s.Key)
 		m.need(box, Key{ID: box.Key.ID, Part: Clear})
+	}
+}
+
+// requireTogether makes versions that the service archives only all together
+// wait for whatever one of them waits for.
+func (m *maker) requireTogether() {
+	versions := map[asset.ID][]*Step{}
+	for _, s := range m.all() {
+		if s.Want == nil && s.Action != NoOp && s.Action != Orphan && kind.Of(s.Key.ID.Kind).StampsFixed {
+			versions[s.Key.ID.Container()] = append(versions[s.Key.ID.Container()], s)
+		}
+	}
+	for _, s := range m.all() {
+		if s.Action != Archive {
+			continue
+		}
+		for _, o := range versions[s.Key.ID.Container()] {
+			if o.Action == Archive {
+				s.Requires = append(s.Requires, o.Requires...)
+			} else {
+				m.need(s, o.Key)
+			}
+		}
 	}
 }
 

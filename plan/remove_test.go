@@ -62,6 +62,24 @@ func TestRemovals(t *testing.T) {
 			w.live("online-endpoint/end#managed", ``)
 			w.live("online-deployment/end/blue#managed", `'environment':'azureml:e:1'`)
 		}, "environment/e:1 noop(referenced)\nenvironment/e:2 noop(referenced)"},
+		{"versions of an environment of which one has to wait", func(w *world) {
+			w.in.Live.Assets.Remove(mustID(dat))
+			delete(w.in.Owned, mustID(dat))
+			for _, v := range []string{"1", "2"} {
+				w.owned("environment/e:"+v, `'image':'a'`, `'image':'a'`)
+			}
+			w.owned("online-deployment/end/blue#managed", `'environment':'azureml:e:2'`, `'environment':'azureml:e:2'`)
+			w.live("online-endpoint/end#managed", `'traffic':{'blue':100}`)
+		}, "online-deployment/end/blue blocked(live_traffic)\nenvironment/e:1 blocked(waits_for) <- online-deployment/end/blue\nenvironment/e:2 blocked(waits_for) <- online-deployment/end/blue"},
+		{"versions of an environment of which one cannot be read", func(w *world) {
+			w.in.Live.Assets.Remove(mustID(dat))
+			delete(w.in.Owned, mustID(dat))
+			for _, v := range []string{"1", "2"} {
+				w.owned("environment/e:"+v, `'image':'a'`, `'image':'a'`)
+			}
+			w.in.Live.Assets.Remove(mustID("environment/e:2"))
+			w.in.Live.Known[mustID("environment/e:2")] = true
+		}, "environment/e:2 unknown(not_read)\nenvironment/e:1 blocked(waits_for) <- environment/e:2"},
 		{
 			"a later version in the same file", func(w *world) {
 				w.want("data/d:2", `'path':'p'`).Pos.File = "d.yml"

@@ -2,7 +2,7 @@ package plan
 
 import (
 	"fmt"
-	"slices"
+	"maps"
 	"time"
 
 	"mlsync.dev/mlsync/asset"
@@ -196,7 +196,7 @@ func (f *RolloutFacts) begin() RolloutRecord {
 	case !lost && len(old.Before) > 0 && f.Want.Equal(old.Before):
 		return f.finished() // git has taken it back
 	case !lost && len(old.Before) > 0:
-		next.Before = old.Before
+		next.Before = f.base(old.Before)
 		next.Pause = !f.Live.Equal(old.Before)
 	case f.Live.Sum() != 100, f.Live.Equal(f.Want):
 		return f.finished()
@@ -207,6 +207,27 @@ func (f *RolloutFacts) begin() RolloutRecord {
 	}
 	next.Pause = next.Pause || old != nil && old.State == Running && old.Pause
 	return next
+}
+
+// base is what traffic goes back to if what grows from the live traffic fails:
+// that gets no more than it has, even if it had more before an earlier rollout
+// took it away. What it lacks goes to the others.
+func (f *RolloutFacts) base(before Shares) Shares {
+	had := f.Live.Rising(f.Want)
+	if before.of(had) == before.toward(f.Live, had) {
+		return before
+	}
+	out, others := maps.Clone(before), maps.Clone(before)
+	for _, name := range had {
+		out[name] = min(before[name], f.Live[name])
+		delete(others, name)
+	}
+	if others.Sum() == 0 {
+		return f.Live
+	}
+	maps.Copy(out, others.scaled(100-out.of(had), others.Sum()))
+	maps.DeleteFunc(out, func(_ string, n int) bool { return n == 0 })
+	return out
 }
 
 // guessed is why a rollout knows not for certain what traffic was before.
@@ -349,8 +370,8 @@ func (f *RolloutFacts) end(r RolloutRecord) Rollout {
 func (f *RolloutFacts) back(out *Rollout, r RolloutRecord) {
 	out.Stage, out.Why, out.Mirror = Returned, r.Why, Shares{}
 	to := r.Before
-	if f.Live.Sum() == 100 && slices.ContainsFunc(to.Rising(f.Want), func(name string) bool { return to[name] > f.Live[name] }) {
-		to = f.Live // an earlier rollout took traffic from what has failed now
+	if f.Live.Sum() == 100 {
+		to = f.base(to)
 	}
 	if before := to.Within(f.Sound); before != nil {
 		out.Next = before

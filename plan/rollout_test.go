@@ -58,6 +58,7 @@ func TestDecide(t *testing.T) {
 		{name: "something is being done to it", live: Shares{}, change: func(f *RolloutFacts) { f.Ready = false }, stage: Preparing, next: "none", state: ""},
 		{name: "what is new has failed", record: running(part, time.Minute, true), live: part, unmade: "it is sent again", change: func(f *RolloutFacts) { f.Failed = func(name string) bool { return name == "green" } }, stage: Returning, next: "blue 100", state: Reverted},
 		{name: "what fails gets back nothing that an earlier rollout took from it", record: &RolloutRecord{Wanted: "v", State: Running, Before: Shares{"blue": 40, "green": 60}, Shares: green, Since: now, Pause: true}, live: green, says: Rejected, change: func(f *RolloutFacts) { f.Wanted, f.Want = "x", blue }, stage: Returned, next: "green 100", state: Reverted},
+		{name: "and the others get what it lacks", record: &RolloutRecord{Wanted: "v", State: Running, Before: Shares{"blue": 30, "green": 60, "grey": 10}, Shares: part, Since: now, Pause: true}, live: part, says: Rejected, stage: Returning, next: "blue 68, green 10, grey 22", state: Reverted},
 		{name: "what is old has failed", live: blue, change: func(f *RolloutFacts) { f.Sound = func(name string) bool { return name == "green" } }, stage: Moving, next: "green 100", state: Running},
 	}
 	for _, tt := range tests {

@@ -146,10 +146,17 @@ func (w *world) retries() {
 	}
 }
 
-// rollsOn reports whether a rollout of a plan goes on by itself.
+// rollsOn reports whether a rollout of a plan goes on by itself: those that
+// wait for what is blocked do not.
 func rollsOn(p *plan.Plan) bool {
-	for _, r := range p.Rollouts {
-		if r.Stage != plan.Preparing {
+	blocked := map[asset.ID]bool{}
+	for _, s := range p.Steps {
+		if s.Key.Part == plan.Late && s.Action == plan.Blocked {
+			blocked[s.Key.ID] = true
+		}
+	}
+	for id, r := range p.Rollouts {
+		if r.Stage != plan.Preparing && !blocked[id] {
 			return true
 		}
 	}

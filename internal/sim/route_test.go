@@ -123,7 +123,7 @@ func (f *facts) learnStart(r *record) {
 	for _, roll := range r.rolls {
 		path := "onlineEndpoints/" + roll.ID.Name
 		live := trafficIn(r.world.peek(path))
-		if roll.State == plan.Running && total(live) == 100 && maps.Equal(live, roll.Before) {
+		if roll.State != plan.Finished && total(live) == 100 && maps.Equal(live, roll.Before) {
 			f.route(path).olds = append(f.route(path).olds, live)
 		}
 	}
