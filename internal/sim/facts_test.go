@@ -43,6 +43,9 @@ type facts struct {
 	released  map[string]bool     // assets whose stamp the user has changed
 	routes    map[string]*routeFacts
 	adopted   map[string]bool // assets that were taken over, by path: their drift is reported
+	// accepted are the assets that the service agreed to make for us, by path,
+	// as the journal knows, and that nobody else has touched since.
+	accepted map[string]bool
 }
 
 // passFacts are the facts of the pass that a process makes.
@@ -75,7 +78,7 @@ type intentFacts struct {
 func newFacts() *facts {
 	return &facts{
 		passes: map[int]*passFacts{}, intents: map[int64]*intentFacts{}, owned: map[string]bool{}, missing: map[string]int{}, made: map[string]bool{},
-		doubtful: map[string]int{}, jobs: map[string]string{}, sent: map[string]string{}, allowed: map[string]bool{}, adopted: map[string]bool{}, released: map[string]bool{}, removed: map[string]bool{}, given: map[string][]string{}, files: map[string]string{}, wasEdited: map[string]bool{}, routes: map[string]*routeFacts{}, folders: map[string]string{}, moved: map[string]bool{},
+		doubtful: map[string]int{}, jobs: map[string]string{}, sent: map[string]string{}, allowed: map[string]bool{}, adopted: map[string]bool{}, accepted: map[string]bool{}, released: map[string]bool{}, removed: map[string]bool{}, given: map[string][]string{}, files: map[string]string{}, wasEdited: map[string]bool{}, routes: map[string]*routeFacts{}, folders: map[string]string{}, moved: map[string]bool{},
 	}
 }
 
@@ -124,6 +127,7 @@ func (f *facts) learn(r *record) {
 	case edited:
 		f.disturb(-1)
 		f.wasEdited[r.asset], f.touched = true, r.at
+		delete(f.accepted, r.asset)
 		for _, pass := range f.passes {
 			pass.raced[r.asset] = true
 		}
@@ -138,6 +142,7 @@ func (f *facts) learn(r *record) {
 		f.held = r.text == "hold"
 	case swapped:
 		f.swaps++
+		clear(f.accepted)
 		f.owned, f.missing, f.intents, f.gen = map[string]bool{}, map[string]int{}, map[int64]*intentFacts{}, 0
 	case journalled:
 		f.learnJournal(r)
@@ -170,6 +175,10 @@ func (f *facts) learnJournal(r *record) {
 		}
 	case "intend":
 		f.intents[r.intent] = &intentFacts{gen: r.gen, p: r.p, id: r.key.ID.String(), action: string(r.action), open: true}
+	case "operation":
+		if in := f.intents[r.intent]; in != nil && in.action == string(plan.Create) {
+			f.accepted[pathOf(in.id)] = true
+		}
 	case "finish":
 		for _, e := range r.ends {
 			// A run that was overtaken between its intent and its request cannot
@@ -251,6 +260,7 @@ func (f *facts) learnRequest(r *record) {
 	case r.method == http.MethodDelete || archives(r):
 		pass.gone[r.asset] = true
 		delete(f.made, r.asset)
+		delete(f.accepted, r.asset)
 	case created:
 		f.made[r.asset] = true
 		delete(f.removed, r.asset)

@@ -102,6 +102,7 @@ func TestInvariantsCanFail(t *testing.T) {
 		{"I2", "no intent", route(nil, "{}"), nil},
 		{"I2", "left over", &record{kind: settledRec, world: still{docs: map[string]map[string]any{"computes/c": doc(ours, nil)}}}, func(f *facts) { f.made["computes/c"] = true }},
 		{"I2", "not there", &record{kind: settledRec, world: still{}}, func(f *facts) { f.head.forest["compute c"] = item{Kind: "compute", Name: "c"} }},
+		{"I2", "what it made is taken for somebody else's", &record{kind: journalled, call: "finish", gen: 4, effect: true, ends: []reconcile.End{{Outcome: plan.Outcome{Key: plan.Key{ID: asset.ID{Kind: "compute", Name: "c"}}, Action: plan.Adopt, State: plan.Done}}}, world: still{}}, func(f *facts) { f.accepted["computes/c"] = true }},
 		{"I3", "not read back", route(nil, "{}"), func(f *facts) {
 			endpoint(f)
 			f.doubtful["onlineEndpoints/e"] = 0

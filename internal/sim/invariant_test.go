@@ -150,10 +150,17 @@ func (f *facts) unseen(pass *passFacts, asset string) string {
 }
 
 // noOrphan (I2): every asset that we make is in the journal from before the
-// call; once everything is applied, what is ours and live is what git wants.
+// call, and what the service agreed to make for us is ours; once everything is applied, what is ours and live is what git wants.
 func noOrphan(f *facts, r *record) string {
 	if r.kind == settledRec {
 		return orphans(f, r)
+	}
+	if r.kind == journalled && r.call == "finish" {
+		for _, e := range r.ends {
+			if path := pathOf(e.Outcome.Key.ID.String()); e.Outcome.Action == plan.Adopt && e.Outcome.State == plan.Done && f.accepted[path] {
+				return "takes " + path + " over as somebody else's, and made it"
+			}
+		}
 	}
 	if !r.writes() || r.method != http.MethodPut || strings.HasPrefix(r.asset, "codes/") {
 		return ""
