@@ -28,6 +28,7 @@ const (
 	Sync         Action = "sync"          // let a pass begin now
 	Hold         Action = "hold"          // hold a target, and resume it
 	Abort        Action = "abort"         // stop the pass that runs
+	PutOff       Action = "put-off"       // put drift off until a time
 	Adopt        Action = "adopt"         // take assets over
 	Disown       Action = "disown"        // let assets go
 	Promote      Action = "promote"       // bring a release to a target
@@ -38,7 +39,7 @@ const (
 
 // Actions are all actions.
 func Actions() []Action {
-	return []Action{Read, ReadAudit, Sync, Hold, Abort, Adopt, Disown, Promote, Approve, OwnTokens, ManageTokens}
+	return []Action{Read, ReadAudit, Sync, Hold, Abort, PutOff, Adopt, Disown, Promote, Approve, OwnTokens, ManageTokens}
 }
 
 // mayDo is the table. What does not stand in it is refused.
@@ -48,6 +49,7 @@ var mayDo = map[Action][]Role{
 	Sync:         {Operator, Admin},
 	Hold:         {Operator, Admin},
 	Abort:        {Operator, Admin},
+	PutOff:       {Operator, Admin},
 	Adopt:        {Operator, Admin},
 	Disown:       {Operator, Admin},
 	Promote:      {Operator, Admin},

@@ -24,6 +24,7 @@ read-audit: approver admin
 sync: operator admin
 hold: operator admin
 abort: operator admin
+put-off: operator admin
 adopt: operator admin
 disown: operator admin
 promote: operator admin

@@ -153,6 +153,32 @@ func TestInbox(t *testing.T) {
 		if open, err := j.Inbox(ctx, state.FoundOpen); err != nil || len(open) != 1 || open[0].ID != b {
 			t.Errorf("%+v %v", open, err)
 		}
+		both := []state.FoundState{state.FoundOpen, state.FoundCorrected}
+		for _, tt := range []struct {
+			names, after string
+			states       []state.FoundState
+			filter       state.AssetFilter
+			limit        int
+			want         string
+		}{
+			{names: "prod", states: both, limit: -1, want: a.String() + " " + b.String()},
+			{names: "prod", states: both, limit: 1, want: a.String()},
+			{names: "prod", states: both, limit: -1, after: a.String(), want: b.String()},
+			{names: "prod", states: both[:1], limit: 1, want: b.String()},
+			{names: "prod", states: both, filter: state.AssetFilter{Kind: "data"}, limit: -1},
+			{names: "dev", states: both, limit: -1},
+		} {
+			found, of, err := s.InboxOf(ctx, []string{tt.names}, tt.states, tt.filter, tt.limit, "prod", tt.after)
+			var ids []string
+			for i, f := range found {
+				if ids = append(ids, f.ID.String()); of[i] != "prod" {
+					t.Errorf("%+v: of %s", tt, of[i])
+				}
+			}
+			if got := strings.Join(ids, " "); err != nil || got != tt.want {
+				t.Errorf("%+v: %q %v", tt, got, err)
+			}
+		}
 	})
 }
 

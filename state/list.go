@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -146,6 +147,31 @@ func (s *Store) DriftedOf(ctx context.Context, names []string, f AssetFilter, li
 			return nil
 		})
 	return drift, targets, enough(err)
+}
+
+// InboxOf is drift of the targets that runs have found, in the given states, by
+// target and asset: at most limit, and behind the given one.
+func (s *Store) InboxOf(ctx context.Context, names []string, states []FoundState, f AssetFilter, limit int, target, after string) (found []Found, targets []string, err error) {
+	list, err := namesJSON(names)
+	if err != nil {
+		return nil, nil, err
+	}
+	more, with := f.where("i.asset")
+	err = s.read(ctx, `SELECT `+inboxColumns+`, t.name FROM inbox i JOIN targets t ON t.id = i.target_id
+		WHERE t.name`+s.dialect.among+` AND (t.name > ? OR t.name = ? AND i.asset > ?)`+more+` ORDER BY t.name, i.asset`,
+		append([]any{list, target, target, after}, with...), func(r row) error {
+			var name string
+			one, err := scanFound(r, &name)
+			if err != nil || !slices.Contains(states, one.State) || !f.takes(one.ID) {
+				return err
+			}
+			found, targets = append(found, one), append(targets, name)
+			if len(found) == limit {
+				return errEnough
+			}
+			return nil
+		})
+	return found, targets, enough(err)
 }
 
 // ApprovalsOf are approvals of anything in the targets that have neither

@@ -15,6 +15,7 @@ import (
 // bodies are requests that each operation takes.
 var bodies = map[string]string{
 	"abort": `{"hold": true}`, "hold": `{"why": "release day"}`, "approve": `{"plan": "sha256:p", "allow": ["delete:x"]}`,
+	"ignoreDrift": `{"asset": "environment/a:1", "until": "2026-03-02T00:00:00Z"}`,
 	"createToken": `{"name": "ci", "role": "viewer", "expires": "2026-03-02T00:00:00Z"}`,
 }
 
@@ -49,9 +50,9 @@ func (o operation) url(project string) string {
 var want = map[string]access.Action{
 	"openapi": "", "version": "", "whoami": "",
 	"listProjects": access.Read, "listTargets": access.Read, "getTarget": access.Read, "getPlan": access.Read, "getDrift": access.Read, "getGates": access.Read,
-	"listReleases": access.Read, "listHistory": access.Read, "listRuns": access.Read, "getRun": access.Read, "listDrift": access.Read, "listAssets": access.Read,
+	"listReleases": access.Read, "listHistory": access.Read, "listRuns": access.Read, "getRun": access.Read, "listDrift": access.Read, "listInbox": access.Read, "listAssets": access.Read,
 	"listEvents": access.Read, "listApprovals": access.Read,
-	"sync": access.Sync, "abort": access.Abort, "hold": access.Hold, "unhold": access.Hold, "approve": access.Approve, "withdrawApproval": access.Approve,
+	"sync": access.Sync, "abort": access.Abort, "hold": access.Hold, "ignoreDrift": access.PutOff, "unhold": access.Hold, "approve": access.Approve, "withdrawApproval": access.Approve,
 	"listAudit": access.ReadAudit, "listTokens": access.OwnTokens, "createToken": access.OwnTokens, "revokeToken": access.OwnTokens,
 }
 

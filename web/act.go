@@ -33,6 +33,19 @@ func (s *Server) hold(c *call) (any, error) {
 	return c.project.Book.Hold(c.ctx, c.who, c.target, r)
 }
 
+func (s *Server) ignoreDrift(c *call) (any, error) {
+	r := *c.body.(*IgnoreRequest)
+	if r.Until != nil && !r.Until.After(c.now) {
+		return nil, badRequest("the body has mistakes", FieldError{"until", "it is past"})
+	}
+	f, err := c.project.Book.IgnoreDrift(c.ctx, c.who, c.target, r)
+	f.Project, f.Target = c.project.Name, c.target
+	if f.Paths == nil {
+		f.Paths = []string{}
+	}
+	return f, err
+}
+
 func (s *Server) unhold(c *call) (any, error) {
 	return nil, c.project.Book.Unhold(c.ctx, c.who, c.target)
 }
@@ -103,6 +116,8 @@ func (c *call) detail() string {
 		return b.Why
 	case *AbortRequest:
 		return b.Why
+	case *IgnoreRequest:
+		return b.Asset + " " + b.Why
 	case *ApproveRequest:
 		return strings.Join(b.Allow, ", ") + " for " + b.Plan + b.Release
 	case *TokenRequest:

@@ -149,6 +149,24 @@ type Drift struct {
 	Held      string    `json:"held,omitempty" doc:"Why it is left although it is to be corrected."`
 }
 
+// Found is drift of one asset, as people deal with it.
+type Found struct {
+	Project   string     `json:"project"`
+	Target    string     `json:"target"`
+	Asset     string     `json:"asset"`
+	State     string     `json:"state" doc:"open waits for somebody; accepted is to stay; corrected was changed back; gone was not there any more."`
+	Paths     []string   `json:"paths" doc:"The fields that differ; none if the asset was deleted."`
+	ChangedBy string     `json:"changed_by,omitempty" doc:"What the service says of the last change."`
+	ChangedAt string     `json:"changed_at,omitempty"`
+	Run       string     `json:"run" doc:"The run that saw it last."`
+	First     time.Time  `json:"first" doc:"When it was seen first."`
+	Last      time.Time  `json:"last"`
+	Turned    time.Time  `json:"turned" doc:"Since when the state is what it is."`
+	Author    string     `json:"author,omitempty" doc:"Who made the state what it is; a run has no author."`
+	Why       string     `json:"why,omitempty"`
+	Until     *time.Time `json:"until,omitempty" doc:"Until when it is put off."`
+}
+
 // Asset is an asset that mlsync manages.
 type Asset struct {
 	Project string    `json:"project"`
@@ -308,6 +326,13 @@ type Queued struct {
 type HoldRequest struct {
 	Why   string     `json:"why" need:"true" doc:"Shown to whoever is refused."`
 	Until *time.Time `json:"until,omitempty" doc:"When the hold ends by itself."`
+}
+
+// IgnoreRequest puts the drift of an asset off.
+type IgnoreRequest struct {
+	Asset string     `json:"asset" need:"true" doc:"Its id, such as online-endpoint/taxi."`
+	Until *time.Time `json:"until,omitempty" doc:"Until when: it is neither changed back nor waits for somebody, unless it becomes another. Left out, it waits again."`
+	Why   string     `json:"why,omitempty"`
 }
 
 // AbortRequest stops the run that is under way.

@@ -50,7 +50,7 @@ func (w *world) all(who, url string, limit int, between func()) []string {
 }
 
 func TestPagesAreTheWholeList(t *testing.T) {
-	for _, list := range []string{"projects", "targets", "runs", "assets", "drift", "approvals", "events", "audit", "tokens"} {
+	for _, list := range []string{"projects", "targets", "runs", "assets", "drift", "inbox", "approvals", "events", "audit", "tokens"} {
 		w := newWorld(t)
 		raw := w.call("admin@*", "GET", "/api/v1/"+list, "")
 		whole := w.all("admin@*", "/api/v1/"+list+"?", 1000, func() {})
@@ -83,7 +83,7 @@ func TestFiltersChoose(t *testing.T) {
 	for u, want := range map[string]int{
 		"targets?": 4, "targets?project=one": 2, "targets?name=d*": 2, "targets?name=d*&project=two": 1, "targets?health=failed": 2, "targets?health=held": 0,
 		"runs?target=dev": 2, "runs?state=failed": 0, "runs?target=dev&project=one&state=done": 1, "assets?kind=environment&name=a": 4, "assets?kind=model": 0,
-		"events?target=test": 1, "drift?project=two": 2, "approvals?target=nope": 0,
+		"events?target=test": 1, "drift?project=two": 2, "inbox?project=two": 4, "inbox?state=gone": 4, "inbox?state=all&target=dev": 8, "inbox?state=all&kind=model": 0, "approvals?target=nope": 0,
 	} {
 		sep := "&"
 		if strings.HasSuffix(u, "?") {
@@ -147,6 +147,7 @@ func TestQueryIsStrict(t *testing.T) {
 	w := newWorld(t)
 	for u, says := range map[string]string{
 		"targets?helth=failed":             `did you mean \"health\"?`,
+		"inbox?state=opened":               `did you mean \"open\"?`,
 		"targets?health=faild":             `did you mean \"failed\"?`,
 		"targets?limit=0":                  "no number from 1 to 1000",
 		"targets?limit=1001":               "no number from 1 to 1000",

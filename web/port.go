@@ -55,6 +55,8 @@ type Lists interface {
 	Assets(ctx context.Context, targets []string, q AssetQuery, span Span) ([]Asset, []string, error)
 	// Drift is what the last run of each target saw, in the same order.
 	Drift(ctx context.Context, targets []string, q AssetQuery, span Span) ([]Drift, []string, error)
+	// Inbox is drift that runs have found, in some states, in the same order.
+	Inbox(ctx context.Context, targets []string, states []string, q AssetQuery, span Span) ([]Found, []string, error)
 	// Approvals are those that hold still, oldest first.
 	Approvals(ctx context.Context, targets []string, span Span) ([]Approval, []string, error)
 }
@@ -91,6 +93,8 @@ type Control interface {
 	Hold(ctx context.Context, by access.Principal, target string, r HoldRequest) (Hold, error)
 	Unhold(ctx context.Context, by access.Principal, target string) error
 	Abort(ctx context.Context, by access.Principal, target string, r AbortRequest) (Stopped, error)
+	// IgnoreDrift puts the drift of an asset off. What has none is ErrNotFound.
+	IgnoreDrift(ctx context.Context, by access.Principal, target string, r IgnoreRequest) (Found, error)
 	// Sync puts a pass into the queue, where it outlives the process.
 	Sync(ctx context.Context, by access.Principal, target string) error
 }

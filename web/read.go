@@ -334,6 +334,31 @@ func (s *Server) drift(c *call) (any, error) {
 	})
 }
 
+func (s *Server) inbox(c *call) (any, error) {
+	q, err := assetQuery(c)
+	if err != nil {
+		return nil, err
+	}
+	states := []string{"open", "accepted"}
+	switch of := c.query["state"]; of {
+	case "":
+	case "all":
+		states = strings.Split(founds, ",")
+	default:
+		states = []string{of}
+	}
+	return walk(c, func(p Project, targets []string, span Span) ([]Found, []string, error) {
+		items, marks, err := p.Book.Inbox(c.ctx, targets, states, q, span)
+		for i := range items {
+			items[i].Project = p.Name
+			if items[i].Paths == nil {
+				items[i].Paths = []string{}
+			}
+		}
+		return items, marks, err
+	})
+}
+
 func (s *Server) approvals(c *call) (any, error) {
 	return walk(c, func(p Project, targets []string, span Span) ([]Approval, []string, error) {
 		items, marks, err := p.Book.Approvals(c.ctx, targets, span)

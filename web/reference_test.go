@@ -20,7 +20,7 @@ Each request has a header ` + "`Authorization: Bearer TOKEN`" + `. What it may d
 |---|---|---|---|---|
 | ` + "`read`" + ` | yes | yes | yes | yes |
 | ` + "`read-audit`" + ` | | | yes | yes |
-| ` + "`sync`, `hold`, `abort`" + ` | | yes | | yes |
+| ` + "`sync`, `hold`, `abort`, `put-off`" + ` | | yes | | yes |
 | ` + "`approve`" + ` | | | yes | yes |
 | ` + "`own-tokens`" + ` | yes | yes | yes | yes |
 

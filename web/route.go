@@ -80,6 +80,8 @@ const (
 	textPlain = "text/plain"
 	markdown  = "text/markdown"
 	stream    = "text/event-stream"
+	// founds are the states of drift that was found.
+	founds = "open,accepted,corrected,gone"
 	// healths are those of a target.
 	healths = "in_sync,working,pending,waiting,held,failed,unknown"
 )
@@ -124,6 +126,10 @@ func readRoutes() []route {
 			query: with(byTarget, byAsset, pages), answer: Page[Drift]{}, handle: (*Server).drift,
 		},
 		{
+			method: "GET", path: base + "/inbox", name: "listInbox", does: "Drift that runs have found, as people deal with it: what waits for somebody, and what became of the rest", action: access.Read, reach: listed,
+			query: with(byTarget, byAsset, []param{{"state", "Only drift in this state; open and accepted if it is left out.", founds + ",all"}}, pages), answer: Page[Found]{}, handle: (*Server).inbox,
+		},
+		{
 			method: "GET", path: base + "/assets", name: "listAssets", does: "Assets that mlsync manages, by project, target and id", action: access.Read, reach: listed,
 			query: with(byTarget, byAsset, pages), answer: Page[Asset]{}, handle: (*Server).assets,
 		},
@@ -143,6 +149,7 @@ func actRoutes() []route {
 		{method: "POST", path: targetURL + "/sync", name: "sync", does: "Let a pass over the target begin now", action: access.Sync, reach: ofTarget, answer: Queued{}, status: http.StatusAccepted, unnoted: true, handle: (*Server).sync},
 		{method: "POST", path: targetURL + "/abort", name: "abort", does: "Stop the run that is under way", action: access.Abort, reach: ofTarget, body: &AbortRequest{}, optional: true, answer: Stopped{}, handle: (*Server).abort},
 		{method: "PUT", path: targetURL + "/hold", name: "hold", does: "Put the target on hold: no write begins", action: access.Hold, reach: ofTarget, body: &HoldRequest{}, answer: Hold{}, handle: (*Server).hold},
+		{method: "POST", path: targetURL + "/drift/ignore", name: "ignoreDrift", does: "Put the drift of an asset off until a time, or no longer", action: access.PutOff, reach: ofTarget, body: &IgnoreRequest{}, answer: Found{}, handle: (*Server).ignoreDrift},
 		{method: "DELETE", path: targetURL + "/hold", name: "unhold", does: "End the hold", action: access.Hold, reach: ofTarget, status: http.StatusNoContent, handle: (*Server).unhold},
 		{
 			method: "POST", path: targetURL + "/approvals", name: "approve", does: "Approve what a plan, or a release before its gates, asks for", action: access.Approve, reach: ofTarget,

@@ -32,6 +32,7 @@ type twin struct {
 	runs     []web.Run // newest first
 	assets   []web.Asset
 	drift    []web.Drift
+	found    []web.Found
 	given    []web.Approval
 	past     []web.Past
 	tokens   []web.Token
@@ -46,6 +47,9 @@ func newTwin(name string, targets ...string) *twin {
 		b.runs = append([]web.Run{{ID: t + "-1", Target: t, Commit: "c1", Trigger: "sync", State: "done", Started: at, Ended: &at, Summary: map[string]int{"create": 1}}}, b.runs...)
 		for _, n := range []string{"a", "b", "c"} {
 			b.assets = append(b.assets, web.Asset{Target: t, ID: "environment/" + n + ":1", Kind: "environment", Name: n, Origin: "created", At: at})
+		}
+		for i, state := range []string{"open", "accepted", "corrected", "gone"} {
+			b.found = append(b.found, web.Found{Target: t, Asset: fmt.Sprintf("environment/a:%d", i+1), State: state, Run: t + "-1", First: at, Last: at, Turned: at})
 		}
 		b.drift = append(b.drift, web.Drift{Target: t, Asset: "environment/a:1", Seen: at, Run: t + "-1"})
 		b.given = append(b.given, web.Approval{ID: int64(i + 1), Target: t, For: "sha256:x", Allow: []string{"delete:x"}, Author: "user:anna", At: at})
@@ -134,6 +138,13 @@ func (b *twin) Drift(_ context.Context, targets []string, _ web.AssetQuery, span
 	return out, marks, b.ask()
 }
 
+func (b *twin) Inbox(_ context.Context, targets, states []string, q web.AssetQuery, span web.Span) ([]web.Found, []string, error) {
+	out, marks := some(b.found, span, func(f web.Found) bool {
+		return slices.Contains(targets, f.Target) && slices.Contains(states, f.State) && (q.Kind == "" || strings.HasPrefix(f.Asset, q.Kind+"/"))
+	})
+	return out, marks, b.ask()
+}
+
 func (b *twin) Approvals(_ context.Context, targets []string, span web.Span) ([]web.Approval, []string, error) {
 	out, marks := some(b.given, span, func(a web.Approval) bool { return slices.Contains(targets, a.Target) })
 	return out, marks, b.ask()
@@ -193,6 +204,11 @@ func (b *twin) Last(context.Context) (int64, error) {
 func (b *twin) Hold(_ context.Context, by access.Principal, target string, r web.HoldRequest) (web.Hold, error) {
 	b.did(by, "hold %s: %s", target, r.Why)
 	return web.Hold{Author: by.Subject, Why: r.Why, At: day, Until: r.Until}, b.ask()
+}
+
+func (b *twin) IgnoreDrift(_ context.Context, by access.Principal, target string, r web.IgnoreRequest) (web.Found, error) {
+	b.did(by, "put off %s %s", target, r.Asset)
+	return web.Found{Asset: r.Asset, State: "open", Until: r.Until, Author: by.Subject, Why: r.Why, First: day, Last: day, Turned: day}, b.ask()
 }
 
 func (b *twin) Unhold(_ context.Context, by access.Principal, target string) error {

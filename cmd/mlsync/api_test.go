@@ -161,6 +161,16 @@ func TestCommandsAskADaemon(t *testing.T) {
 	w.wants(exitError, "2 targets of that name", "viewer", "plan")
 	w.wants(exitPending, "environment/e000:1", "viewer", "drift", "-t", "dev")
 	w.wants(exitPending, `"format": "mlsync.drift/1"`, "viewer", "drift", "-t", "dev", "--json")
+	w.wants(exitDone, "dev  open      environment/e000:1  (", "viewer", "drift", "--inbox")
+	w.wants(exitDone, `"changed_by": "carl"`, "viewer", "drift", "--inbox", "-t", "dev", "--json")
+	w.wants(exitDone, "no drift waits", "viewer", "drift", "--inbox", "-t", "prod")
+	w.wants(exitRefused, "you may not put off", "viewer", "drift", "ignore", "environment/e000:1", "-t", "dev", "--for", "48h")
+	w.wants(exitDone, "dev: environment/e000:1 is put off until", "operator", "drift", "ignore", "environment/e000:1", "-t", "dev", "--for", "48h", "--why", "load test")
+	w.wants(exitDone, "put off until", "viewer", "drift", "--inbox", "-t", "dev")
+	w.wants(exitDone, "open by user:entra/operator: load test", "viewer", "drift", "--inbox", "--all", "-t", "dev")
+	w.wants(exitDone, "dev: environment/e000:1 waits again", "operator", "drift", "ignore", "environment/e000:1", "-t", "dev", "--end")
+	w.wants(exitError, "no drift of environment/e001:1 is known", "operator", "drift", "ignore", "environment/e001:1", "-t", "dev", "--for", "1h")
+	w.wants(exitError, "say how long", "operator", "drift", "ignore", "environment/e000:1", "-t", "dev")
 	w.wants(exitDone, "no target has gates", "viewer", "gates")
 	w.wants(exitDone, "run_done", "viewer", "events")
 
@@ -192,7 +202,7 @@ func TestCommandsAskADaemon(t *testing.T) {
 			acts = append(acts, strings.Join([]string{r.Actor, r.Action, r.Target, r.Outcome}, " "))
 		}
 	}
-	for _, want := range []string{"user:entra/approver approve dev done", "user:entra/operator hold dev done", "user:entra/viewer hold dev denied", "user:entra/operator sync dev done", "user:entra/operator approve dev denied"} {
+	for _, want := range []string{"user:entra/approver approve dev done", "user:entra/operator hold dev done", "user:entra/viewer hold dev denied", "user:entra/viewer ignoreDrift dev denied", "user:entra/operator drift_ignore dev done", "user:entra/operator sync dev done", "user:entra/operator approve dev denied"} {
 		if !strings.Contains(strings.Join(acts, "\n"), want) {
 			t.Errorf("the audit has no %q: %q", want, acts)
 		}
@@ -294,7 +304,7 @@ func TestAPIAsksTheJournalAFewTimes(t *testing.T) {
 	}
 	for path, most := range map[string]int64{
 		"/targets?limit=1": 9, "/targets?limit=1000": 9, "/targets?limit=1000&health=failed": 9, "/runs?limit=1000": 1, "/runs?limit=1&target=t0001": 1, "/assets?limit=1000": 1,
-		"/assets?name=e00*&limit=1000": 1, "/drift?limit=1000": 1, "/approvals": 1, "/events?limit=1000": 1, "/audit?limit=1000": 1, "/projects": 0, "/tokens": 1,
+		"/assets?name=e00*&limit=1000": 1, "/drift?limit=1000": 1, "/inbox?limit=1000": 1, "/approvals": 1, "/events?limit=1000": 1, "/audit?limit=1000": 1, "/projects": 0, "/tokens": 1,
 		"/projects/default/targets/t0001/plan": 1, "/projects/default/targets/t0001": 10, "/projects/default/runs/t0001-1": 2,
 	} {
 		before := w.d.store.Asked()

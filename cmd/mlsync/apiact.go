@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"mlsync.dev/mlsync/access"
+	"mlsync.dev/mlsync/asset"
 	"mlsync.dev/mlsync/internal/problem"
 	"mlsync.dev/mlsync/plan"
 	"mlsync.dev/mlsync/state"
@@ -44,6 +45,37 @@ func (b *book) Hold(ctx context.Context, by access.Principal, name string, r web
 	}
 	info, err := t.Info(ctx)
 	return holdOf(info.Hold), err
+}
+
+// IgnoreDrift puts the drift of an asset off.
+func (b *book) IgnoreDrift(ctx context.Context, by access.Principal, name string, r web.IgnoreRequest) (web.Found, error) {
+	ctx = b.acting(ctx, by)
+	id, err := asset.ParseID(r.Asset)
+	if err != nil {
+		return web.Found{}, web.Refuse(http.StatusBadRequest, "bad_request", "the body has mistakes", web.FieldError{Field: "asset", Detail: err.Error()})
+	}
+	t, err := b.known(ctx, name)
+	if err != nil {
+		return web.Found{}, err
+	}
+	var until time.Time
+	if r.Until != nil {
+		until = *r.Until
+	}
+	ok, err := t.Ignore(ctx, id, until, authorOf(by), r.Why)
+	if err == nil && !ok {
+		err = web.Refuse(http.StatusNotFound, "no_drift", "no drift of "+id.String()+" is known")
+	}
+	if err != nil {
+		return web.Found{}, err
+	}
+	all, err := t.Inbox(ctx, state.FoundOpen, state.FoundAccepted)
+	for _, f := range all {
+		if f.ID == id {
+			return foundOf(b.name, name, f), err
+		}
+	}
+	return web.Found{}, err
 }
 
 // Unhold ends a hold.

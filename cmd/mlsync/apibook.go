@@ -252,6 +252,33 @@ func (b *book) Drift(ctx context.Context, targets []string, q web.AssetQuery, sp
 	return out, marks, err
 }
 
+// Inbox is drift that runs have found.
+func (b *book) Inbox(ctx context.Context, targets, states []string, q web.AssetQuery, span web.Span) ([]web.Found, []string, error) {
+	target, after, _ := strings.Cut(span.After, "\n")
+	var in []state.FoundState
+	for _, s := range states {
+		in = append(in, state.FoundState(s))
+	}
+	found, of, err := b.store.InboxOf(ctx, targets, in, assetFilter(q), span.Limit, target, after)
+	var out []web.Found
+	var marks []string
+	for i, f := range found {
+		out, marks = append(out, foundOf(b.name, of[i], f)), append(marks, of[i]+"\n"+f.ID.String())
+	}
+	return out, marks, err
+}
+
+func foundOf(project, target string, f state.Found) web.Found {
+	out := web.Found{
+		Project: project, Target: target, Asset: f.ID.String(), State: string(f.State), ChangedBy: f.ChangedBy, ChangedAt: f.ChangedAt, Run: f.Run,
+		First: f.First, Last: f.Last, Turned: f.Turned, Author: f.Author, Why: redact.Text(f.Why), Until: timeOf(f.Until),
+	}
+	for _, field := range f.Fields {
+		out.Paths = append(out.Paths, field.Path)
+	}
+	return out
+}
+
 // Approvals are those that hold still.
 func (b *book) Approvals(ctx context.Context, targets []string, span web.Span) ([]web.Approval, []string, error) {
 	after, _ := strconv.ParseInt(span.After, 10, 64) // "" is 0

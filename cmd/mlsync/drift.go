@@ -28,12 +28,13 @@ if there is drift.
 --revert changes the workspace back; --adopt writes the live values into the
 files, keeping their comments.
 
-With --server, the drift is what the daemon saw last.`,
+With --server, the drift, and the inbox, are what the daemon saw last.`,
 		Example: `  mlsync drift
   mlsync drift --json
   mlsync drift --revert
   mlsync drift --adopt && git diff
-  mlsync drift --inbox --state /var/lib/mlsync/mlsync.db`,
+  mlsync drift --inbox --state /var/lib/mlsync/mlsync.db
+  mlsync drift --inbox --server https://mlsync.example.com`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
 			case adopt && revert:
@@ -52,7 +53,12 @@ With --server, the drift is what the daemon saw last.`,
 	c.Flags().BoolVar(&inbox, "inbox", false, "list the drift that runs have found and that waits for somebody")
 	c.Flags().BoolVar(&all, "all", false, "with --inbox: also what was changed back or is gone")
 	c.AddCommand(a.driftCommands()...)
-	return a.onServer(c, func(ctx context.Context, r *remote, _ []string) error { return a.farDrift(ctx, r) })
+	return a.onServer(c, func(ctx context.Context, r *remote, _ []string) error {
+		if inbox || all {
+			return a.farInbox(ctx, r, all)
+		}
+		return a.farDrift(ctx, r)
+	}, "inbox", "all")
 }
 
 func (a *app) runDrift(ctx context.Context, f planFlags, adopt, revert bool) error {

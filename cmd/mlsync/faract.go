@@ -28,6 +28,25 @@ func (a *app) farHold(ctx context.Context, r *remote, why string, until time.Tim
 	return nil
 }
 
+func (a *app) farIgnore(ctx context.Context, r *remote, args []string, until time.Time, why string) error {
+	ids, err := assetIDs(args)
+	if err != nil {
+		return err
+	}
+	t, err := a.farTarget(ctx, r)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		q := web.IgnoreRequest{Asset: id.String(), Until: timeOf(until), Why: why}
+		if err := r.do(ctx, http.MethodPost, targetPath(t, "/drift/ignore"), nil, q, nil); err != nil {
+			return err
+		}
+		a.sayIgnored(t.Name, id, until)
+	}
+	return nil
+}
+
 func (a *app) farUnhold(ctx context.Context, r *remote) error {
 	t, err := a.farTarget(ctx, r)
 	if err != nil {

@@ -9,7 +9,9 @@ import (
 	"strings"
 	"time"
 
+	"mlsync.dev/mlsync/asset"
 	"mlsync.dev/mlsync/plan"
+	"mlsync.dev/mlsync/state"
 	"mlsync.dev/mlsync/web"
 )
 
@@ -206,6 +208,44 @@ func (a *app) farDrift(ctx context.Context, r *remote) error {
 		return exitWith(exitPending)
 	}
 	return nil
+}
+
+// farInbox lists the drift that the daemon has found.
+func (a *app) farInbox(ctx context.Context, r *remote, all bool) error {
+	q := url.Values{}
+	if all {
+		q.Set("state", "all")
+	}
+	if a.flags.target != "" {
+		t, err := a.farTarget(ctx, r)
+		if err != nil {
+			return err
+		}
+		q.Set("project", t.Project)
+		q.Set("target", t.Name)
+	}
+	found, err := each[web.Found](ctx, r, "/inbox", q, 0)
+	if err != nil {
+		return err
+	}
+	list := []foundJSON{}
+	for _, f := range found {
+		id, err := asset.ParseID(f.Asset)
+		if err != nil {
+			return err
+		}
+		one := state.Found{
+			ID: id, State: state.FoundState(f.State), ChangedBy: f.ChangedBy, ChangedAt: f.ChangedAt, Run: f.Run, First: f.First, Last: f.Last, Turned: f.Turned, Author: f.Author, Why: f.Why,
+		}
+		for _, path := range f.Paths {
+			one.Fields = append(one.Fields, state.FoundField{Path: path})
+		}
+		if f.Until != nil {
+			one.Until = *f.Until
+		}
+		list = append(list, foundJSON{f.Target, one})
+	}
+	return a.listFound(list)
 }
 
 func (a *app) farGates(ctx context.Context, r *remote) error {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -107,14 +108,15 @@ waiting for somebody, unless it becomes another. Nothing is asked of the
 workspace.`,
 		Example: `  mlsync drift ignore online-endpoint/taxi --for 48h --why "load test"
   mlsync drift ignore online-endpoint/taxi --until 2027-01-04T08:00:00Z
-  mlsync drift ignore online-endpoint/taxi --end`,
+  mlsync drift ignore online-endpoint/taxi --end
+  mlsync drift ignore online-endpoint/taxi --for 48h --target prod --server https://mlsync.example.com`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			end, err := untilWhen(lasts, until, time.Now())
 			switch {
 			case err != nil:
 				return err
 			case again == !end.IsZero():
-				return fmt.Errorf("say how long: --for 48h, --until TIME or --end")
+				return errHowLong
 			}
 			return a.ignoreDrift(cmd.Context(), where, args, end, a.author(author), why)
 		},
@@ -126,8 +128,19 @@ workspace.`,
 	c.Flags().StringVar(&until, "until", "", "until when, such as 2027-01-04T08:00:00Z")
 	c.Flags().BoolVar(&again, "end", false, "put it off no longer")
 	a.completeFound(c, func() string { return where })
-	return c
+	return a.onServer(c, func(ctx context.Context, r *remote, args []string) error {
+		end, err := untilWhen(lasts, until, time.Now())
+		switch {
+		case err != nil:
+			return err
+		case again == !end.IsZero():
+			return errHowLong
+		}
+		return a.farIgnore(ctx, r, args, end, why)
+	}, "for", "until", "end", "why")
 }
+
+var errHowLong = errors.New("say how long: --for 48h, --until TIME or --end")
 
 func (a *app) ignoreDrift(ctx context.Context, where string, args []string, until time.Time, author, why string) error {
 	ids, err := assetIDs(args)
@@ -141,10 +154,8 @@ func (a *app) ignoreDrift(ctx context.Context, where string, args []string, unti
 			if err != nil {
 				return err
 			}
-			if done[id] = done[id] || ok; ok && until.IsZero() {
-				a.printf("%s: %s waits again\n", t.Name(), id)
-			} else if ok {
-				a.printf("%s: %s is put off%s\n", t.Name(), id, untilText(until))
+			if done[id] = done[id] || ok; ok {
+				a.sayIgnored(t.Name(), id, until)
 			}
 		}
 		return nil
@@ -155,6 +166,14 @@ func (a *app) ignoreDrift(ctx context.Context, where string, args []string, unti
 		}
 	}
 	return err
+}
+
+func (a *app) sayIgnored(target string, id asset.ID, until time.Time) {
+	if until.IsZero() {
+		a.printf("%s: %s waits again\n", target, id)
+	} else {
+		a.printf("%s: %s is put off%s\n", target, id, untilText(until))
+	}
 }
 
 func assetIDs(args []string) ([]asset.ID, error) {
@@ -201,6 +220,10 @@ func (a *app) showInbox(ctx context.Context, where string, all bool) error {
 			list = append(list, foundJSON{t.Name(), f})
 		}
 	}
+	return a.listFound(list)
+}
+
+func (a *app) listFound(list []foundJSON) error {
 	if a.flags.json {
 		return a.printJSON(list)
 	}

@@ -20,7 +20,7 @@ func scaleRoutes() []string {
 	const api, one = "/api/v1", "/api/v1/projects/bench/targets/t0001"
 	return []string{
 		"/readyz", api + "/projects", api + "/targets", api + "/targets?health=in_sync", one, one + "/plan", one + "/history?asset=data/d-00000", api + "/runs", api + "/runs?target=t0001",
-		api + "/assets", api + "/assets?kind=model", api + "/drift", api + "/events", api + "/approvals",
+		api + "/assets", api + "/assets?kind=model", api + "/drift", api + "/inbox", api + "/events", api + "/approvals",
 	}
 }
 
