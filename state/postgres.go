@@ -20,9 +20,10 @@ func (s *Store) connectPostgres(ctx context.Context) error {
 		return errors.New("the PostgreSQL URL cannot be read (it is not shown, as it may hold a password)")
 	}
 	// A process that is stopped in the middle of a transaction keeps rows that
-	// others wait for: the server ends it.
+	// others wait for: the server ends it. Between two statements of ours are
+	// milliseconds, and several stopped processes may stand in one queue.
 	db := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(func(ctx context.Context, c *pgx.Conn) error {
-		_, err := c.Exec(ctx, `SET idle_in_transaction_session_timeout = '20s'`)
+		_, err := c.Exec(ctx, `SET idle_in_transaction_session_timeout = '5s'`)
 		return err
 	}))
 	db.SetMaxOpenConns(connections)

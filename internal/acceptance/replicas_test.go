@@ -222,6 +222,7 @@ func (f *fleet) push() string {
 	head := f.repo.push(fmt.Sprintf("commit %d", f.commits))
 	body := fmt.Sprintf(`{"repository": %q, "refs": ["refs/heads/main"], "n": %d}`, f.hooked.url, serial.Add(1))
 	until(f.t, "a replica takes the delivery", func() bool {
+		f.wakes()
 		r := f.replicas[f.rand.IntN(len(f.replicas))]
 		if r.gone() || !r.until.IsZero() || len(r.lines("listening")) == 0 {
 			return false
@@ -248,11 +249,16 @@ func (f *fleet) storm(lasts time.Duration) {
 		case <-torments.C:
 			f.torment()
 		case <-wakes.C:
-			for _, r := range f.replicas {
-				if !r.until.IsZero() && time.Now().After(r.until) {
-					r.wake()
-				}
-			}
+			f.wakes()
+		}
+	}
+}
+
+// wakes lets go on what was stopped for long enough.
+func (f *fleet) wakes() {
+	for _, r := range f.replicas {
+		if !r.until.IsZero() && time.Now().After(r.until) {
+			r.wake()
 		}
 	}
 }

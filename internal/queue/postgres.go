@@ -52,7 +52,7 @@ func OpenPostgres(ctx context.Context, url string, opts Options) (*Queue, error)
 
 // idleLimit lets the server end a transaction whose process is stopped in the
 // middle of it: others wait for its rows.
-const idleLimit = `SET idle_in_transaction_session_timeout = '20s'`
+const idleLimit = `SET idle_in_transaction_session_timeout = '5s'`
 
 // openOnce makes the tables while no other process does.
 func openOnce(ctx context.Context, pool *pgxpool.Pool, b *base[pgx.Tx], logger *slog.Logger) error {
