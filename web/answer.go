@@ -35,6 +35,7 @@ type Target struct {
 	Drifted   int        `json:"drifted" doc:"How many of them had drifted at the last look."`
 	Failed    int        `json:"failed" doc:"How many steps of the last run failed."`
 	Hold      *Hold      `json:"hold,omitempty"`
+	Window    *Window    `json:"window,omitempty" doc:"What its change windows say now, if it has any."`
 	Busy      string     `json:"busy,omitempty" doc:"Who works on it now."`
 	LastRun   *Run       `json:"last_run,omitempty"`
 	Pending   *Pending   `json:"pending,omitempty" doc:"What waits for an approval."`
@@ -42,6 +43,13 @@ type Target struct {
 	Gates     []Gate     `json:"gates,omitempty" doc:"The verdicts on the gates before which it waits."`
 	Rollouts  []Rollout  `json:"rollouts,omitempty" doc:"Rollouts that have not come to their end."`
 	Wrong     []Wrong    `json:"wrong,omitempty" doc:"What is wrong with it, by a stable word."`
+}
+
+// Window is what the change windows of a target say.
+type Window struct {
+	Open  bool       `json:"open"`
+	Turns *time.Time `json:"turns,omitempty" doc:"When that changes."`
+	Why   string     `json:"why"`
 }
 
 // Details are what is said of one target alone.

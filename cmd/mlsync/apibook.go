@@ -43,6 +43,10 @@ func (b *book) Targets(ctx context.Context, names []string) ([]web.Target, error
 
 func (b *book) target(name string, o *state.Overview) web.Target {
 	out := web.Target{Project: b.name, Name: name, Health: "unknown"}
+	if w := windowOf(targetOf(b.cfg, name), time.Now()); w != nil {
+		one := web.Window(*w)
+		out.Window = &one
+	}
 	if o == nil {
 		return out
 	}

@@ -53,6 +53,10 @@ func statusFrom(d web.Details) targetStatus {
 	if d.Hold != nil {
 		s.Held = d.Hold.Why
 	}
+	if d.Window != nil {
+		one := windowState(*d.Window)
+		s.Window = &one
+	}
 	if run := d.LastRun; run != nil {
 		s.LastRun, s.State, s.Error, s.Summary = run.ID, plan.State(run.State), run.Error, run.Summary
 	}
