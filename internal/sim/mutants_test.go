@@ -100,7 +100,7 @@ func readMutation(name string) (mutation, error) {
 
 var firstFailure = regexp.MustCompile(`(?m)seed (\d+): (.*)$|(?m)^(panic: .*|fatal error: .*)$`)
 
-var stored = regexp.MustCompile(`(sim-\d+)\.json: (I\d+ .*)`)
+var stored = regexp.MustCompile(`([a-z0-9-]+)\.json: (I\d+ .*)`)
 
 // hunt builds the simulation with the bug and runs seeds until one fails. It
 // returns which, and what it found.
