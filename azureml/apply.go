@@ -61,7 +61,8 @@ type Upload struct {
 
 // Put creates or changes an asset and returns it as it is afterwards. A write
 // whose outcome is unknown is read back before it is tried again, so that
-// nothing is created twice.
+// nothing is created twice. What fails once the service has taken the write is
+// an Accepted.
 func (w *Workspace) Put(ctx context.Context, in Write) (*asset.Asset, error) {
 	var err error
 	if in.Live, err = w.whole(ctx, in); err != nil {
@@ -79,12 +80,22 @@ func (w *Workspace) Put(ctx context.Context, in Write) (*asset.Asset, error) {
 	if err != nil {
 		return nil, err
 	}
+	got, err := w.complete(ctx, path, res, in)
+	if err != nil {
+		return nil, &Accepted{err}
+	}
+	return got, nil
+}
+
+// complete waits for what the service began, and reads what came of it.
+func (w *Workspace) complete(ctx context.Context, path string, res Result, in Write) (*asset.Asset, error) {
 	if res.Operation != nil {
 		if in.Started != nil {
 			if err := in.Started(*res.Operation); err != nil {
 				return nil, err
 			}
 		}
+		var err error
 		if res.Body, err = w.client.Wait(ctx, *res.Operation, in.Progress); err != nil {
 			return nil, err
 		}

@@ -84,6 +84,14 @@ func (e *Error) Is(target error) bool {
 	return false
 }
 
+// Accepted is an error of a write after the service has taken it: nobody knows
+// yet what came of it.
+type Accepted struct{ Err error }
+
+func (a *Accepted) Error() string { return a.Err.Error() }
+
+func (a *Accepted) Unwrap() error { return a.Err }
+
 // Unknown says that the state of the service is not known: a write whose
 // outcome was not told, to be read back before it is tried again, or an answer
 // that cannot be the service's. It never means absent.

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"mlsync.dev/mlsync/asset"
@@ -30,6 +31,9 @@ type doubts struct {
 	// make them: it shows no tags of a compute that it makes (recorded), nor of
 	// one that it failed to make.
 	made map[asset.ID]bool
+	// ours are those of made that git wants: they are noted with the ends of
+	// their intents, as what is done to them next may fail as well.
+	ours []plan.Owned
 }
 
 // lateWrite is how long after its intent a write is waited for that nobody has
@@ -78,8 +82,8 @@ func (x *execution) settleOld(ctx context.Context) error {
 		return err
 	}
 	found := map[asset.ID]*plan.Owned{}
-	for i := range x.prep.rebuilt {
-		found[x.prep.rebuilt[i].ID] = &x.prep.rebuilt[i]
+	for _, o := range slices.Concat(x.prep.rebuilt, x.prep.doubt.ours) {
+		found[o.ID] = &o
 	}
 	var ends []End
 	for _, in := range open {

@@ -63,6 +63,39 @@ func TestLookForWhatWasMade(t *testing.T) {
 	}
 }
 
+// What the service took our request to make is ours, whatever fails next: a
+// compute that it could not make shows no stamp.
+func TestWhatWasTakenIsOurs(t *testing.T) {
+	for name, faults := range map[string][]string{
+		"the operation failed": {"lro-fail=OutOfQuota,method=PUT,path=*/computes/*,times=1"},
+		"nobody could ask":     {"lro-fail=OutOfQuota,method=PUT,path=*/computes/*,times=1", "status=403,method=GET,path=*/computeOperationsStatus/*"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, emulator.Options{LRO: time.Minute})
+			w.files = map[string]string{"c.yml": cluster}
+			for _, f := range faults {
+				w.fault(f)
+			}
+			failing := func() {
+				t.Helper()
+				if run, err := w.try(plan.Options{}); err != nil || run.State != plan.Failed {
+					t.Fatalf("%s, %v", run.State, err)
+				}
+				w.em.ClearFaults()
+				w.must(w.clock.Sleep(t.Context(), 2*time.Minute))
+			}
+			failing()
+			w.fault("status=409,code=Conflict,method=PUT,path=*/computes/*")
+			failing()
+			run := w.apply(plan.Options{})
+			if len(run.Outcomes) != 1 || run.Outcomes[0].Action == plan.Adopt || w.owned()["compute/cpu"].Origin != plan.Created {
+				t.Errorf("%+v, owned %+v", run.Outcomes, w.owned()["compute/cpu"])
+			}
+			w.settled(plan.Options{})
+		})
+	}
+}
+
 // An intent whose asset cannot be read stays open, and one whose asset is not
 // there as long as somebody may be about to send it.
 func TestDoubtStays(t *testing.T) {

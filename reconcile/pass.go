@@ -166,8 +166,9 @@ func (p *Pass) Prepare(ctx context.Context, c Commit, opt plan.Options, trigger 
 	bad.Append(more)
 	rebuilt := p.rebuild(want, owned, live)
 	for id, made := range doubt.made {
-		if a := live.Asset(id); made && want.Set.Get(id) != nil {
-			owned[id] = plan.Owned{ID: id, Origin: plan.Created, Variant: a.Variant, ARM: a.ARM, At: p.Now()}
+		if a, w := live.Asset(id), want.Set.Get(id); made && w != nil {
+			owned[id] = plan.Owned{ID: id, Origin: plan.Created, Variant: a.Variant, ARM: a.ARM, File: w.Pos.File, At: p.Now()}
+			doubt.ours = append(doubt.ours, owned[id])
 		}
 	}
 	live.Get(ctx, append(changed(want, owned, live, opt.Full), removed(want, owned, live)...)...)

@@ -101,8 +101,8 @@ func (w *Workspace) Put(ctx context.Context, in reconcile.Write) (*asset.Asset, 
 	}
 	got, err := ws.Put(ctx, out)
 	var unknown *azureml.Unknown
-	var failed *azureml.OperationFailed
-	if errors.As(err, &unknown) || errors.As(err, &failed) {
+	var accepted *azureml.Accepted
+	if errors.As(err, &unknown) || errors.As(err, &accepted) {
 		err = fmt.Errorf("%w: %w", err, reconcile.ErrMayBe)
 	}
 	return got, err
