@@ -24,15 +24,16 @@ type doubts struct {
 	// unread could not be read: their intents stay open.
 	unread map[asset.ID]bool
 	// late are not there and may come: the process that wanted to make them may
-	// have been stopped before it sent the request, and go on. If git has lost
-	// them, their intents stay open.
+	// have been stopped before it sent the request, and go on. Their intents stay
+	// open: git may lose them before the run that makes them has come so far.
 	late map[asset.ID]bool
 	// made are there without any stamp although the service took our request to
 	// make them: it shows no tags of a compute that it makes (recorded), nor of
 	// one that it failed to make.
 	made map[asset.ID]bool
-	// ours are those of made that git wants: they are noted with the ends of
-	// their intents, as what is done to them next may fail as well.
+	// ours are those that git wants and that are there, with our stamp or made:
+	// they are noted with the ends of their intents, as the run that finds them
+	// may come no further.
 	ours []plan.Owned
 }
 
@@ -70,9 +71,7 @@ func (p *Pass) doubts(ctx context.Context, live Live, owned map[asset.ID]plan.Ow
 }
 
 // open reports whether the intent of an asset stays open.
-func (d doubts) open(id asset.ID, want *resolve.Want) bool {
-	return d.unread[id] || d.late[id] && want.Set.Get(id) == nil
-}
+func (d doubts) open(id asset.ID) bool { return d.unread[id] || d.late[id] }
 
 // settleOld ends the intents that earlier runs left open: the plan of this
 // run was made from what became of them. What they made is owned from then on.
@@ -87,7 +86,7 @@ func (x *execution) settleOld(ctx context.Context) error {
 	}
 	var ends []End
 	for _, in := range open {
-		if x.prep.doubt.open(in.Key.ID, x.prep.Want) || x.prep.Busy[in.Key.ID] != "" {
+		if x.prep.doubt.open(in.Key.ID) || x.prep.Busy[in.Key.ID] != "" {
 			continue
 		}
 		ends = append(ends, End{Intent: in.ID, Own: found[in.Key.ID], Outcome: plan.Outcome{

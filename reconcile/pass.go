@@ -166,9 +166,13 @@ func (p *Pass) Prepare(ctx context.Context, c Commit, opt plan.Options, trigger 
 	bad.Append(more)
 	rebuilt := p.rebuild(want, owned, live)
 	for id, made := range doubt.made {
-		if a, w := live.Asset(id), want.Set.Get(id); made && w != nil {
-			owned[id] = plan.Owned{ID: id, Origin: plan.Created, Variant: a.Variant, ARM: a.ARM, File: w.Pos.File, At: p.Now()}
-			doubt.ours = append(doubt.ours, owned[id])
+		a, w := live.Asset(id), want.Set.Get(id)
+		if a == nil || w == nil || !made && a.Stamps["owner"] != p.Owner {
+			continue
+		}
+		o := plan.Owned{ID: id, Origin: plan.Created, Variant: a.Variant, ARM: a.ARM, File: w.Pos.File, At: p.Now()}
+		if doubt.ours = append(doubt.ours, o); made {
+			owned[id] = o
 		}
 	}
 	live.Get(ctx, append(changed(want, owned, live, opt.Full), removed(want, owned, live)...)...)
