@@ -29,7 +29,7 @@ deps: ## Install the servers that tests need (Debian packages).
 
 test: deps ## Run all tests; ends with the plain lines of go test.
 	CGO_ENABLED=1 go test -race -shuffle=on -timeout 30m $(PKG)
-	$(if $(filter ./...,$(PKG)),go test -trimpath ./internal/sim -run 'Simulation$$' -count=1 -timeout 30m # 300 seeds: the race detector takes too long for them)
+	$(if $(filter ./...,$(PKG)),go test -trimpath ./internal/sim -run 'Simulation$$|Replay$$' -count=1 -timeout 30m # 300 seeds and all schedules: the race detector takes too long for them)
 
 test-clients: build ## Drive the emulator with Microsoft's Python client, then export and plan. ARGS='-k compute --keep'.
 	@./scripts/test-clients.sh $(ARGS)

@@ -8,4 +8,7 @@ const (
 	usualSeeds = 10
 	// usualStride is at how few of the places to die at it dies.
 	usualStride = 40
+	// usualReplays is how many stored schedules there are for each that is
+	// replayed.
+	usualReplays = 4
 )

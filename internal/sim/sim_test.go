@@ -86,7 +86,10 @@ func TestReplay(t *testing.T) {
 	if only != "" {
 		names = []string{only}
 	}
-	for _, name := range names {
+	for i, name := range names {
+		if i%usualReplays > 0 {
+			continue
+		}
 		t.Run(filepath.Base(name), func(t *testing.T) {
 			s, err := readSchedule(name)
 			if err != nil {
