@@ -178,11 +178,8 @@ func (s *Server) targets(c *call) (any, error) {
 func healthy(ctx context.Context, p Project, names []string, health string, n int) ([]Target, []string, error) {
 	var out []Target
 	var marks []string
-	for len(names) > 0 && len(out) < n {
-		part := names[:min(len(names), limit.APIPage)]
-		if health == "" {
-			part = names[:min(len(names), n)]
-		}
+	for size := n; len(names) > 0 && len(out) < n; size *= 2 {
+		part := names[:min(len(names), size, limit.APIPage)]
 		names = names[len(part):]
 		got, err := p.Book.Targets(ctx, part)
 		if err != nil {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"mlsync.dev/mlsync/asset"
+	"mlsync.dev/mlsync/internal/config"
 	"mlsync.dev/mlsync/internal/redact"
 	"mlsync.dev/mlsync/notify"
 	"mlsync.dev/mlsync/plan"
@@ -35,18 +36,21 @@ func (b *book) Targets(ctx context.Context, names []string) ([]web.Target, error
 		return nil, err
 	}
 	out := make([]web.Target, len(names))
+	at := map[string]int{}
 	for i, name := range names {
-		out[i] = b.target(name, all[name])
+		at[name], out[i] = i, b.target(name, all[name])
+	}
+	for i := range b.cfg.Targets {
+		t := &b.cfg.Targets[i]
+		if n, ok := at[t.Name]; ok {
+			out[n].Window = webWindow(t)
+		}
 	}
 	return out, nil
 }
 
 func (b *book) target(name string, o *state.Overview) web.Target {
 	out := web.Target{Project: b.name, Name: name, Health: "unknown"}
-	if w := windowOf(targetOf(b.cfg, name), time.Now()); w != nil {
-		one := web.Window(*w)
-		out.Window = &one
-	}
 	if o == nil {
 		return out
 	}
@@ -113,6 +117,16 @@ func health(t *web.Target, o *state.Overview) string {
 	return "pending"
 }
 
+// webWindow is what the change windows of a target say now; nil if it has none.
+func webWindow(t *config.Target) *web.Window {
+	w := windowOf(t, time.Now())
+	if w == nil {
+		return nil
+	}
+	out := web.Window(*w)
+	return &out
+}
+
 func timeOf(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
@@ -139,6 +153,7 @@ func (b *book) Target(ctx context.Context, name string) (web.Details, error) {
 	}
 	o := all[name]
 	out := web.Details{Target: b.target(name, o)}
+	out.Window = webWindow(targetOf(b.cfg, name))
 	if o == nil || o.Last.ID == "" {
 		return out, nil
 	}
