@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
@@ -58,6 +57,8 @@ type Options struct {
 	// ReadOnly refuses every request but GET and HEAD with ErrReadOnly before it
 	// is sent, also those that only ask for a secret.
 	ReadOnly bool
+	// Connections are shared with other clients; nil are connections of its own.
+	Connections *Connections
 	// Transport replaces the HTTP client.
 	Transport policy.Transporter
 	// Clock replaces the clock of the machine, Random the source of jitter in
@@ -164,7 +165,7 @@ func resolve(o Options) (*resolved, error) {
 		r.Logger = slog.New(slog.DiscardHandler)
 	}
 	if r.Transport == nil {
-		if r.Transport, err = newTransport(r); err != nil {
+		if r.Transport, err = r.Connections.client(r); err != nil {
 			return nil, err
 		}
 	}
@@ -198,9 +199,11 @@ func loopback(host string) bool {
 	return err == nil && a.IsLoopback()
 }
 
-// newTransport returns a client that trusts CAFile and follows no redirects:
-// neither Resource Manager nor storage sends any.
-func newTransport(r *resolved) (*http.Client, error) {
+func errAuthorities(err error) error { return fmt.Errorf("certificate authorities: %w", err) }
+
+// newTransport returns a client that trusts pem, what CAFile holds, and follows
+// no redirects: neither Resource Manager nor storage sends any.
+func newTransport(r *resolved, pem []byte) (*http.Client, error) {
 	t := &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
 		DialContext:           (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
@@ -213,10 +216,6 @@ func newTransport(r *resolved) (*http.Client, error) {
 		TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12},
 	}
 	if r.CAFile != "" {
-		pem, err := os.ReadFile(r.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("certificate authorities: %w", err)
-		}
 		pool, err := x509.SystemCertPool()
 		if err != nil {
 			pool = x509.NewCertPool()

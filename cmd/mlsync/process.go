@@ -48,7 +48,7 @@ type process struct {
 
 func (a *app) runDaemon(ctx context.Context, f daemonFlags) (err error) {
 	p := &process{app: a, flags: f, registry: newRegistry()}
-	a.budget = azureml.NewBudget(nil)
+	a.budget, a.connections = azureml.NewBudget(nil), azureml.NewConnections()
 	p.log = jsonLog(a.streams.err, slog.LevelInfo)
 	if p.tracer, err = trace.FromEnv(a.env, version, p.log, time.Now); err != nil {
 		return err

@@ -11,7 +11,9 @@ type app struct {
 	streams streams
 	env     func(string) (string, bool)
 	flags   globalFlags
-	budget  *azureml.Budget // of all clients; nil lets each have its own
+	// budget and connections are those of all clients; nil lets each have its own.
+	budget      *azureml.Budget
+	connections *azureml.Connections
 }
 
 // globalFlags are the flags that every command has.

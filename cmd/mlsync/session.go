@@ -319,7 +319,7 @@ func (a *app) clientOptions(t *config.Target, who config.Identity, given []strin
 	o := azureml.Options{
 		Cloud: cloudName(t.Cloud), Endpoint: t.Endpoint, StorageEndpoint: t.StorageEndpoint, AuthorityHost: t.Authority,
 		CAFile: t.CAFile, Credential: strings.ReplaceAll(who.Type, "_", "-"), ClientID: who.ClientID, TenantID: who.TenantID,
-		UserAgent: "mlsync/" + version, Trusted: a.trustedHosts(), Logger: a.logger(), InFlight: max(readsInFlight, t.Concurrency), Budget: a.budget,
+		UserAgent: "mlsync/" + version, Trusted: a.trustedHosts(), Logger: a.logger(), InFlight: max(readsInFlight, t.Concurrency), Budget: a.budget, Connections: a.connections,
 	}
 	if local(t.Endpoint) {
 		o.Insecure = true
