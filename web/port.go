@@ -93,7 +93,7 @@ type Control interface {
 	Hold(ctx context.Context, by access.Principal, target string, r HoldRequest) (Hold, error)
 	Unhold(ctx context.Context, by access.Principal, target string) error
 	Abort(ctx context.Context, by access.Principal, target string, r AbortRequest) (Stopped, error)
-	// IgnoreDrift puts the drift of an asset off. What has none is ErrNotFound.
+	// IgnoreDrift puts the drift of an asset off.
 	IgnoreDrift(ctx context.Context, by access.Principal, target string, r IgnoreRequest) (Found, error)
 	// Sync puts a pass into the queue, where it outlives the process.
 	Sync(ctx context.Context, by access.Principal, target string) error

@@ -101,6 +101,13 @@ func (a *app) driftIgnoreCommand() *cobra.Command {
 	var where, author, why, until string
 	var lasts time.Duration
 	var again bool
+	when := func() (time.Time, error) {
+		end, err := untilWhen(lasts, until, time.Now())
+		if err == nil && again == !end.IsZero() {
+			err = errors.New("say how long: --for 48h, --until TIME or --end")
+		}
+		return end, err
+	}
 	c := &cobra.Command{
 		Use: "ignore ASSET...", Short: "Put drift off until a time", Args: cobra.MinimumNArgs(1),
 		Long: `Put the drift of assets off: until then it is neither changed back nor counted as
@@ -111,12 +118,9 @@ workspace.`,
   mlsync drift ignore online-endpoint/taxi --end
   mlsync drift ignore online-endpoint/taxi --for 48h --target prod --server https://mlsync.example.com`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			end, err := untilWhen(lasts, until, time.Now())
-			switch {
-			case err != nil:
+			end, err := when()
+			if err != nil {
 				return err
-			case again == !end.IsZero():
-				return errHowLong
 			}
 			return a.ignoreDrift(cmd.Context(), where, args, end, a.author(author), why)
 		},
@@ -129,18 +133,13 @@ workspace.`,
 	c.Flags().BoolVar(&again, "end", false, "put it off no longer")
 	a.completeFound(c, func() string { return where })
 	return a.onServer(c, func(ctx context.Context, r *remote, args []string) error {
-		end, err := untilWhen(lasts, until, time.Now())
-		switch {
-		case err != nil:
+		end, err := when()
+		if err != nil {
 			return err
-		case again == !end.IsZero():
-			return errHowLong
 		}
 		return a.farIgnore(ctx, r, args, end, why)
 	}, "for", "until", "end", "why")
 }
-
-var errHowLong = errors.New("say how long: --for 48h, --until TIME or --end")
 
 func (a *app) ignoreDrift(ctx context.Context, where string, args []string, until time.Time, author, why string) error {
 	ids, err := assetIDs(args)
